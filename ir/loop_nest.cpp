@@ -150,10 +150,16 @@ class NestBuilder {
     const Node* producer = value.producer();
     if (producer == nullptr) return Scalar::load(value.index(), value.dtype(), indices);
     if (auto it = reductions_.find(producer); it != reductions_.end()) return stage_result(it->second, value, indices);
+    // Without the memo a chain of diamonds (x * f(x)) would double the expression at each step.
+    std::pair<const Value*, std::vector<const Scalar::Node*>> key{&value, {}};
+    for (const Scalar& i : indices) key.second.push_back(i.get());
+    if (auto it = elements_.find(key); it != elements_.end()) return it->second.second;
     const Scalar placed = rewrite_leaves(values_.at(producer), [&](const Scalar& leaf) {
       return leaf.op() == ScalarOp::index ? indices[static_cast<size_t>(leaf->integer)] : Scalar();
     });
-    return inlined(*producer, placed);
+    const Scalar result = inlined(*producer, placed);
+    elements_[key] = {indices, result};  // the indices stay alive, so that their addresses stay theirs
+    return result;
   }
 
   // `expr` with the loads of `node`'s operands replaced by the operands' own expressions.
@@ -181,6 +187,7 @@ class NestBuilder {
   LoopNest nest_;
   std::map<const Node*, Scalar> values_;
   std::map<const Node*, Reduction> reductions_;
+  std::map<std::pair<const Value*, std::vector<const Scalar::Node*>>, std::pair<Scalars, Scalar>> elements_;
 };
 
 std::optional<LoopNest> try_build(const Graph& body, std::string* why_not) {

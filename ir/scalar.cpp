@@ -46,15 +46,25 @@ Scalar Scalar::constant(DType dtype, double value) {
 
 Scalar Scalar::constant_int(DType dtype, int64_t value) {
   if (is_float(dtype)) return constant(dtype, static_cast<double>(value));
+  static thread_local const Scalar kZero = [] {
+    auto zero = new_node(ScalarOp::constant, DType::i64);
+    return Scalar(std::move(zero));
+  }();
+  if (dtype == DType::i64 && value == 0) return kZero;
   auto node = new_node(ScalarOp::constant, dtype);
   node->integer = wrap(dtype, value);
   return Scalar(std::move(node));
 }
 
 Scalar Scalar::index(int axis) {
-  auto node = new_node(ScalarOp::index, DType::i64);
-  node->integer = axis;
-  return Scalar(std::move(node));
+  // One object per axis, so that equal index lists are the same pointers.
+  static thread_local std::vector<Scalar> cache;
+  while (static_cast<int>(cache.size()) <= axis) {
+    auto node = new_node(ScalarOp::index, DType::i64);
+    node->integer = static_cast<int64_t>(cache.size());
+    cache.emplace_back(std::move(node));
+  }
+  return cache[static_cast<size_t>(axis)];
 }
 
 Scalar Scalar::size(const Dim& dim) {
