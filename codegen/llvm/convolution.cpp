@@ -302,19 +302,11 @@ class ConvolutionEmitter {
     return std::vector<uint64_t>(axis(2).kernel, (uint64_t{1} << width) - 1);
   }
 
-  // A number of pixels that is known at run time: wide tiles, then narrower ones for the rest.
   void emit_pixels(const Task& task, const InputView& view, const Panel& panel, const Row& row,
                    IndexRange pixels) {
-    Value* first = pixels.begin;
-    for (int width : {plan_.width, 4, 1}) {
-      if (width > plan_.width || (width != 1 && width < plan_.width && width * 2 > plan_.width))
-        continue;
-      Value* left = b_.CreateSub(pixels.end, first);
-      Value* count = div(b_, left, number(width));
+    emit_runs(b_, pixels, plan_.width, [&](Value* first, Value* count, int width) {
       emit_run(task, view, panel, row, first, count, width, all_pixels(width));
-      first = add(b_, first, mul(b_, count, width));
-      if (width == 1) break;
-    }
+    });
   }
 
   void emit_run(const Task& task, const InputView& view, const Panel& panel, const Row& row,

@@ -97,4 +97,14 @@ IndexRange tap_range(IRBuilderBase& b, const SpatialAxis& axis, Value* position)
   return {first, last};
 }
 
+void emit_runs(IRBuilderBase& b, IndexRange pixels, int width,
+               llvm::function_ref<void(Value*, Value*, int)> run) {
+  Value* first = pixels.begin;
+  for (int size = width; size > 0; size = size > 4 ? (size > 8 ? 4 : 1) : size > 1 ? 1 : 0) {
+    Value* tiles = div(b, b.CreateSub(pixels.end, first), b.getInt64(size));
+    run(first, tiles, size);
+    first = add(b, first, mul(b, tiles, size));
+  }
+}
+
 }  // namespace cnnc::codegen

@@ -36,4 +36,9 @@ std::vector<PixelRun> pixel_runs(const SpatialAxis& axis, int width, bool zero_b
 // Taps of `axis` that have input at the output position.
 IndexRange tap_range(llvm::IRBuilderBase&, const SpatialAxis& axis, llvm::Value* position);
 
+// Covers a range of pixels that is known at run time by tiles of `width` pixels and narrower ones for the
+// rest; run(first, tiles, width) emits one kind.
+void emit_runs(llvm::IRBuilderBase&, IndexRange pixels, int width,
+               llvm::function_ref<void(llvm::Value* first, llvm::Value* tiles, int width)> run);
+
 }  // namespace cnnc::codegen
