@@ -28,8 +28,9 @@ struct SymbolRecord {
 struct DimRecord {
   uint32_t value;
   uint32_t symbol; // the symbol this dimension is exactly, or kNone
+  int64_t fixed;   // its size, or -1 where that depends on symbols
   uint32_t text;
-  int32_t is_fixed; // its value does not depend on symbols
+  uint32_t reserved;
 };
 
 struct TensorRecord {

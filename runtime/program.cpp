@@ -63,7 +63,7 @@ class PlanWriter {
                               static_cast<uint32_t>(dims_.size()),
                               static_cast<uint32_t>(tensor.dims.size())};
     for (const ProgramDim& dim : tensor.dims) {
-      dims_.push_back({dim.value, dim.symbol, strings_.add(dim.text), dim.is_fixed});
+      dims_.push_back({dim.value, dim.symbol, dim.fixed, strings_.add(dim.text), 0});
     }
     return result;
   }

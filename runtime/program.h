@@ -21,7 +21,7 @@ struct ProgramDim {
   uint32_t value = 0;      // index into the value table
   uint32_t symbol = kNone; // set when the dimension is exactly a symbol
   std::string text;        // "224", "batch", "2*n+1"
-  bool is_fixed = false;
+  int64_t fixed = -1;      // its size, where that depends on no symbol
 };
 
 struct ProgramTensor {
