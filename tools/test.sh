@@ -27,16 +27,10 @@ done
 
 tools/setup.sh
 say "configuring $build"
-<<<<<<< HEAD
 cmake -S . -B "$build" -G Ninja --log-level=WARNING "${configure[@]}" > /dev/null ||
   fail "configuring $build failed, no test ran"
 say "building $build"
 cmake --build "$build" -j "$(nproc)" || fail "building $build failed, no test ran"
-=======
-cmake -S . -B "$build" -G Ninja --log-level=WARNING "${configure[@]}" > /dev/null
-say "building $build"
-cmake --build "$build" -j "$(nproc)"
->>>>>>> irsvc
 say "testing"
 status=0
 ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --output-junit junit.xml \
