@@ -175,15 +175,17 @@ CNNC_OP(Softsign)
     .example({random(f64, {5}, -4, 4)});
 
 CNNC_OP(Gelu)
-    .doc("x times the normal distribution function at x, which `approximate` = tanh replaces by an expression in tanh.")
+    .doc(
+        "x times the normal distribution function at x, which `approximate` = tanh replaces by an "
+        "expression in tanh.")
     .onnx({20})
     .input("X", kFloatTypes)
     .attribute("approximate", "none")
     .elementwise_with([](const OpContext& c, const Scalars& operands) {
       const Scalar& x = operands[0];
       const std::string& approximate = c.text("approximate");
-      c.require(approximate == "none" || approximate == "tanh", "approximate is ", quoted(approximate),
-                ", need none or tanh");
+      c.require(approximate == "none" || approximate == "tanh", "approximate is ",
+                quoted(approximate), ", need none or tanh");
       if (approximate == "none") return 0.5 * x * (1.0 + erf(x * M_SQRT1_2));
       return 0.5 * x * (1.0 + tanh(std::sqrt(M_2_PI) * (x + 0.044715 * (x * x * x))));
     })

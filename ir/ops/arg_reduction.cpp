@@ -9,9 +9,12 @@ using enum DType;
 std::vector<Type> arg_type(const OpContext& c) {
   const int axis = c.axis(c.integer("axis"), c.rank());
   Dims dims = c.dims();
-  c.require(!(dims[static_cast<size_t>(axis)] == 0), "axis ", axis, " of ", c.type(), " has no elements to choose from");
-  if (c.integer("keepdims")) dims[static_cast<size_t>(axis)] = 1;
-  else dims.erase(dims.begin() + axis);
+  c.require(!(dims[static_cast<size_t>(axis)] == 0), "axis ", axis, " of ", c.type(),
+            " has no elements to choose from");
+  if (c.integer("keepdims"))
+    dims[static_cast<size_t>(axis)] = 1;
+  else
+    dims.erase(dims.begin() + axis);
   return {{i64, dims}};
 }
 
@@ -36,8 +39,10 @@ ComputeFn arg_reduction(Better better, Scalar (*worst)(DType)) {
     result.reduce = {c.dims()[static_cast<size_t>(axis)]};
     const Scalar place = Scalar::index(static_cast<int>(result.space.size()));
     Scalars at = OpContext::indices(static_cast<int>(result.space.size()));
-    if (c.integer("keepdims")) at[static_cast<size_t>(axis)] = place;
-    else at.insert(at.begin() + axis, place);
+    if (c.integer("keepdims"))
+      at[static_cast<size_t>(axis)] = place;
+    else
+      at.insert(at.begin() + axis, place);
     result.elements = {cast(c.load(0, at), type), place};
     result.init = {worst(type), Scalar::i64(0)};
     const Scalar best = Scalar::param(0, type), best_place = Scalar::param(1, i64);
@@ -50,7 +55,9 @@ ComputeFn arg_reduction(Better better, Scalar (*worst)(DType)) {
 }
 
 CNNC_OP(ArgMax)
-    .doc("Index of the greatest element on `axis`: the first of equal ones, or the last with select_last_index = 1.")
+    .doc(
+        "Index of the greatest element on `axis`: the first of equal ones, or the last with "
+        "select_last_index = 1.")
     .onnx({1, 11, 12, 13})
     .input("data", kNumberTypes)
     .attribute("axis", 0)
@@ -64,7 +71,9 @@ CNNC_OP(ArgMax)
     .example({random(f16, {7})});
 
 CNNC_OP(ArgMin)
-    .doc("Index of the least element on `axis`: the first of equal ones, or the last with select_last_index = 1.")
+    .doc(
+        "Index of the least element on `axis`: the first of equal ones, or the last with "
+        "select_last_index = 1.")
     .onnx({1, 11, 12, 13})
     .input("data", kNumberTypes)
     .attribute("axis", 0)

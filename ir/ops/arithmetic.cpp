@@ -52,8 +52,9 @@ CNNC_OP(Div)
     .example({random(f64, {2, 3}), random(f64, {2, 3}, 0.5, 2)})
     .example({random(i32, {2, 3}, -100, 100), random(i32, {3}, 1, 10)});
 
-// x^n for integers: square and multiply. Beyond 63 every base but 0, 1 and -1 has overflowed, and for those only the
-// parity of n counts. Negative powers of integers are 0, except those of 1 and -1.
+// x^n for integers: square and multiply. Beyond 63 every base but 0, 1 and -1 has overflowed, and
+// for those only the parity of n counts. Negative powers of integers are 0, except those of 1 and
+// -1.
 Scalar integer_power(const Scalar& x, const Scalar& exponent) {
   const Scalar zero = Scalar::i64(0), one = Scalar::i64(1);
   const Scalar magnitude = abs(exponent);
@@ -97,7 +98,9 @@ Scalar floor_mod(const Scalar& a, const Scalar& b) {
 }
 
 CNNC_OP(Mod)
-    .doc("Remainder of a / b: with the sign of b, or with that of a when fmod = 1. Integers give 0 when b is 0.")
+    .doc(
+        "Remainder of a / b: with the sign of b, or with that of a when fmod = 1. Integers give 0 "
+        "when b is 0.")
     .onnx({10, 13, 28})
     .input("A", kNumberTypes)
     .input("B", kNumberTypes)

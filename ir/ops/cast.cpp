@@ -19,8 +19,10 @@ CNNC_OP(Identity)
 
 // saturate and round_mode speak of 8-bit floats only.
 CNNC_OP(Cast)
-    .doc("The operand converted to type `to`. Floats are truncated to integers, with the nearest end of the range for "
-         "what does not fit and 0 for NaN; integers wrap around; to bool everything but 0 is true.")
+    .doc(
+        "The operand converted to type `to`. Floats are truncated to integers, with the nearest "
+        "end of the range for "
+        "what does not fit and 0 for NaN; integers wrap around; to bool everything but 0 is true.")
     .onnx({1, 6, 9, 13, 19, 21, 23, 24, 25, 28})
     .onnx_upgrade(kEveryOpset, [](OnnxNode& node) { integer_to_dtype(node, "to"); })
     .input("input", kAnyType, "T1")
@@ -47,7 +49,9 @@ CNNC_OP(CastLike)
     .input("target_type", kAnyType, "T2")
     .attribute("saturate", 1)
     .attribute("round_mode", "up")
-    .infer([](const OpContext& c) -> std::vector<Type> { return {{c.dtype(1), c.dims(0)}}; })
+    .infer([](const OpContext& c) -> std::vector<Type> {
+      return {{c.dtype(1), c.dims(0)}};
+    })
     .indexed([](const OpContext& c, const Scalars& at) { return cast(c.load(0, at), c.dtype(1)); })
     .example({random(f32, {2, 3}, -9, 9), random(i32, {1})})
     .example({random(f16, {2, 3}, -9, 9), random(f64, {})})

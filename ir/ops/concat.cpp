@@ -13,14 +13,16 @@ std::vector<Type> concat_type(const OpContext& c) {
   const auto axis = static_cast<size_t>(c.axis(c.integer("axis"), c.rank()));
   Type result = c.type();
   for (size_t i = 1; i < c.input_count(); ++i) {
-    c.require(c.rank(i) == c.rank(), "input ", i, " is ", c.type(i), " but input 0 is ", c.type(), "; need equal rank");
+    c.require(c.rank(i) == c.rank(), "input ", i, " is ", c.type(i), " but input 0 is ", c.type(),
+              "; need equal rank");
     for (size_t a = 0; a < result.dims.size(); ++a) {
       const Dim &ours = result.dims[a], &other = c.dims(i)[a];
       if (a == axis) {
         result.dims[a] = ours + other;
       } else {
-        c.require(!ours.is_const() || !other.is_const() || ours == other, "input ", i, " is ", c.type(i),
-                  " but input 0 is ", c.type(), "; need equal sizes except on axis ", axis);
+        c.require(!ours.is_const() || !other.is_const() || ours == other, "input ", i, " is ",
+                  c.type(i), " but input 0 is ", c.type(), "; need equal sizes except on axis ",
+                  axis);
         if (!ours.is_const()) result.dims[a] = other;
       }
     }
@@ -36,11 +38,14 @@ Dims concat_offsets(const OpContext& c, size_t axis) {
 }
 
 // Bisects operands [first, last) by where the index falls.
-Scalar concat_element(const OpContext& c, const Scalars& at, int axis, const Dims& offsets, size_t first, size_t last) {
+Scalar concat_element(const OpContext& c, const Scalars& at, int axis, const Dims& offsets,
+                      size_t first, size_t last) {
   const Scalar& index = at[static_cast<size_t>(axis)];
-  if (last - first == 1) return c.load(first, replaced(at, axis, index - Scalar::size(offsets[first])));
+  if (last - first == 1)
+    return c.load(first, replaced(at, axis, index - Scalar::size(offsets[first])));
   const size_t middle = first + (last - first) / 2;
-  return select(index < Scalar::size(offsets[middle]), concat_element(c, at, axis, offsets, first, middle),
+  return select(index < Scalar::size(offsets[middle]),
+                concat_element(c, at, axis, offsets, first, middle),
                 concat_element(c, at, axis, offsets, middle, last));
 }
 
@@ -56,8 +61,10 @@ CNNC_OP(Concat)
       const Dims offsets = concat_offsets(c, static_cast<size_t>(axis));
       return concat_element(c, at, axis, offsets, 0, c.input_count());
     })
-    .example({random(f32, {2, 3, 4}), random(f32, {2, 1, 4}), random(f32, {2, 2, 4})}, {{"axis", 1}})
-    .example({random(i64, {3}, 0, 9), random(i64, {0}, 0, 9), random(i64, {2}, 0, 9)}, {{"axis", -1}})
+    .example({random(f32, {2, 3, 4}), random(f32, {2, 1, 4}), random(f32, {2, 2, 4})},
+             {{"axis", 1}})
+    .example({random(i64, {3}, 0, 9), random(i64, {0}, 0, 9), random(i64, {2}, 0, 9)},
+             {{"axis", -1}})
     .example({random(f16, {2, 2})}, {{"axis", 0}})
     .example({random(boolean, {1, 2}, 0, 2), random(boolean, {3, 2}, 0, 2)}, {{"axis", 0}});
 
@@ -68,15 +75,16 @@ Dims split_sizes(const OpContext& c) {
   const auto count = static_cast<int64_t>(c.output_count());
   if (c.has(1)) {
     Dims sizes = c.need_content(1);
-    c.require(static_cast<int64_t>(sizes.size()) == count, "split has ", sizes.size(), " sizes for ", count, " outputs");
+    c.require(static_cast<int64_t>(sizes.size()) == count, "split has ", sizes.size(),
+              " sizes for ", count, " outputs");
     const Dim total = std::accumulate(sizes.begin(), sizes.end(), Dim(0));
-    c.require(!total.is_const() || !size.is_const() || total == size, "the split sizes sum up to ", total, ", but axis ",
-              axis, " of ", c.type(), " has size ", size);
+    c.require(!total.is_const() || !size.is_const() || total == size, "the split sizes sum up to ",
+              total, ", but axis ", axis, " of ", c.type(), " has size ", size);
     return sizes;
   }
   if (c.has_attribute("num_outputs"))
-    c.require(c.integer("num_outputs") == count, "num_outputs is ", c.integer("num_outputs"), ", but there are ", count,
-              " outputs");
+    c.require(c.integer("num_outputs") == count, "num_outputs is ", c.integer("num_outputs"),
+              ", but there are ", count, " outputs");
   const Dim part = Dim::ceil_div(size, count);
   Dims sizes(static_cast<size_t>(count - 1), part);
   sizes.push_back(size - part * (count - 1));
@@ -97,7 +105,9 @@ Computation split_part(const OpContext& c, int output) {
 }
 
 CNNC_OP(Split)
-    .doc("Parts of the operand along `axis`: of the sizes in `split`, or of equal sizes, the last one possibly smaller.")
+    .doc(
+        "Parts of the operand along `axis`: of the sizes in `split`, or of equal sizes, the last "
+        "one possibly smaller.")
     .onnx({1, 2, 11, 13, 18})
     .onnx_upgrade(12, [](OnnxNode& node) { node.attribute_to_input("split", 1); })
     .input("input")

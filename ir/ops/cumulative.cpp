@@ -1,7 +1,7 @@
 // Running totals.
 //
-// Each element is a reduction over its axis of which only the elements before it count: quadratic in the axis, and
-// expressed without an order of evaluation.
+// Each element is a reduction over its axis of which only the elements before it count: quadratic
+// in the axis, and expressed without an order of evaluation.
 #include "ir/op_def.h"
 
 namespace cnnc {
@@ -38,7 +38,9 @@ ComputeFn running_total(double neutral, Scalar (*combine)(const Scalar&, const S
 }
 
 CNNC_OP(CumSum)
-    .doc("Sum of the elements up to each one on `axis`: without itself when exclusive = 1, from the end when reverse = 1.")
+    .doc(
+        "Sum of the elements up to each one on `axis`: without itself when exclusive = 1, from the "
+        "end when reverse = 1.")
     .onnx({11, 14})
     .input("x", kNumberTypes)
     .input("axis", kIndexTypes, "T2")
@@ -47,13 +49,16 @@ CNNC_OP(CumSum)
     .infer(cumulative_type)
     .compute(running_total(0, [](const Scalar& a, const Scalar& b) { return a + b; }))
     .example({random(f32, {2, 5}), given(Tensor::scalar(i64, 1))})
-    .example({random(i32, {4, 2}, -9, 9), given(Tensor::of<int32_t>(i32, {1}, {-2}))}, {{"exclusive", 1}})
+    .example({random(i32, {4, 2}, -9, 9), given(Tensor::of<int32_t>(i32, {1}, {-2}))},
+             {{"exclusive", 1}})
     .example({random(f64, {5}), given(Tensor::scalar(i64, 0))}, {{"reverse", 1}})
     .example({random(f16, {5}), given(Tensor::scalar(i64, 0))}, {{"reverse", 1}, {"exclusive", 1}});
 
 CNNC_OP(CumProd)
-    .doc("Product of the elements up to each one on `axis`: without itself when exclusive = 1, from the end when reverse = "
-         "1.")
+    .doc(
+        "Product of the elements up to each one on `axis`: without itself when exclusive = 1, from "
+        "the end when reverse = "
+        "1.")
     .onnx({26})
     .input("x", kNumberTypes)
     .input("axis", kIndexTypes, "T2")
@@ -62,7 +67,8 @@ CNNC_OP(CumProd)
     .infer(cumulative_type)
     .compute(running_total(1, [](const Scalar& a, const Scalar& b) { return a * b; }))
     .example({random(f32, {2, 5}), given(Tensor::scalar(i64, 1))})
-    .example({random(i64, {4, 2}, -9, 9), given(Tensor::scalar(i64, 0))}, {{"exclusive", 1}, {"reverse", 1}});
+    .example({random(i64, {4, 2}, -9, 9), given(Tensor::scalar(i64, 0))},
+             {{"exclusive", 1}, {"reverse", 1}});
 
 }  // namespace
 }  // namespace cnnc

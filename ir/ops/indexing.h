@@ -4,12 +4,13 @@
 
 namespace cnnc {
 
-// Where the element at `at` of a tensor of shape `result` lies in a tensor of shape `source` that has the same elements
-// in row-major order. Axes that both shapes have in common keep their index without any division.
+// Where the element at `at` of a tensor of shape `result` lies in a tensor of shape `source` that
+// has the same elements in row-major order. Axes that both shapes have in common keep their index
+// without any division.
 Scalars reshaped_indices(const Dims& result, const Dims& source, const Scalars& at);
 
-// The position that `index` names on an axis of `size`: negative ones count from the end, and what is out of range is
-// moved to the nearest end, so that no load leaves the operand.
+// The position that `index` names on an axis of `size`: negative ones count from the end, and what
+// is out of range is moved to the nearest end, so that no load leaves the operand.
 Scalar position_on_axis(const Scalar& index, const Dim& size);
 
 // i mod n in [0, n), for any i; 0 when n is 0.

@@ -114,8 +114,10 @@ CNNC_OP(IsInf)
       return result;
     })
     .example({given(Tensor::of<float>(f32, {4}, {1, NAN, INFINITY, -INFINITY}))})
-    .example({given(Tensor::of<double>(f64, {3}, {1, INFINITY, -INFINITY}))}, {{"detect_negative", 0}})
-    .example({given(Tensor::of<float>(f32, {3}, {1, INFINITY, -INFINITY}))}, {{"detect_positive", 0}});
+    .example({given(Tensor::of<double>(f64, {3}, {1, INFINITY, -INFINITY}))},
+             {{"detect_negative", 0}})
+    .example({given(Tensor::of<float>(f32, {3}, {1, INFINITY, -INFINITY}))},
+             {{"detect_positive", 0}});
 
 Scalar shift(ScalarOp op, const Scalar& x, const Scalar& count) {
   return Scalar::make(op, x.dtype(), {x, count});
@@ -130,7 +132,9 @@ Scalar signed_shift(bool left, const Scalar& x, const Scalar& count) {
 }
 
 CNNC_OP(BitShift)
-    .doc("x shifted by y bits to the `direction` LEFT or RIGHT; to the right signed numbers keep their sign.")
+    .doc(
+        "x shifted by y bits to the `direction` LEFT or RIGHT; to the right signed numbers keep "
+        "their sign.")
     .onnx({11, 28})
     .input("X", kIntTypes)
     .input("Y", kIntTypes)
@@ -153,7 +157,9 @@ CNNC_OP(BitwiseAnd)
     .onnx({18})
     .input("A", kIntTypes)
     .input("B", kIntTypes)
-    .elementwise([](Scalar a, Scalar b) { return Scalar::make(ScalarOp::bit_and, a.dtype(), {a, b}); })
+    .elementwise([](Scalar a, Scalar b) {
+      return Scalar::make(ScalarOp::bit_and, a.dtype(), {a, b});
+    })
     .example({random(u8, {2, 3, 4}, 0, 255), random(u8, {3, 1}, 0, 255)})
     .example({random(i64, {2, 3}, -999, 999), random(i64, {2, 3}, -999, 999)});
 
@@ -162,7 +168,9 @@ CNNC_OP(BitwiseOr)
     .onnx({18})
     .input("A", kIntTypes)
     .input("B", kIntTypes)
-    .elementwise([](Scalar a, Scalar b) { return Scalar::make(ScalarOp::bit_or, a.dtype(), {a, b}); })
+    .elementwise([](Scalar a, Scalar b) {
+      return Scalar::make(ScalarOp::bit_or, a.dtype(), {a, b});
+    })
     .example({random(u16, {2, 3, 4}, 0, 999), random(u16, {3, 1}, 0, 999)})
     .example({random(i8, {2, 3}, -99, 99), random(i8, {2, 3}, -99, 99)});
 
@@ -171,7 +179,9 @@ CNNC_OP(BitwiseXor)
     .onnx({18})
     .input("A", kIntTypes)
     .input("B", kIntTypes)
-    .elementwise([](Scalar a, Scalar b) { return Scalar::make(ScalarOp::bit_xor, a.dtype(), {a, b}); })
+    .elementwise([](Scalar a, Scalar b) {
+      return Scalar::make(ScalarOp::bit_xor, a.dtype(), {a, b});
+    })
     .example({random(u32, {2, 3, 4}, 0, 999), random(u32, {3, 1}, 0, 999)})
     .example({random(i32, {2, 3}, -999, 999), random(i32, {2, 3}, -999, 999)});
 

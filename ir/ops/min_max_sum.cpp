@@ -65,11 +65,12 @@ CNNC_OP(Min)
 CNNC_OP(Clip)
     .doc("x limited to [min, max]; max where min > max. A bound that is absent does not limit.")
     .onnx({1, 6, 11, 12, 13})
-    .onnx_upgrade(10, [](OnnxNode& node) {
-      drop_consumed_inputs(node);
-      attribute_to_scalar_input(node, "min", 1);
-      attribute_to_scalar_input(node, "max", 2);
-    })
+    .onnx_upgrade(10,
+                  [](OnnxNode& node) {
+                    drop_consumed_inputs(node);
+                    attribute_to_scalar_input(node, "min", 1);
+                    attribute_to_scalar_input(node, "max", 2);
+                  })
     .input("input", kNumberTypes)
     .optional_input("min", kNumberTypes)
     .optional_input("max", kNumberTypes)
@@ -79,10 +80,12 @@ CNNC_OP(Clip)
       if (x[2]) result = min(result, x[2]);
       return result;
     })
-    .example({random(f32, {2, 3, 4}), given(Tensor::scalar(f32, -0.5)), given(Tensor::scalar(f32, 0.5))})
+    .example({random(f32, {2, 3, 4}), given(Tensor::scalar(f32, -0.5)),
+              given(Tensor::scalar(f32, 0.5))})
     .example({random(f64, {3}), given(Tensor::scalar(f64, 0))})
     .example({random(f16, {3}), absent(), given(Tensor::scalar(f16, 0.25))})
-    .example({random(i32, {3}, -9, 9), given(Tensor::scalar(i32, 3)), given(Tensor::scalar(i32, 1))});
+    .example({random(i32, {3}, -9, 9), given(Tensor::scalar(i32, 3)),
+              given(Tensor::scalar(i32, 1))});
 
 }  // namespace
 }  // namespace cnnc

@@ -17,7 +17,8 @@ std::vector<int> permutation(const OpContext& c) {
     return reversed;
   }
   const Ints perm = c.integers("perm");
-  c.require(static_cast<int>(perm.size()) == c.rank(), "perm has ", perm.size(), " axes, but the operand is ", c.type());
+  c.require(static_cast<int>(perm.size()) == c.rank(), "perm has ", perm.size(),
+            " axes, but the operand is ", c.type());
   return c.axes(perm, c.rank());
 }
 
@@ -53,7 +54,8 @@ CNNC_OP(Expand)
       if (shape.size() < dims.size()) shape.insert(shape.begin(), dims.size() - shape.size(), 1);
       for (size_t a = 0; a < dims.size(); ++a) {
         const std::optional<Dim> joined = broadcast(dims[a], shape[a]);
-        c.require(joined.has_value(), c.type(), " does not broadcast with the shape ", Type{i64, shape});
+        c.require(joined.has_value(), c.type(), " does not broadcast with the shape ",
+                  Type{i64, shape});
         dims[a] = *joined;
       }
       return {{c.dtype(), dims}};
@@ -85,7 +87,8 @@ CNNC_OP(Tile)
     .input("repeats", {i64}, "")
     .infer([](const OpContext& c) -> std::vector<Type> {
       const Dims repeats = c.need_content(1);
-      c.require(static_cast<int>(repeats.size()) == c.rank(), "has ", repeats.size(), " repeats for ", c.type());
+      c.require(static_cast<int>(repeats.size()) == c.rank(), "has ", repeats.size(),
+                " repeats for ", c.type());
       Type result = c.type();
       for (size_t a = 0; a < repeats.size(); ++a) result.dims[a] = result.dims[a] * repeats[a];
       return {result};
@@ -93,7 +96,8 @@ CNNC_OP(Tile)
     .indexed([](const OpContext& c, const Scalars& at) {
       Scalars source = at;
       for (size_t a = 0; a < at.size(); ++a)
-        if (!(c.dims()[a] == c.output_type().dims[a])) source[a] = rem(at[a], Scalar::size(c.dims()[a]));
+        if (!(c.dims()[a] == c.output_type().dims[a]))
+          source[a] = rem(at[a], Scalar::size(c.dims()[a]));
       return c.load(0, source);
     })
     .example({random(f32, {2, 3}), given(Tensor::ints({2, 1}))})
@@ -112,19 +116,24 @@ int64_t block_size(const OpContext& c) {
 
 void require_multiple(const OpContext& c, int axis, int64_t factor) {
   const Dim& size = c.dims()[static_cast<size_t>(axis)];
-  c.require(!size.is_const() || size.value() % factor == 0, "axis ", axis, " of ", c.type(), " is no multiple of ", factor);
+  c.require(!size.is_const() || size.value() % factor == 0, "axis ", axis, " of ", c.type(),
+            " is no multiple of ", factor);
 }
 
-// Which of the block_size^2 x depth channels holds position (row, column) of a block: the depth runs fastest in DCR
-// order and slowest in CRD order.
-Scalar blocked_channel(const OpContext& c, const Scalar& depth, const Scalar& row, const Scalar& column, const Dim& depths) {
+// Which of the block_size^2 x depth channels holds position (row, column) of a block: the depth
+// runs fastest in DCR order and slowest in CRD order.
+Scalar blocked_channel(const OpContext& c, const Scalar& depth, const Scalar& row,
+                       const Scalar& column, const Dim& depths) {
   const Scalar block = Scalar::i64(c.integer("blocksize"));
   const Scalar place = row * block + column;
-  return c.text("mode") == "DCR" ? place * Scalar::size(depths) + depth : depth * (block * block) + place;
+  return c.text("mode") == "DCR" ? place * Scalar::size(depths) + depth
+                                 : depth * (block * block) + place;
 }
 
 CNNC_OP(DepthToSpace)
-    .doc("Channels moved into blocks of blocksize x blocksize pixels; `mode` tells how channels are ordered.")
+    .doc(
+        "Channels moved into blocks of blocksize x blocksize pixels; `mode` tells how channels are "
+        "ordered.")
     .onnx({1, 11, 13, 28})
     .input("input")
     .required_attribute("blocksize", 1)
@@ -145,7 +154,9 @@ CNNC_OP(DepthToSpace)
     .example({random(f32, {1, 18, 2, 1})}, {{"blocksize", 3}, {"mode", "CRD"}});
 
 CNNC_OP(SpaceToDepth)
-    .doc("Blocks of blocksize x blocksize pixels moved into channels; `mode` tells how channels are ordered.")
+    .doc(
+        "Blocks of blocksize x blocksize pixels moved into channels; `mode` tells how channels are "
+        "ordered.")
     .onnx({1, 13, 28})
     .input("input")
     .required_attribute("blocksize", 1)
@@ -155,7 +166,9 @@ CNNC_OP(SpaceToDepth)
       require_multiple(c, 2, block);
       require_multiple(c, 3, block);
       const Dims& d = c.dims();
-      return {{c.dtype(), {d[0], d[1] * (block * block), Dim::floor_div(d[2], block), Dim::floor_div(d[3], block)}}};
+      return {{c.dtype(),
+               {d[0], d[1] * (block * block), Dim::floor_div(d[2], block),
+                Dim::floor_div(d[3], block)}}};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
       const Scalar block = Scalar::i64(c.integer("blocksize"));
@@ -163,7 +176,8 @@ CNNC_OP(SpaceToDepth)
       const bool depth_fastest = c.text("mode") == "DCR";
       const Scalar depth = depth_fastest ? rem(at[1], depths) : at[1] / places;
       const Scalar place = depth_fastest ? at[1] / depths : rem(at[1], places);
-      return c.load(0, {at[0], depth, at[2] * block + place / block, at[3] * block + rem(place, block)});
+      return c.load(
+          0, {at[0], depth, at[2] * block + place / block, at[3] * block + rem(place, block)});
     })
     .example({random(f32, {2, 2, 4, 6})}, {{"blocksize", 2}})
     .example({random(i16, {1, 3, 3, 6}, 0, 99)}, {{"blocksize", 3}, {"mode", "CRD"}});

@@ -30,7 +30,7 @@ void align_legacy_broadcast(OnnxNode& node) {
 // The names of TensorProto.DataType, as Cast-1 spells them.
 static std::optional<int64_t> legacy_dtype_number(const std::string& name) {
   static const std::map<std::string, int64_t> kNumbers = {
-      {"FLOAT", 1}, {"UINT8", 2}, {"INT8", 3},    {"UINT16", 4},  {"INT16", 5},   {"INT32", 6},
+      {"FLOAT", 1}, {"UINT8", 2}, {"INT8", 3},     {"UINT16", 4},  {"INT16", 5},   {"INT32", 6},
       {"INT64", 7}, {"BOOL", 9},  {"FLOAT16", 10}, {"DOUBLE", 11}, {"UINT32", 12}, {"UINT64", 13}};
   auto it = kNumbers.find(name);
   return it == kNumbers.end() ? std::nullopt : std::optional(it->second);
@@ -55,8 +55,8 @@ void attribute_to_scalar_input(OnnxNode& node, const std::string& attribute, siz
   if (!value || node.inputs.empty() || !node.inputs[0]) return;
   const auto* number = std::get_if<double>(&*value);
   if (number == nullptr)
-    throw Error(cat(node.op, ": attribute ", quoted(attribute), " is ", kind_of(*value),
-                    ", need a float"));
+    throw Error(
+        cat(node.op, ": attribute ", quoted(attribute), " is ", kind_of(*value), ", need a float"));
   if (node.inputs.size() <= position) node.inputs.resize(position + 1, nullptr);
   node.inputs[position] = node.graph.constant(Tensor::scalar(node.inputs[0]->dtype(), *number));
 }

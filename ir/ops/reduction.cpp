@@ -12,7 +12,8 @@ namespace cnnc {
 namespace {
 using enum DType;
 
-// The axes that are reduced, ascending: all of them when none is given, unless the node asks for none then.
+// The axes that are reduced, ascending: all of them when none is given, unless the node asks for
+// none then.
 std::vector<int> reduced_axes(const OpContext& c) {
   std::vector<int> axes;
   if (c.has(1)) axes = c.axes(c.need_ints(1), c.rank());
@@ -28,8 +29,10 @@ std::vector<Type> reduction_type(const OpContext& c) {
   Type result{c.dtype(), {}};
   for (int a = 0; a < c.rank(); ++a) {
     const bool reduced = std::binary_search(axes.begin(), axes.end(), a);
-    if (!reduced) result.dims.push_back(c.dims()[static_cast<size_t>(a)]);
-    else if (keep) result.dims.push_back(1);
+    if (!reduced)
+      result.dims.push_back(c.dims()[static_cast<size_t>(a)]);
+    else if (keep)
+      result.dims.push_back(1);
   }
   return {result};
 }
@@ -39,7 +42,9 @@ struct Reduction {
   std::function<Scalar(Scalar)> term = [](Scalar x) { return x; };
   std::function<Scalar(DType)> init;
   std::function<Scalar(Scalar, Scalar)> combine;
-  std::function<Scalar(Scalar total, Scalar count)> finish = [](Scalar total, Scalar) { return total; };
+  std::function<Scalar(Scalar total, Scalar count)> finish = [](Scalar total, Scalar) {
+    return total;
+  };
   // f16 and bf16 are always accumulated in f32; integers in their own type, or in this one.
   std::optional<DType> integer_accumulator = std::nullopt;
 };
@@ -121,7 +126,8 @@ CNNC_OP(ReduceMean)
     .infer(reduction_type)
     .compute(reduction({.init = zero,
                         .combine = add,
-                        .finish = [](Scalar total, Scalar count) { return total / cast(count, total.dtype()); },
+                        .finish = [](Scalar total,
+                                     Scalar count) { return total / cast(count, total.dtype()); },
                         .integer_accumulator = f64}))
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1, 2}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
@@ -129,7 +135,9 @@ CNNC_OP(ReduceMean)
     .example({random(i32, {2, 3}, -9, 9), given(Tensor::ints({1}))});
 
 CNNC_OP(ReduceMax)
-    .doc("The greatest element over the given axes, or over all; NaN when one is NaN; -infinity, the least integer or false over nothing.")
+    .doc(
+        "The greatest element over the given axes, or over all; NaN when one is NaN; -infinity, "
+        "the least integer or false over nothing.")
     .onnx({1, 11, 12, 13, 18, 20})
     .onnx_upgrade(17, axes_to_input)
     .input("data", kAnyType)
@@ -145,7 +153,9 @@ CNNC_OP(ReduceMax)
     .example({random(f16, {2, 0}), given(Tensor::ints({1}))});
 
 CNNC_OP(ReduceMin)
-    .doc("The least element over the given axes, or over all; NaN when one is NaN; infinity, the greatest integer or true over nothing.")
+    .doc(
+        "The least element over the given axes, or over all; NaN when one is NaN; infinity, the "
+        "greatest integer or true over nothing.")
     .onnx({1, 11, 12, 13, 18, 20})
     .onnx_upgrade(17, axes_to_input)
     .input("data", kAnyType)
@@ -240,10 +250,13 @@ CNNC_OP(ReduceSumSquare)
     .example({random(i32, {2, 3}, -9, 9), given(Tensor::ints({1}))})
     .example({random(f32, {2, 3})}, {{"noop_with_empty_axes", 1}});
 
-// With m the maximum, log sum e^(x - m) + m overflows for no x. An infinite m is left out, for inf - inf is NaN.
+// With m the maximum, log sum e^(x - m) + m overflows for no x. An infinite m is left out, for inf
+// - inf is NaN.
 std::vector<Value*> stable_log_sum_exp(const Node& node, Graph& g) {
   const OpContext c(node);
-  const DType type = c.dtype() == f32 ? f32 : is_float(c.dtype()) && size_of(c.dtype()) == 2 ? f32 : f64;
+  const DType type = c.dtype() == f32                                 ? f32
+                     : is_float(c.dtype()) && size_of(c.dtype()) == 2 ? f32
+                                                                      : f64;
   Value* x = type == c.dtype() ? node.input(0) : g.make("Cast", {node.input(0)}, {{"to", type}});
   const Attributes none_when_empty = {{"noop_with_empty_axes", c.integer("noop_with_empty_axes")}};
   Value* greatest = g.make("ReduceMax", {x, node.input(1)}, none_when_empty);
@@ -261,7 +274,9 @@ std::vector<Value*> stable_log_sum_exp(const Node& node, Graph& g) {
 }
 
 CNNC_OP(ReduceLogSumExp)
-    .doc("Logarithm of the sum of e^x over the given axes, or over all, without overflow; -infinity over nothing.")
+    .doc(
+        "Logarithm of the sum of e^x over the given axes, or over all, without overflow; -infinity "
+        "over nothing.")
     .onnx({1, 11, 13, 18, 28})
     .onnx_upgrade(17, axes_to_input)
     .input("data", kNumberTypes)
@@ -274,7 +289,8 @@ CNNC_OP(ReduceLogSumExp)
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(bf16, {2, 3}), given(Tensor::ints({0}))})
     .example({random(f32, {2, 0}), given(Tensor::ints({1}))})
-    .example({given(Tensor::of<float>(f32, {2, 2}, {-INFINITY, -INFINITY, INFINITY, 1})), given(Tensor::ints({1}))});
+    .example({given(Tensor::of<float>(f32, {2, 2}, {-INFINITY, -INFINITY, INFINITY, 1})),
+              given(Tensor::ints({1}))});
 
 }  // namespace
 }  // namespace cnnc

@@ -18,8 +18,8 @@ Dim remaining_size(const OpContext& c, const Dims& result) {
   const Dim count = product(c.dims()), rest = product(result);
   c.require(!(rest == 0), "cannot tell the size for -1 beside a size of 0");
   const bool divides = !count.is_const() || !rest.is_const() || count.value() % rest.value() == 0;
-  c.require(divides, "cannot reshape ", c.type(), " with ", count, " elements: the given sizes make ", rest,
-            ", which does not divide them");
+  c.require(divides, "cannot reshape ", c.type(), " with ", count,
+            " elements: the given sizes make ", rest, ", which does not divide them");
   return Dim::floor_div(count, rest);
 }
 
@@ -35,7 +35,8 @@ std::vector<Type> reshape_type(const OpContext& c) {
       unknown = i;
       result.push_back(1);
     } else if (wanted[i] == 0 && zero_copies) {
-      c.require(i < c.dims().size(), "shape has a 0 at axis ", i, ", but ", c.type(), " has no such axis to copy");
+      c.require(i < c.dims().size(), "shape has a 0 at axis ", i, ", but ", c.type(),
+                " has no such axis to copy");
       result.push_back(c.dims()[i]);
     } else {
       c.require(!wanted[i].is_const() || wanted[i].value() >= 0, "shape has the size ", wanted[i]);
@@ -44,19 +45,22 @@ std::vector<Type> reshape_type(const OpContext& c) {
   }
   if (unknown) result[*unknown] = remaining_size(c, result);
   const Dim count = product(c.dims()), got = product(result);
-  c.require(!count.is_const() || !got.is_const() || count == got, "cannot reshape ", c.type(), " with ", count,
-            " elements to ", Type{c.dtype(), result});
+  c.require(!count.is_const() || !got.is_const() || count == got, "cannot reshape ", c.type(),
+            " with ", count, " elements to ", Type{c.dtype(), result});
   return {{c.dtype(), result}};
 }
 
 CNNC_OP(Reshape)
-    .doc("The elements under a given shape. -1 stands for the size that is left; 0 for the input's size of that axis, "
-         "unless allowzero = 1.")
+    .doc(
+        "The elements under a given shape. -1 stands for the size that is left; 0 for the input's "
+        "size of that axis, "
+        "unless allowzero = 1.")
     .onnx({1, 5, 13, 14, 19, 21, 23, 24, 25})
-    .onnx_upgrade(4, [](OnnxNode& node) {
-      drop_consumed_inputs(node);
-      node.attribute_to_input("shape", 1);
-    })
+    .onnx_upgrade(4,
+                  [](OnnxNode& node) {
+                    drop_consumed_inputs(node);
+                    node.attribute_to_input("shape", 1);
+                  })
     .input("data")
     .input("shape", {i64}, "")
     .attribute("allowzero", 0)
@@ -79,7 +83,8 @@ CNNC_OP(Flatten)
       const int axis = given == c.rank() ? c.rank() : c.axis(given, std::max(c.rank(), 1));
       const Dims& dims = c.dims();
       const auto middle = dims.begin() + std::min(axis, c.rank());
-      return {{c.dtype(), {product(Dims(dims.begin(), middle)), product(Dims(middle, dims.end()))}}};
+      return {
+          {c.dtype(), {product(Dims(dims.begin(), middle)), product(Dims(middle, dims.end()))}}};
     })
     .indexed(reshaped_element)
     .view()
@@ -97,7 +102,8 @@ std::vector<int> squeezed_axes(const OpContext& c) {
 }
 
 CNNC_OP(Squeeze)
-    .doc("Takes out the given axes, which have size 1; without axes, all that are known to have it.")
+    .doc(
+        "Takes out the given axes, which have size 1; without axes, all that are known to have it.")
     .onnx({1, 11, 13, 21, 23, 24, 25})
     .onnx_upgrade(12, [](OnnxNode& node) { node.attribute_to_input("axes", 1); })
     .input("data")

@@ -10,7 +10,9 @@ using enum DType;
 // The axes whose sizes Shape gives: [start, end), limited to the operand's.
 std::pair<int64_t, int64_t> shape_range(const OpContext& c) {
   const int64_t rank = c.rank();
-  const auto limited = [&](int64_t a) { return std::clamp<int64_t>(a < 0 ? a + rank : a, 0, rank); };
+  const auto limited = [&](int64_t a) {
+    return std::clamp<int64_t>(a < 0 ? a + rank : a, 0, rank);
+  };
   const int64_t start = limited(c.integer("start"));
   const int64_t end = c.has_attribute("end") ? limited(c.integer("end")) : rank;
   return {start, std::max(start, end)};
@@ -44,7 +46,9 @@ CNNC_OP(Size)
     .doc("The number of elements.")
     .onnx({1, 13, 19, 21, 23, 24, 25})
     .input("data")
-    .infer([](const OpContext&) -> std::vector<Type> { return {{i64, {}}}; })
+    .infer([](const OpContext&) -> std::vector<Type> {
+      return {{i64, {}}};
+    })
     .indexed([](const OpContext& c, const Scalars&) { return Scalar::size(product(c.dims())); })
     .example({random(f32, {2, 3, 4})})
     .example({random(boolean, {}, 0, 2)});

@@ -19,10 +19,12 @@ struct AxisSlice {
 // From this on a bound means "to the end", whatever the size is.
 constexpr int64_t kUnbounded = int64_t{1} << 30;
 
-Dim limited(const Dim& x, const Dim& low, const Dim& high) { return Dim::max(low, Dim::min(x, high)); }
+Dim limited(const Dim& x, const Dim& low, const Dim& high) {
+  return Dim::max(low, Dim::min(x, high));
+}
 
-// A bound as written: numbers below 0 count from the end. A symbolic bound counts from the end only when it is negative
-// for every size, as -n is.
+// A bound as written: numbers below 0 count from the end. A symbolic bound counts from the end only
+// when it is negative for every size, as -n is.
 Dim from_start(const Dim& bound, const Dim& size) {
   if (bound.is_const()) {
     if (bound.value() >= kUnbounded) return size;
@@ -54,9 +56,10 @@ std::vector<AxisSlice> slices(const OpContext& c) {
   for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
   if (c.has(3)) axes = c.need_ints(3);
   const Ints steps = c.has(4) ? c.need_ints(4) : Ints(axes.size(), 1);
-  c.require(ends.size() == starts.size() && axes.size() == starts.size() && steps.size() == starts.size(), "has ",
-            starts.size(), " starts, ", ends.size(), " ends, ", axes.size(), " axes and ", steps.size(),
-            " steps; need equally many");
+  c.require(
+      ends.size() == starts.size() && axes.size() == starts.size() && steps.size() == starts.size(),
+      "has ", starts.size(), " starts, ", ends.size(), " ends, ", axes.size(), " axes and ",
+      steps.size(), " steps; need equally many");
   std::vector<AxisSlice> result;
   for (const Dim& size : c.dims()) result.push_back({0, 1, size});
   const std::vector<int> positions = c.axes(axes, c.rank());
@@ -75,8 +78,10 @@ void legacy_slice(OnnxNode& node) {
 }
 
 CNNC_OP(Slice)
-    .doc("Every `steps`-th element from `starts` to before `ends` of the given axes; negative bounds count from the end, "
-         "bounds out of range are limited, negative steps go backwards.")
+    .doc(
+        "Every `steps`-th element from `starts` to before `ends` of the given axes; negative "
+        "bounds count from the end, "
+        "bounds out of range are limited, negative steps go backwards.")
     .onnx({1, 10, 11, 13})
     .onnx_upgrade(9, legacy_slice)
     .input("data")
@@ -97,12 +102,13 @@ CNNC_OP(Slice)
       return c.load(0, source);
     })
     .example({random(f32, {4, 5, 6}), given(Tensor::ints({1, 0})), given(Tensor::ints({3, 4}))})
-    .example({random(f32, {4, 5, 6}), given(Tensor::ints({0, 1, -3})), given(Tensor::ints({INT64_MAX, -1, 100})),
-              given(Tensor::ints({0, 1, 2})), given(Tensor::ints({2, 3, 1}))})
+    .example({random(f32, {4, 5, 6}), given(Tensor::ints({0, 1, -3})),
+              given(Tensor::ints({INT64_MAX, -1, 100})), given(Tensor::ints({0, 1, 2})),
+              given(Tensor::ints({2, 3, 1}))})
     .example({random(i16, {7}, 0, 99), given(Tensor::ints({-1})), given(Tensor::ints({INT64_MIN})),
               given(Tensor::ints({0})), given(Tensor::ints({-2}))})
-    .example({random(f16, {4, 5}), given(Tensor::ints({10})), given(Tensor::ints({2})), given(Tensor::ints({-1})),
-              given(Tensor::ints({-1}))})
+    .example({random(f16, {4, 5}), given(Tensor::ints({10})), given(Tensor::ints({2})),
+              given(Tensor::ints({-1})), given(Tensor::ints({-1}))})
     .example({random(boolean, {4}, 0, 2), given(Tensor::ints({3})), given(Tensor::ints({1}))});
 
 CNNC_OP(Trilu)
@@ -134,7 +140,9 @@ std::vector<int> center_axes(const OpContext& c) {
 }
 
 CNNC_OP(CenterCropPad)
-    .doc("The middle of the operand, cut or surrounded with zeros to the given sizes of the given axes.")
+    .doc(
+        "The middle of the operand, cut or surrounded with zeros to the given sizes of the given "
+        "axes.")
     .onnx({18})
     .input("input_data")
     .input("shape", kIndexTypes, "Tind")
@@ -142,7 +150,8 @@ CNNC_OP(CenterCropPad)
     .infer([](const OpContext& c) -> std::vector<Type> {
       const std::vector<int> axes = center_axes(c);
       const Dims sizes = c.need_content(1);
-      c.require(sizes.size() == axes.size(), "shape has ", sizes.size(), " sizes for ", axes.size(), " axes");
+      c.require(sizes.size() == axes.size(), "shape has ", sizes.size(), " sizes for ", axes.size(),
+                " axes");
       Type result = c.type();
       for (size_t i = 0; i < axes.size(); ++i) result.dims[static_cast<size_t>(axes[i])] = sizes[i];
       return {result};
@@ -152,8 +161,10 @@ CNNC_OP(CenterCropPad)
       Scalar inside = Scalar::boolean(true);
       for (int axis : center_axes(c)) {
         const auto a = static_cast<size_t>(axis);
-        const Scalar ours = Scalar::size(c.output_type().dims[a]), theirs = Scalar::size(c.dims()[a]);
-        // Truncating division makes both the margin that is cut and the one that is added the smaller half.
+        const Scalar ours = Scalar::size(c.output_type().dims[a]),
+                     theirs = Scalar::size(c.dims()[a]);
+        // Truncating division makes both the margin that is cut and the one that is added the
+        // smaller half.
         source[a] = at[a] + (theirs - ours) / Scalar::i64(2);
         inside = inside && source[a] >= Scalar::i64(0) && source[a] < theirs;
       }
