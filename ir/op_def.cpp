@@ -5,14 +5,6 @@
 
 namespace cnnc {
 
-const DTypes kAnyType(std::begin(kAllDTypes), std::end(kAllDTypes));
-const DTypes kFloatTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-const DTypes kIntTypes{DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::u16, DType::u32, DType::u64};
-const DTypes kNumberTypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,  DType::i16,
-                          DType::i32, DType::i64, DType::u8,  DType::u16,  DType::u32, DType::u64};
-const DTypes kBoolType{DType::boolean};
-const DTypes kIndexTypes{DType::i32, DType::i64};
-
 // ---- the registry ----------------------------------------------------------------------------------------------------
 
 static std::map<std::string, OpDef, std::less<>>& registry() {
@@ -313,14 +305,14 @@ Scalar OpDef::scalar_function(const Node& node) const {
     }
     Scalar p = Scalar::param(static_cast<int>(i), c.dtype(i));
     if (is_storage_only(c.dtype(i))) {
-      storage = c.dtype(i);
+      if (operand_def(inputs_, i).type_variable == "T") storage = c.dtype(i);
       p = cast(p, DType::f32);
     }
     params.push_back(p);
   }
   while (params.size() < inputs_.size()) params.emplace_back();
   Scalar result = elementwise_(c, params);
-  if (result.dtype() == DType::f32 && is_storage_only(storage) && name_ != "Cast") result = cast(result, storage);
+  if (result.dtype() == DType::f32 && is_storage_only(storage)) result = cast(result, storage);
   return result;
 }
 

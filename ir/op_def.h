@@ -14,7 +14,15 @@ namespace cnnc {
 
 // Which element types an operand may have.
 using DTypes = std::vector<DType>;
-extern const DTypes kAnyType, kFloatTypes, kIntTypes, kNumberTypes, kBoolType, kIndexTypes;
+// Inline, so that they are made before the declarations of any file that uses them.
+inline const DTypes kFloatTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
+inline const DTypes kIntTypes{DType::i8, DType::i16, DType::i32, DType::i64,
+                              DType::u8, DType::u16, DType::u32, DType::u64};
+inline const DTypes kNumberTypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,  DType::i16,
+                                 DType::i32, DType::i64, DType::u8,  DType::u16,  DType::u32, DType::u64};
+inline const DTypes kAnyType(std::begin(kAllDTypes), std::end(kAllDTypes));
+inline const DTypes kBoolType{DType::boolean};
+inline const DTypes kIndexTypes{DType::i32, DType::i64};
 
 struct OperandDef {
   std::string name;
@@ -166,7 +174,7 @@ class OpDef {
   OpDef& optional_attribute(std::string name, Attribute example_of_kind);  // absent without a default
 
   // One scalar expression of the operands' elements; numpy broadcasting; the result's type is the expression's.
-  // f16 and bf16 operands arrive as f32 and the result is rounded back.
+  // f16 and bf16 operands arrive as f32; an f32 result is rounded back to the type of the operands of variable "T".
   OpDef& elementwise(std::function<Scalar(Scalar)> fn);
   OpDef& elementwise(std::function<Scalar(Scalar, Scalar)> fn);
   OpDef& elementwise(std::function<Scalar(Scalar, Scalar, Scalar)> fn);
