@@ -3,8 +3,6 @@
 // Everything here emits finished vector IR into a function that the caller owns; no LLVM optimisation
 // pass has to run afterwards. Work is divided into a flat space of tasks that may run in any order and
 // on any number of threads: a task computes the same bits whoever runs it.
-//
-// The caller's function should carry the attribute "prefer-vector-width"="512" on AVX-512 targets.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -30,6 +28,11 @@ struct VectorIsa {
 inline constexpr VectorIsa kSse42{4, 16, false, false};
 inline constexpr VectorIsa kAvx2{8, 16, true, false};
 inline constexpr VectorIsa kAvx512{16, 32, true, true};
+
+// To be called on every function that kernels are emitted into: 512-bit vectors stay whole, and the
+// instruction scheduler keeps a tile in registers. (With the scheduling models of some CPUs, Ice Lake's
+// for one, it moves loads so far up that half of the tile is spilled.)
+void set_kernel_attributes(llvm::Function& function);
 
 enum class FloatType { f32, f64 };
 

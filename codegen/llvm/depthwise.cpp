@@ -33,9 +33,16 @@ bool has_constant_tiles(const ConvolutionSpec& spec, int width) {
   return axis.kernel <= kUnrolledColumns && size <= kCodeLimit;
 }
 
-struct Place {
-  Value *image, *plane, *row, *channel, *mask, *weights, *input, *output_offset;
-  IndexRange depth_taps, height_taps;
+// A row of output for a range of channel blocks; offsets are those of channel 0, pixel 0.
+struct Row {
+  Value *image, *plane, *row, *input, *output_offset;
+  IndexRange blocks, depth_taps, height_taps;
+};
+
+// A stretch of a row for one block of channels.
+struct Stretch {
+  int width;
+  Value *pixel, *channel, *mask, *weights, *input;
 };
 
 class DepthwiseEmitter {
@@ -73,54 +80,47 @@ class DepthwiseEmitter {
     return {begin, min(b_, add(b_, begin, size), count)};
   }
 
-  // The last block gets code of its own when it is not full.
   void emit_task(Value* image, Value* plane, IndexRange rows, IndexRange blocks) {
-    int64_t whole = spec_.channels / plan_.lanes;
-    auto rows_of = [&](Value* block, Value* mask) {
-      emit_loop(b_, rows.begin, rows.end, 1,
-                [&](Value* row) { emit_row(image, plane, row, block, mask); });
-    };
-    emit_loop(b_, blocks.begin, min(b_, blocks.end, number(whole)), 1,
-              [&](Value* block) { rows_of(block, nullptr); });
-    if (whole == plan_.blocks) return;
-    Value* mask = lane_mask(b_, plan_.lanes, number(spec_.channels % plan_.lanes));
-    emit_loop(b_, max(b_, blocks.begin, number(whole)), blocks.end, 1,
-              [&](Value* block) { rows_of(block, mask); });
+    emit_loop(b_, rows.begin, rows.end, 1, [&](Value* index) {
+      Row row = row_of(image, plane, index);
+      row.blocks = blocks;
+      if (has_constant_tiles(spec_, plan_.width))
+        emit_constant_tiles(row);
+      else
+        emit_pixels(row);
+    });
   }
 
-  void emit_row(Value* image, Value* plane, Value* row, Value* block, Value* mask) {
-    Place place{image, plane, row, mul(b_, block, plan_.lanes), mask, {}, {}, {}, {}, {}};
-    place.weights = at(operands_.weights, mul(b_, block, taps_of(spec_) * plan_.lanes));
-    Value* from = add(b_, mul(b_, image, spec_.input_batch_stride.emit(b_)), place.channel);
-    Value* positions[] = {plane, row, number(0)};
+  Row row_of(Value* image, Value* plane, Value* index) {
+    Row row{image, plane, index, {}, {}, {}, {}, {}};
+    Value* from = mul(b_, image, spec_.input_batch_stride.emit(b_));
+    Value* positions[] = {plane, index, number(0)};
     for (int i = 0; i < 3; ++i) {
       Value* position = sub(b_, mul(b_, positions[i], axis(i).stride), number(axis(i).pad_begin));
       from = add(b_, from, mul(b_, position, input_stride(i)));
     }
-    place.input = at(operands_.input, from);
-    Value* to = add(b_, mul(b_, image, spec_.output_batch_stride.emit(b_)), place.channel);
+    row.input = at(operands_.input, from);
+    Value* to = mul(b_, image, spec_.output_batch_stride.emit(b_));
     to = add(b_, to, mul(b_, plane, axis(0).output_stride.emit(b_)));
-    place.output_offset = add(b_, to, mul(b_, row, axis(1).output_stride.emit(b_)));
-    place.depth_taps = tap_range(b_, axis(0), plane);
-    place.height_taps = tap_range(b_, axis(1), row);
-    if (has_constant_tiles(spec_, plan_.width))
-      emit_constant_tiles(place);
-    else
-      emit_pixels(place);
+    row.output_offset = add(b_, to, mul(b_, index, axis(1).output_stride.emit(b_)));
+    row.depth_taps = tap_range(b_, axis(0), plane);
+    row.height_taps = tap_range(b_, axis(1), index);
+    return row;
   }
 
-  void emit_constant_tiles(const Place& place) {
+  void emit_constant_tiles(const Row& row) {
     for (const PixelRun& run : pixel_runs(axis(2), plan_.width, false))
-      emit_loop(b_, number(0), number(run.tiles), 1, [&](Value* tile) {
-        Value* pixel = add(b_, mul(b_, tile, run.width), run.first);
-        emit_tile(place, pixel, run.width, [&](Value* input, Value* weights, Values sums) {
-          return sliding_taps(place, input, weights, run, sums);
-        });
+      emit_loop(b_, number(0), number(run.tiles), 1, [&](Value* index) {
+        Value* pixel = add(b_, mul(b_, index, run.width), run.first);
+        emit_stretch(row, pixel, run.width,
+                     [&](const Stretch& tile, Value* input, Value* weights, const Values& sums) {
+                       return sliding_taps(tile, input, weights, run, sums);
+                     });
       });
   }
 
   // Pixels [first, last) have input under every column of the kernel; the others are clipped.
-  void emit_pixels(const Place& place) {
+  void emit_pixels(const Row& row) {
     const SpatialAxis& a = axis(2);
     Value* zero = number(0);
     Value* count = a.output.emit(b_);
@@ -128,59 +128,77 @@ class DepthwiseEmitter {
     int64_t reach = (a.kernel - 1) * a.dilation - a.pad_begin;
     Value* room = max(b_, add(b_, a.input.emit(b_), -reach), zero);
     Value* last = max(b_, min(b_, ceil_div(b_, room, a.stride), count), first);
-    emit_loop(b_, zero, first, 1, [&](Value* pixel) { clipped_pixel(place, pixel); });
+    emit_loop(b_, zero, first, 1, [&](Value* pixel) { clipped_pixel(row, pixel); });
     Value* tiles = div(b_, b_.CreateSub(last, first), number(plan_.width));
     emit_loop(b_, zero, tiles, 1, [&](Value* tile) {
-      whole_pixels(place, add(b_, first, mul(b_, tile, plan_.width)), plan_.width);
+      whole_pixels(row, add(b_, first, mul(b_, tile, plan_.width)), plan_.width);
     });
     Value* rest = add(b_, first, mul(b_, tiles, plan_.width));
-    emit_loop(b_, rest, last, 1, [&](Value* pixel) { whole_pixels(place, pixel, 1); });
-    emit_loop(b_, last, count, 1, [&](Value* pixel) { clipped_pixel(place, pixel); });
+    emit_loop(b_, rest, last, 1, [&](Value* pixel) { whole_pixels(row, pixel, 1); });
+    emit_loop(b_, last, count, 1, [&](Value* pixel) { clipped_pixel(row, pixel); });
   }
 
-  void whole_pixels(const Place& place, Value* pixel, int width) {
-    emit_tile(place, pixel, width, [&](Value* input, Value* weights, const Values& sums) {
-      return column_loop(place, input, weights, {number(0), number(axis(2).kernel)}, sums);
-    });
+  void whole_pixels(const Row& row, Value* pixel, int width) {
+    columns_of(row, pixel, width, {number(0), number(axis(2).kernel)});
   }
 
-  void clipped_pixel(const Place& place, Value* pixel) {
-    IndexRange columns = tap_range(b_, axis(2), pixel);
-    emit_tile(place, pixel, 1, [&](Value* input, Value* weights, const Values& sums) {
-      return column_loop(place, input, weights, columns, sums);
-    });
+  void clipped_pixel(const Row& row, Value* pixel) {
+    columns_of(row, pixel, 1, tap_range(b_, axis(2), pixel));
   }
 
-  using TapRow = llvm::function_ref<Values(Value* input, Value* weights, const Values& sums)>;
+  void columns_of(const Row& row, Value* pixel, int width, IndexRange columns) {
+    emit_stretch(row, pixel, width,
+                 [&](const Stretch& tile, Value* input, Value* weights, const Values& sums) {
+                   return column_loop(tile, input, weights, columns, sums);
+                 });
+  }
 
-  void emit_tile(const Place& place, Value* pixel, int width, TapRow tap_row) {
+  using TapRow = llvm::function_ref<Values(const Stretch&, Value* input, Value* weights,
+                                           const Values& sums)>;
+
+  // All blocks of channels of a few pixels, so that memory is read and written in order. The last
+  // block gets code of its own when it is not full.
+  void emit_stretch(const Row& row, Value* pixel, int width, TapRow tap_row) {
+    int64_t whole = spec_.channels / plan_.lanes;
     Value* step = mul(b_, input_stride(2), axis(2).stride);
-    Value* input = at(place.input, mul(b_, pixel, step));
-    Values sums(width, initial_sum(place));
-    sums = emit_loop(
-        b_, place.depth_taps.begin, place.depth_taps.end, 1, sums,
-        [&](Value* kd, const Values& plane_sums) {
-          return emit_loop(
-              b_, place.height_taps.begin, place.height_taps.end, 1, plane_sums,
-              [&](Value* kh, const Values& row_sums) {
-                Value* offset = add(b_, mul(b_, kd, mul(b_, input_stride(0), axis(0).dilation)),
-                                    mul(b_, kh, mul(b_, input_stride(1), axis(1).dilation)));
-                Value* tap = add(b_, mul(b_, kd, axis(1).kernel), kh);
-                return tap_row(at(input, offset),
-                               at(place.weights, mul(b_, tap, axis(2).kernel * plan_.lanes)),
-                               row_sums);
-              });
-        });
-    store(place, pixel, width, sums);
+    Value* input = at(row.input, mul(b_, pixel, step));
+    auto emit_block = [&](Value* block, Value* mask) {
+      Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, {}, {}};
+      tile.weights = at(operands_.weights, mul(b_, tile.channel, taps_of(spec_)));
+      tile.input = at(input, tile.channel);
+      store(row, tile, sum_taps(row, tile, tap_row));
+    };
+    emit_loop(b_, row.blocks.begin, min(b_, row.blocks.end, number(whole)), 1,
+              [&](Value* block) { emit_block(block, nullptr); });
+    if (whole == plan_.blocks) return;
+    Value* mask = lane_mask(b_, plan_.lanes, number(spec_.channels % plan_.lanes));
+    emit_loop(b_, max(b_, row.blocks.begin, number(whole)), row.blocks.end, 1,
+              [&](Value* block) { emit_block(block, mask); });
   }
 
-  Value* initial_sum(const Place& place) {
+  Values sum_taps(const Row& row, const Stretch& tile, TapRow tap_row) {
+    auto plane = [&](Value* kd, const Values& plane_sums) {
+      return emit_loop(
+          b_, row.height_taps.begin, row.height_taps.end, 1, plane_sums,
+          [&](Value* kh, const Values& sums) {
+            Value* offset = add(b_, mul(b_, kd, mul(b_, input_stride(0), axis(0).dilation)),
+                                mul(b_, kh, mul(b_, input_stride(1), axis(1).dilation)));
+            Value* tap = mul(b_, add(b_, mul(b_, kd, axis(1).kernel), kh), axis(2).kernel);
+            return tap_row(tile, at(tile.input, offset),
+                           at(tile.weights, mul(b_, tap, plan_.lanes)), sums);
+          });
+    };
+    Values sums(tile.width, initial_sum(tile));
+    return emit_loop(b_, row.depth_taps.begin, row.depth_taps.end, 1, sums, plane);
+  }
+
+  Value* initial_sum(const Stretch& tile) {
     if (!operands_.bias) return llvm::Constant::getNullValue(vector_);
-    return load_lanes(b_, vector_, at(operands_.bias, place.channel), place.mask);
+    return load_lanes(b_, vector_, at(operands_.bias, tile.channel), tile.mask);
   }
 
   // One row of taps over a tile with constant borders: input position by input position.
-  Values sliding_taps(const Place& place, Value* input, Value* weights, const PixelRun& run,
+  Values sliding_taps(const Stretch& tile, Value* input, Value* weights, const PixelRun& run,
                       Values sums) {
     const SpatialAxis& a = axis(2);
     Values columns;
@@ -193,14 +211,14 @@ class DepthwiseEmitter {
         int64_t from_first = position - kw * a.dilation, pixel = from_first / a.stride;
         if (from_first < 0 || from_first % a.stride || pixel >= run.width) continue;
         if (!(run.columns[kw] >> pixel & 1)) continue;
-        if (!value) value = load(place, input, number(position));
+        if (!value) value = load(tile, input, number(position));
         sums[pixel] = multiply_add(b_, isa_, value, columns[kw], sums[pixel]);
       }
     }
     return sums;
   }
 
-  Values column_loop(const Place& place, Value* input, Value* weights, IndexRange columns,
+  Values column_loop(const Stretch& tile, Value* input, Value* weights, IndexRange columns,
                      const Values& sums) {
     const SpatialAxis& a = axis(2);
     return emit_loop(b_, columns.begin, columns.end, 1, sums, [&](Value* kw, Values now) {
@@ -208,29 +226,30 @@ class DepthwiseEmitter {
           load_lanes(b_, vector_, at(weights, mul(b_, kw, plan_.lanes)), nullptr);
       Value* first = mul(b_, kw, a.dilation);
       for (size_t i = 0; i < now.size(); ++i) {
-        Value* value = load(place, input, add(b_, first, static_cast<int64_t>(i) * a.stride));
+        Value* value = load(tile, input, add(b_, first, static_cast<int64_t>(i) * a.stride));
         now[i] = multiply_add(b_, isa_, value, weight, now[i]);
       }
       return now;
     });
   }
 
-  Value* load(const Place& place, Value* input, Value* position) {
-    return load_lanes(b_, vector_, at(input, mul(b_, position, input_stride(2))), place.mask);
+  Value* load(const Stretch& tile, Value* input, Value* position) {
+    return load_lanes(b_, vector_, at(input, mul(b_, position, input_stride(2))), tile.mask);
   }
 
-  void store(const Place& place, Value* pixel, int width, const Values& sums) {
+  void store(const Row& row, const Stretch& tile, const Values& sums) {
     TileOutput out;
     out.base = operands_.output;
     out.pixel_stride = axis(2).output_stride.emit(b_);
-    out.offset = add(b_, place.output_offset, mul(b_, pixel, out.pixel_stride));
-    if (place.mask) out.masks = {place.mask};
-    out.batch = place.image;
-    Value* row = add(b_, mul(b_, place.plane, axis(1).output.emit(b_)), place.row);
-    out.pixel = add(b_, mul(b_, row, axis(2).output.emit(b_)), pixel);
-    out.channel = place.channel;
-    out.position = {place.plane, place.row, pixel};
-    emit_tile_stores(b_, width, 1, sums, out, epilogue_);
+    out.offset = add(b_, add(b_, row.output_offset, tile.channel),
+                     mul(b_, tile.pixel, out.pixel_stride));
+    if (tile.mask) out.masks = {tile.mask};
+    out.batch = row.image;
+    Value* row_number = add(b_, mul(b_, row.plane, axis(1).output.emit(b_)), row.row);
+    out.pixel = add(b_, mul(b_, row_number, axis(2).output.emit(b_)), tile.pixel);
+    out.channel = tile.channel;
+    out.position = {row.plane, row.row, tile.pixel};
+    emit_tile_stores(b_, tile.width, 1, sums, out, epilogue_);
   }
 
   IRBuilderBase& b_;

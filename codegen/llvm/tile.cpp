@@ -11,6 +11,11 @@ namespace cnnc::codegen {
 using llvm::IRBuilderBase;
 using llvm::Value;
 
+void set_kernel_attributes(llvm::Function& function) {
+  function.addFnAttr("prefer-vector-width", "512");
+  function.addFnAttr("tune-cpu", "sapphirerapids");
+}
+
 llvm::Type* element_type(IRBuilderBase& b, FloatType type) {
   return type == FloatType::f32 ? b.getFloatTy() : b.getDoubleTy();
 }
@@ -67,8 +72,6 @@ class TileEmitter {
     Value* tap = mul(b_, add(b_, mul(b_, kd, tile_.kernel_height), kh), columns);
     Value* tap_size = mul(b_, tile_.channels, tile_.step_stride);
     Value* weights = at(tile_.weights, mul(b_, tap, tap_size));
-    if (columns_are_contiguous())
-      return reduce(input, weights, mul(b_, tile_.channels, columns), all_pixels(), sums);
     for (int64_t first = 0, last; first < columns; first = last) {
       for (last = first + 1; last < columns && tile_.columns[last] == tile_.columns[first];) ++last;
       sums = equal_columns(input, weights, tap_size, first, last, sums);
@@ -76,12 +79,8 @@ class TileEmitter {
     return sums;
   }
 
-  // The channels of all columns form one run, so that one loop serves for them.
+  // The channels of neighbouring columns form one run, so that one loop serves for them.
   bool columns_are_contiguous() const {
-    if (std::any_of(tile_.columns.begin(), tile_.columns.end(),
-                    [&](uint64_t pixels) { return pixels != all_pixels(); }))
-      return false;
-    if (tile_.columns.size() == 1) return true;
     auto channels = constant_of(tile_.channels), stride = constant_of(tile_.channel_stride),
          column = constant_of(tile_.tap_strides[2]);
     return channels && stride && column && *channels * *stride == *column;
@@ -92,17 +91,15 @@ class TileEmitter {
                        const Values& sums) {
     uint64_t pixels = tile_.columns[first];
     if (pixels == 0) return sums;
-    auto column = [&](Value* kw, const Values& carried) {
+    auto columns = [&](Value* kw, int64_t count, const Values& carried) {
       return reduce(at(input, mul(b_, kw, tile_.tap_strides[2])),
-                    at(weights, mul(b_, kw, tap_size)), tile_.channels, pixels, carried);
+                    at(weights, mul(b_, kw, tap_size)), mul(b_, tile_.channels, count), pixels,
+                    carried);
     };
-    auto channels = constant_of(tile_.channels);
-    if (channels && *channels > 8 && last - first <= 3) {
-      Values carried = sums;
-      for (int64_t kw = first; kw < last; ++kw) carried = column(b_.getInt64(kw), carried);
-      return carried;
-    }
-    return emit_loop(b_, b_.getInt64(first), b_.getInt64(last), 1, sums, column);
+    if (last - first == 1 || columns_are_contiguous())
+      return columns(b_.getInt64(first), last - first, sums);
+    return emit_loop(b_, b_.getInt64(first), b_.getInt64(last), 1, sums,
+                     [&](Value* kw, const Values& carried) { return columns(kw, 1, carried); });
   }
 
   // sums += input[0 .. count) * weights[0 .. count) for the given pixels. Few sums are split, step by

@@ -223,6 +223,12 @@ int64_t pick(std::mt19937& random, int64_t low, int64_t high) {
   return low + static_cast<int64_t>(random() % (high - low + 1));
 }
 
+// Pads the axis until the kernel fits.
+void make_valid(Problem& p, int i) {
+  int64_t extent = p.dilation[i] * (p.kernel[i] - 1) + 1;
+  if (p.input[i] + p.pad_begin[i] + p.pad_end[i] < extent) p.pad_end[i] += extent;
+}
+
 Problem random_problem(std::mt19937& random) {
   Problem p;
   p.batch = pick(random, 1, 2);
@@ -240,9 +246,8 @@ Problem random_problem(std::mt19937& random) {
     p.dilation[i] = pick(random, 1, 2);
     p.pad_begin[i] = pick(random, 0, 3);
     p.pad_end[i] = pick(random, 0, 3);
-    int64_t extent = p.dilation[i] * (p.kernel[i] - 1) + 1;
-    if (p.input[i] + p.pad_begin[i] + p.pad_end[i] < extent) p.pad_end[i] += extent;
   }
+  for (int i = 0; i < 3; ++i) make_valid(p, i);
   return p;
 }
 
@@ -285,6 +290,181 @@ TEST_P(Contraction, LargeKernelsKeepTheCodeSmall) {
   p.kernel = {1, 11, 31};
   p.pad_begin = p.pad_end = {0, 5, 15};
   check(p, GetParam(), false, random);
+}
+
+void check_depthwise(const Problem& p, const std::string& cpu, bool runtime_sizes,
+                     std::mt19937& random) {
+  VectorIsa isa = isa_of(cpu);
+  ConvolutionSpec fixed = spec_of(p);
+  ASSERT_EQ(depthwise_refusal(fixed), std::nullopt);
+  DepthwisePlan plan = plan_depthwise(runtime_sizes ? symbolic(fixed, p, nullptr) : fixed, isa);
+  auto spec = [&](const KernelBody& body) {
+    return runtime_sizes ? symbolic(fixed, p, &body) : fixed;
+  };
+  Tensors<float> t = make_tensors<float>(p, random);
+  std::vector<float> packed(packed_depthwise_size(fixed, plan));
+  pack_depthwise_weights(fixed, plan, t.weights.data(), packed.data());
+  JitKernel kernel(cpu, [&](const KernelBody& body) {
+    KernelOperands operands = body.operands();
+    if (p.bias) operands.bias = body.argument(3);
+    ConvolutionSpec known = spec(body);
+    emit_depthwise(body.builder, known, plan, isa, operands);
+  });
+  auto sizes = sizes_of(p);
+  int64_t tasks = evaluate_sizes(sizes, [&](const KernelBody& body) {
+                    Value* count = emit_depthwise_tasks(body.builder, spec(body), plan);
+                    return std::pair(count, count);
+                  }).first;
+  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
+  run_tasks(kernel.function(), args, sizes.data(), tasks, nullptr);
+  expect_reference(p, t);
+}
+
+TEST_P(Contraction, RandomDepthwiseConvolutions) {
+  std::mt19937 random(24);
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+    Problem p = random_problem(random);
+    p.planar = false;
+    p.type = FloatType::f32;
+    p.groups = p.outputs = p.channels;
+    if (i % 8 == 0) p.kernel[2] = p.input[2] = 11;
+    make_valid(p, 2);
+    check_depthwise(p, GetParam(), i % 2, random);
+  }
+}
+
+TEST(Depthwise, SaysWhyItRefuses) {
+  ConvolutionSpec spec;
+  spec.groups = spec.channels = 4;
+  spec.output_channels = 8;
+  EXPECT_EQ(depthwise_refusal(spec),
+            "needs one output channel per input channel, has 8 for 4");
+}
+
+struct Product {
+  int64_t outer = 1, inner = 1, m = 1, n = 1, k = 1;
+  bool transposed_a = false, transposed_b = false, shared_b = false;
+};
+
+MatMulSpec spec_of(const Product& p) {
+  MatMulSpec spec;
+  int64_t a = p.m * p.k, b = p.shared_b ? 0 : p.k * p.n, c = p.m * p.n;
+  spec.batch = {{p.outer, a * p.inner, b * p.inner, c * p.inner}, {p.inner, a, b, c}};
+  spec.m = p.m;
+  spec.n = p.n;
+  spec.k = p.k;
+  spec.a_row_stride = p.transposed_a ? 1 : p.k;
+  spec.a_column_stride = p.transposed_a ? p.m : 1;
+  spec.b_row_stride = p.transposed_b ? 1 : p.n;
+  spec.b_column_stride = p.transposed_b ? p.k : 1;
+  spec.output_row_stride = p.n;
+  return spec;
+}
+
+// Replaces m, n, k and the strides that hold them by run-time sizes 0, 1, 2.
+MatMulSpec symbolic(MatMulSpec spec, const Product& p, const KernelBody* body) {
+  auto size = [&](int i) { return body ? Size(body->size(i)) : Size::runtime(); };
+  spec.m = size(0);
+  spec.n = size(1);
+  spec.k = size(2);
+  (p.transposed_a ? spec.a_column_stride : spec.a_row_stride) = size(p.transposed_a ? 0 : 2);
+  (p.transposed_b ? spec.b_column_stride : spec.b_row_stride) = size(p.transposed_b ? 2 : 1);
+  spec.output_row_stride = size(1);
+  return spec;
+}
+
+void expect_product(const Product& p, const std::vector<float>& a, const std::vector<float>& b,
+                    const std::vector<float>& c) {
+  for (int64_t batch = 0; batch < p.outer * p.inner; ++batch)
+    for (int64_t i = 0; i < p.m; ++i)
+      for (int64_t j = 0; j < p.n; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < p.k; ++k) {
+          double x = a[batch * p.m * p.k + (p.transposed_a ? k * p.m + i : i * p.k + k)];
+          sum += x * b[(p.shared_b ? 0 : batch * p.k * p.n) +
+                       (p.transposed_b ? j * p.k + k : k * p.n + j)];
+        }
+        ASSERT_NEAR(c[(batch * p.m + i) * p.n + j], sum, 1e-4 * (1 + std::abs(sum)))
+            << p.m << "x" << p.n << "x" << p.k << " at " << batch << " " << i << " " << j;
+      }
+}
+
+void check_product(const Product& p, const std::string& cpu, bool runtime_sizes,
+                   std::mt19937& random) {
+  VectorIsa isa = isa_of(cpu);
+  MatMulSpec fixed = spec_of(p);
+  MatMulPlan plan = plan_matmul(runtime_sizes ? symbolic(fixed, p, nullptr) : fixed, isa);
+  auto spec = [&](const KernelBody& body) {
+    return runtime_sizes ? symbolic(fixed, p, &body) : fixed;
+  };
+  int64_t batches = p.outer * p.inner;
+  auto a = random_values<float>(batches * p.m * p.k, random);
+  auto b = random_values<float>((p.shared_b ? 1 : batches) * p.k * p.n, random);
+  std::vector<float> c(batches * p.m * p.n, NAN);
+  JitKernel kernel(cpu, [&](const KernelBody& body) {
+    MatMulSpec known = spec(body);
+    emit_matmul(body.builder, known, plan, isa, body.operands());
+  });
+  std::vector<int64_t> sizes{p.m, p.n, p.k};
+  auto [tasks, bytes] = evaluate_sizes(sizes, [&](const KernelBody& body) {
+    return std::pair(emit_matmul_tasks(body.builder, spec(body), plan),
+                     emit_matmul_scratch(body.builder, spec(body), plan));
+  });
+  Scratch scratch(bytes);
+  void* args[] = {a.data(), b.data(), c.data()};
+  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  expect_product(p, a, b, c);
+}
+
+TEST_P(Contraction, RandomProductsOfRunTimeMatrices) {
+  std::mt19937 random(25);
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+    Product p{pick(random, 1, 2), pick(random, 1, 3), pick(random, 1, 50), pick(random, 1, 90),
+              pick(random, 0, 4) ? pick(random, 1, 70) : 1};
+    if (pick(random, 0, 2) == 0) p.m = 1;
+    p.transposed_a = pick(random, 0, 1);
+    p.transposed_b = pick(random, 0, 1);
+    p.shared_b = pick(random, 0, 1);
+    check_product(p, GetParam(), i % 2, random);
+  }
+}
+
+// out += sum, in place and in 32-bit integers.
+TEST_P(Contraction, EpilogueSeesPlaceMaskAndOldOutput) {
+  constexpr int64_t kPixels = 23, kChannels = 5, kOutputs = 37;
+  VectorIsa isa = isa_of(GetParam());
+  Problem p{.channels = kChannels, .outputs = kOutputs, .input = {1, 1, kPixels}};
+  ConvolutionSpec spec = spec_of(p);
+  ContractionPlan plan = plan_convolution(spec, isa);
+  JitKernel kernel(GetParam(), [&](const KernelBody& body) {
+    KernelOperands operands = body.operands();
+    emit_convolution(body.builder, spec, plan, isa, operands, [&](EpilogueContext& context) {
+      llvm::IRBuilderBase& b = context.builder;
+      auto* type = llvm::FixedVectorType::get(b.getInt32Ty(), context.lanes);
+      Value* index = b.CreateAdd(b.CreateMul(context.pixel, b.getInt64(kOutputs)), context.channel);
+      Value* place = b.CreateGEP(b.getInt32Ty(), operands.output, index);
+      Value* mask = context.mask ? context.mask
+                                 : llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(
+                                       b.getInt1Ty(), context.lanes));
+      Value* old = b.CreateMaskedLoad(type, place, llvm::Align(4), mask,
+                                      llvm::Constant::getNullValue(type));
+      return b.CreateAdd(b.CreateFPToSI(context.value, type), old);
+    });
+  });
+  std::vector<float> input(kPixels * kChannels, 1), weights(kOutputs * kChannels),
+      packed(packed_weights_size(spec, plan));
+  for (int64_t i = 0; i < kOutputs * kChannels; ++i) weights[i] = float(i / kChannels);
+  pack_weights(spec, plan, weights.data(), packed.data());
+  std::vector<int32_t> output(kPixels * kOutputs);
+  for (size_t i = 0; i < output.size(); ++i) output[i] = int(i) * 1000;
+  auto tasks = evaluate_sizes({}, [&](const KernelBody& body) {
+                 Value* count = emit_convolution_tasks(body.builder, spec, plan);
+                 return std::pair(count, emit_convolution_scratch(body.builder, spec, plan));
+               }).first;
+  void* args[] = {input.data(), packed.data(), output.data()};
+  run_tasks(kernel.function(), args, nullptr, tasks, nullptr);
+  for (int64_t i = 0; i < kPixels * kOutputs; ++i)
+    ASSERT_EQ(output[i], i * 1000 + i % kOutputs * kChannels) << i;
 }
 
 INSTANTIATE_TEST_SUITE_P(Targets, Contraction,

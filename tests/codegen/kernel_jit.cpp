@@ -7,8 +7,8 @@
 #include <llvm/Support/raw_ostream.h>
 #include <llvm/TargetParser/Host.h>
 
-#include <chrono>
 #include <cstdlib>
+#include <ctime>
 
 namespace cnnc::codegen {
 
@@ -81,7 +81,7 @@ llvm::Function* declare_kernel(llvm::Module& module, llvm::IRBuilderBase& b) {
                                        false);
   auto* function =
       llvm::Function::Create(type, llvm::Function::ExternalLinkage, "kernel", module);
-  function->addFnAttr("prefer-vector-width", "512");
+  set_kernel_attributes(*function);
   b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
   return function;
 }
@@ -91,7 +91,7 @@ llvm::Function* declare_kernel(llvm::Module& module, llvm::IRBuilderBase& b) {
 JitKernel::JitKernel(const std::string& cpu, const std::function<void(const KernelBody&)>& emit)
     : state_(std::make_unique<State>()) {
   initialize_target();
-  auto start = std::chrono::steady_clock::now();
+  std::clock_t start = std::clock();
   state_->jit = take(llvm::orc::LLJITBuilder().setJITTargetMachineBuilder(machine(cpu)).create());
   auto context = std::make_unique<llvm::LLVMContext>();
   auto module = std::make_unique<llvm::Module>("kernel", *context);
@@ -104,8 +104,7 @@ JitKernel::JitKernel(const std::string& cpu, const std::function<void(const Kern
   if (llvm::verifyModule(*module, &llvm::errs())) std::abort();
   llvm::cantFail(state_->jit->addIRModule({std::move(module), std::move(context)}));
   function_ = take(state_->jit->lookup("kernel")).toPtr<KernelFunction*>();
-  std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  compile_seconds_ = elapsed.count();
+  compile_seconds_ = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
 JitKernel::~JitKernel() = default;
