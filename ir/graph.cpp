@@ -1,6 +1,7 @@
 #include "ir/graph.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "ir/error.h"
 #include "ir/op_def.h"
@@ -89,6 +90,8 @@ std::string Node::description() const {
 void Node::infer() { infer_node(*this); }
 
 Graph::~Graph() {
+  for (Value* output : outputs_)
+    if (&output->graph() != this) --output->output_uses_;
   // Regions may use values of this graph, so they go first.
   for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) {
     (*it)->attributes_.clear();
@@ -130,9 +133,11 @@ void Graph::set_output(size_t index, Value* value) {
   ++value->output_uses_;
 }
 
+static std::atomic<int64_t> next_id = 0;
+
 Node* Graph::add(std::string_view op, std::vector<Value*> inputs, Attributes attributes, int output_count) {
   const OpDef& def = op_named(op);
-  std::unique_ptr<Node> node(new Node(*this, def, next_id_++));
+  std::unique_ptr<Node> node(new Node(*this, def, next_id++));
   node->attributes_ = std::move(attributes);
   node->origins_ = current_origins_;
   if (output_count == 0) output_count = static_cast<int>(def.outputs().size());
@@ -186,6 +191,21 @@ void Graph::erase(Node* node) {
 
 void Graph::move_before(Node* node, NodeList::iterator where) { nodes_.splice(where, nodes_, node->position_); }
 
+// Makes the regions of a cloned node use the clones of the values that they take from enclosing graphs.
+static void remap_captures(const Node& node, const std::map<const Value*, Value*>& map) {
+  for (const auto& [name, attribute] : node.attributes()) {
+    const auto* region = std::get_if<std::shared_ptr<Graph>>(&attribute);
+    if (region == nullptr) continue;
+    for (const auto& inner : (*region)->nodes()) {
+      for (size_t i = 0; i < inner->inputs().size(); ++i)
+        if (auto it = map.find(inner->input(i)); it != map.end()) inner->set_input(i, it->second);
+      remap_captures(*inner, map);
+    }
+    for (size_t i = 0; i < (*region)->outputs().size(); ++i)
+      if (auto it = map.find((*region)->outputs()[i]); it != map.end()) (*region)->set_output(i, it->second);
+  }
+}
+
 std::unique_ptr<Graph> Graph::clone() const {
   auto copy = std::make_unique<Graph>(name_);
   std::map<const Value*, Value*> map;
@@ -201,6 +221,7 @@ std::unique_ptr<Graph> Graph::clone() const {
     std::vector<Value*> inputs;
     for (Value* v : node->inputs()) inputs.push_back(v ? mapped(v) : nullptr);
     Node* clone = copy->clone_node(*node, std::move(inputs));
+    remap_captures(*clone, map);
     for (size_t i = 0; i < node->output_count(); ++i) map[node->output(i)] = clone->output(i);
   }
   for (size_t i = 0; i < outputs_.size(); ++i) copy->add_output(mapped(outputs_[i]), output_names_[i]);

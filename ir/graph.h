@@ -107,6 +107,7 @@ class Node {
   std::string description() const;
 
   Graph& graph() const { return *graph_; }
+  // Unique in the process: values of an enclosing graph have users in several graphs.
   int64_t id() const { return id_; }
   NodeList::iterator position() const { return position_; }
 
@@ -193,7 +194,6 @@ class Graph {
   NodeList::iterator insertion_point_ = nodes_.end();
   Strings current_origins_;
   Node* parent_ = nullptr;
-  int64_t next_id_ = 0;
 };
 
 // Sets the insertion point and the origins of new nodes while it lives.
@@ -216,6 +216,8 @@ struct PrintOptions {
   bool origins = true;
 };
 std::string print(const Graph& graph, const PrintOptions& options = {});
+// One node, for messages and explanations.
+std::string print(const Node& node, const PrintOptions& options = {});
 // The graph that `print` wrote. Throws Error with line and column.
 std::unique_ptr<Graph> parse_graph(std::string_view text);
 

@@ -5,14 +5,6 @@
 
 namespace cnnc {
 
-const DTypes kAnyType(std::begin(kAllDTypes), std::end(kAllDTypes));
-const DTypes kFloatTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
-const DTypes kIntTypes{DType::i8, DType::i16, DType::i32, DType::i64, DType::u8, DType::u16, DType::u32, DType::u64};
-const DTypes kNumberTypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,  DType::i16,
-                          DType::i32, DType::i64, DType::u8,  DType::u16,  DType::u32, DType::u64};
-const DTypes kBoolType{DType::boolean};
-const DTypes kIndexTypes{DType::i32, DType::i64};
-
 // ---- the registry ----------------------------------------------------------------------------------------------------
 
 static std::map<std::string, OpDef, std::less<>>& registry() {

@@ -1,6 +1,7 @@
 // Operator declarations: everything an operator is, in one block (see docs/adding-an-op.md).
 #pragma once
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,7 +15,15 @@ namespace cnnc {
 
 // Which element types an operand may have.
 using DTypes = std::vector<DType>;
-extern const DTypes kAnyType, kFloatTypes, kIntTypes, kNumberTypes, kBoolType, kIndexTypes;
+// Inline, so that they are initialised before any declaration that uses them.
+inline const DTypes kAnyType(std::begin(kAllDTypes), std::end(kAllDTypes));
+inline const DTypes kFloatTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
+inline const DTypes kIntTypes{DType::i8, DType::i16, DType::i32, DType::i64,
+                              DType::u8, DType::u16, DType::u32, DType::u64};
+inline const DTypes kNumberTypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,  DType::i16,
+                                 DType::i32, DType::i64, DType::u8,  DType::u16,  DType::u32, DType::u64};
+inline const DTypes kBoolType{DType::boolean};
+inline const DTypes kIndexTypes{DType::i32, DType::i64};
 
 struct OperandDef {
   std::string name;

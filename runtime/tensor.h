@@ -50,6 +50,12 @@ class Tensor {
     return static_cast<T*>(mutable_raw());
   }
 
+  // A tensor of which only a hash of the content is known, as the text form of big constants has it: raw() is null.
+  static Tensor elided(DType dtype, Shape shape, uint64_t content_hash);
+  bool is_elided() const { return elided_; }
+  // 64-bit hash of the bytes.
+  uint64_t content_hash() const;
+
   // One element as double or as int64 (floats are truncated); any dtype.
   double as_double(int64_t index) const;
   int64_t as_int(int64_t index) const;
@@ -67,6 +73,8 @@ class Tensor {
   std::shared_ptr<const void> owner_;
   const void* bytes_ = nullptr;
   bool owned_ = false;
+  bool elided_ = false;
+  uint64_t elided_hash_ = 0;
 };
 
 // IEEE binary16 and bfloat16, round to nearest even.

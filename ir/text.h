@@ -1,0 +1,22 @@
+// Spellings that the printer and the parser of graphs share.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace cnnc {
+
+// `"a\"b"`: quoted and escaped.
+std::string text_of(const std::string& string);
+// Shortest exact digits, always with a `.`, an `e`, `inf` or `nan`.
+std::string text_of(double value);
+// Names that need no quotes: letters, digits, `_` and `.`, not starting with a digit or a dot.
+bool is_identifier(std::string_view name);
+
+// The NaN that is printed as `nan`; others are `nan:<bits in hexadecimal>`.
+inline constexpr uint64_t kPlainNanF64 = 0x7FF8000000000000;
+inline constexpr uint64_t kPlainNanF32 = 0x7FC00000;
+inline constexpr uint64_t kPlainNanF16 = 0x7E00;
+inline constexpr uint64_t kPlainNanBf16 = 0x7FC0;
+
+}  // namespace cnnc
