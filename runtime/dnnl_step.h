@@ -1,0 +1,42 @@
+// What oneDNN steps have in common: a primitive with its memories, weights packed once.
+#ifndef RUNTIME_DNNL_STEP_H_
+#define RUNTIME_DNNL_STEP_H_
+
+#include "runtime/dnnl_api.h"
+#include "runtime/dnnl_params.h"
+#include "runtime/memory_block.h"
+#include "runtime/model.h"
+
+namespace cnnc {
+
+constexpr uint32_t kMaxDnnlOperands = 4 + kMaxDnnlPostOps;
+
+// Logical dims and strides in elements of one tensor.
+struct DnnlShape {
+  int32_t rank;
+  dnnl_dims_t dims, strides;
+};
+
+// Makes the primitive descriptor of one kind; any of the descriptors may be replaced by `any`.
+struct DnnlDescriptors {
+  dnnl_memory_desc_t src, weights, bias, dst;
+  dnnl_primitive_attr_t attr;
+};
+using DnnlCreate = dnnl_status_t (*)(const DnnlApi& api, const void* params,
+                                     const DnnlDescriptors& descriptors,
+                                     dnnl_primitive_desc_t* out);
+
+struct DnnlStepShape {
+  DnnlShape src, weights, bias, dst;
+  const DnnlEpilogue* epilogue;
+};
+
+// Prepares *state for these shapes, keeping weights that are packed alike. Returns a cnnc_status.
+int prepare_dnnl_step(const cnnc_library_call& call, const DnnlStepShape& shape, DnnlCreate create,
+                      void** state);
+int run_dnnl_step(void* state, void* const* args);
+void release_dnnl_step(void* state);
+
+} // namespace cnnc
+
+#endif // RUNTIME_DNNL_STEP_H_
