@@ -29,6 +29,7 @@ namespace cnnc {
   X(post_ops_append_binary)                  \
   X(convolution_forward_primitive_desc_create) \
   X(matmul_primitive_desc_create)            \
+  X(pooling_forward_primitive_desc_create)   \
   X(reorder_primitive_desc_create)           \
   X(primitive_desc_query_md)                 \
   X(primitive_desc_destroy)                  \

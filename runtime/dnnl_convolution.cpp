@@ -7,23 +7,6 @@
 namespace cnnc {
 namespace {
 
-// Logical order N, C, spatial; in memory channels come last or second.
-DnnlShape activation(uint32_t rank, const int64_t* dims, bool channels_last) {
-  DnnlShape shape{static_cast<int32_t>(rank), {}, {}};
-  for (uint32_t i = 0; i < rank; ++i) shape.dims[i] = dims[i];
-  int64_t stride = 1;
-  if (channels_last) {
-    shape.strides[1] = 1;
-    stride = dims[1];
-  }
-  for (uint32_t i = rank; i-- > 0;) {
-    if (i == 1 && channels_last) continue;
-    shape.strides[i] = stride;
-    stride *= dims[i];
-  }
-  return shape;
-}
-
 // ONNX's O, I/g, spatial becomes g, O/g, I/g, spatial with groups; the memory is the same.
 DnnlShape weights_shape(const DnnlConvolutionParams& params) {
   DnnlShape shape{0, {}, {}};
@@ -61,8 +44,8 @@ int prepare(const cnnc_library_call* call, void** state) {
     return CNNC_INVALID_MODEL;
   }
   DnnlStepShape shape{};
-  shape.src = activation(params.rank, call->sizes, params.channels_last);
-  shape.dst = activation(params.rank, call->sizes + params.rank, params.channels_last);
+  shape.src = dnnl_activation(params.rank, call->sizes, params.channels_last);
+  shape.dst = dnnl_activation(params.rank, call->sizes + params.rank, params.channels_last);
   shape.weights = weights_shape(params);
   shape.bias = {1, {params.weights[0]}, {1}};
   shape.epilogue = &params.epilogue;

@@ -3,6 +3,7 @@
 // Operands of a step: src, weights, bias (if has_bias), one per `add` post-op in order, dst (last).
 // All tensors are f32. A step refers to its library by symbol:
 //   cnnc_dnnl_convolution  DnnlConvolutionParams; sizes: dims of src, then of dst (N, C, spatial)
+//   cnnc_dnnl_pooling      DnnlPoolingParams; sizes as for convolution; operands: src, dst
 //   cnnc_dnnl_matmul       DnnlMatmulParams; sizes: dims of src, weights, dst (rank each)
 #ifndef RUNTIME_DNNL_PARAMS_H_
 #define RUNTIME_DNNL_PARAMS_H_
@@ -35,6 +36,16 @@ struct DnnlConvolutionParams {
   int64_t weights[5]; // ONNX's dims: O, I / groups, spatial
   int64_t strides[3], dilations[3], pads_begin[3], pads_end[3]; // as ONNX has them (dilation >= 1)
   DnnlEpilogue epilogue;
+};
+
+enum DnnlPooling : uint32_t { kDnnlMax, kDnnlAverage, kDnnlAverageWithPadding };
+
+struct DnnlPoolingParams {
+  uint32_t rank; // of src: 3, 4 or 5
+  uint32_t kind; // DnnlPooling
+  uint32_t channels_last;
+  uint32_t reserved;
+  int64_t kernel[3], strides[3], dilations[3], pads_begin[3], pads_end[3]; // as ONNX has them
 };
 
 struct DnnlMatmulParams {

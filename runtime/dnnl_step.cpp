@@ -86,9 +86,10 @@ class Builder {
 
   bool describe() {
     const DnnlShape& weights = shape_.weights;
+    if (!describe(shape_.src, &in_.src) || !describe(shape_.dst, &in_.dst)) return false;
+    if (weights.rank == 0) return true;
     packs_ = call_.constants[1] != nullptr;
-    return describe(shape_.src, &in_.src) && describe(shape_.dst, &in_.dst) &&
-           describe(weights, &plain_weights_) &&
+    return describe(weights, &plain_weights_) &&
            (packs_ ? ok(api_.memory_desc_create_with_tag(&in_.weights, weights.rank, weights.dims,
                                                          dnnl_f32, dnnl_format_tag_any))
                    : describe(weights, &in_.weights)) &&
@@ -159,8 +160,8 @@ class Builder {
   bool add_operands() {
     const const_dnnl_memory_desc_t weights = packs_ ? step_.packed_desc : in_.weights;
     void* packed = packs_ ? step_.packed.data() : nullptr;
-    bool done = add_operand(DNNL_ARG_SRC, in_.src, nullptr) &&
-                add_operand(DNNL_ARG_WEIGHTS, weights, packed);
+    bool done = add_operand(DNNL_ARG_SRC, in_.src, nullptr);
+    if (weights) done = done && add_operand(DNNL_ARG_WEIGHTS, weights, packed);
     if (shape_.epilogue->has_bias) done = done && add_operand(DNNL_ARG_BIAS, in_.bias, nullptr);
     for (uint32_t i = 0; i < shape_.epilogue->post_op_count; ++i) {
       if (shape_.epilogue->post_ops[i].algorithm != dnnl_binary_add) continue;
@@ -194,6 +195,22 @@ DnnlStep* step_of(const cnnc_library_call& call, void** state) {
 }
 
 } // namespace
+
+DnnlShape dnnl_activation(uint32_t rank, const int64_t* dims, bool channels_last) {
+  DnnlShape shape{static_cast<int32_t>(rank), {}, {}};
+  for (uint32_t i = 0; i < rank; ++i) shape.dims[i] = dims[i];
+  int64_t stride = 1;
+  if (channels_last) {
+    shape.strides[1] = 1;
+    stride = dims[1];
+  }
+  for (uint32_t i = rank; i-- > 0;) {
+    if (i == 1 && channels_last) continue;
+    shape.strides[i] = stride;
+    stride *= dims[i];
+  }
+  return shape;
+}
 
 int prepare_dnnl_step(const cnnc_library_call& call, const DnnlStepShape& shape, DnnlCreate create,
                       void** state) {

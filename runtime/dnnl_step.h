@@ -26,8 +26,11 @@ using DnnlCreate = dnnl_status_t (*)(const DnnlApi& api, const void* params,
                                      const DnnlDescriptors& descriptors,
                                      dnnl_primitive_desc_t* out);
 
+// N, C, spatial; in memory channels come last or second.
+DnnlShape dnnl_activation(uint32_t rank, const int64_t* dims, bool channels_last);
+
 struct DnnlStepShape {
-  DnnlShape src, weights, bias, dst;
+  DnnlShape src, weights, bias, dst; // weights of rank 0: there are none
   const DnnlEpilogue* epilogue;
 };
 

@@ -8,6 +8,7 @@
 
 extern "C" const cnnc_library_step cnnc_dnnl_convolution;
 extern "C" const cnnc_library_step cnnc_dnnl_matmul;
+extern "C" const cnnc_library_step cnnc_dnnl_pooling;
 
 namespace cnnc {
 namespace {
@@ -36,7 +37,7 @@ void prepare_and_run(const cnnc_library_step& step, const Params& params,
                      void** state) {
   std::vector<void*> args(operands.begin(), operands.end());
   std::vector<void*> constants(args.size());
-  constants[1] = args[1], constants[2] = args[2];
+  for (size_t i = 1; i < std::min<size_t>(args.size() - 1, 3); ++i) constants[i] = args[i];
   char error[256] = "";
   const cnnc_library_call call{&params,          sizeof params,
                                sizes.data(),     static_cast<uint32_t>(sizes.size()),
@@ -98,6 +99,19 @@ TEST(Dnnl, BatchedMatmulWithTransposedWeights) {
     ASSERT_FLOAT_EQ(out[i], std::max(0.0f, sum)) << i;
   }
   cnnc_dnnl_matmul.release(state);
+}
+
+TEST(Dnnl, PoolingKnowsItsPadding) {
+  const float expected[] = {4, 2.5f, 2.5f * 4 / 9};
+  for (uint32_t kind : {kDnnlMax, kDnnlAverage, kDnnlAverageWithPadding}) {
+    const DnnlPoolingParams params{4, kind, 1, 0, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {0, 0}};
+    std::vector<float> x = {1, 2, 3, 4}, out(1);
+    void* state = nullptr;
+    prepare_and_run(cnnc_dnnl_pooling, params, {1, 1, 2, 2, 1, 1, 1, 1}, {x.data(), out.data()},
+                    &state);
+    EXPECT_FLOAT_EQ(out[0], expected[kind]);
+    cnnc_dnnl_pooling.release(state);
+  }
 }
 
 TEST(Dnnl, DamagedParametersAreAnError) {
