@@ -25,7 +25,7 @@ class EpilogueBuilder {
  public:
   EpilogueBuilder(const KernelContext& kernel, const ContractionView& view)
       : kernel_(kernel), dims_(view.root_type.dims), axes_(result_axes(view)) {
-    if (!view.epilogue) return;
+    if (view.epilogue.get() == nullptr) return;
     const auto strides = [&](int operand) {
       return dense_strides(kernel.node.input(static_cast<size_t>(operand))->type().dims);
     };
@@ -33,7 +33,7 @@ class EpilogueBuilder {
   }
 
   Epilogue build() const {
-    if (!expr_) return nullptr;
+    if (expr_.get() == nullptr) return nullptr;
     return [this](EpilogueContext& c) { return emit(c); };
   }
 
