@@ -6,6 +6,3 @@ find_package(dnnl 3.2 CONFIG REQUIRED)
 add_library(cnnc_dnnl_headers INTERFACE)
 get_target_property(dnnl_include_directories DNNL::dnnl INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(cnnc_dnnl_headers SYSTEM INTERFACE ${dnnl_include_directories})
-
-# The library that was found, for a default search path.
-get_target_property(CNNC_DNNL_LIBRARY DNNL::dnnl LOCATION)

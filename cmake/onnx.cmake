@@ -26,17 +26,34 @@ function(cnnc_onnx_protos out)
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
-file(GLOB_RECURSE onnx_sources ${CNNC_ONNX_ROOT}/onnx/*.cc)
-list(FILTER onnx_sources EXCLUDE REGEX "cpp2py_export\\.cc$|/test/|/fuzz/")
-cnnc_onnx_protos(onnx_generated)
+# cnnc_onnx_batches(OUT): files that include eight sources each, which halves the build time. CMake's own unity build
+# writes absolute paths into them, and a compiler cache would miss in every other clone.
+function(cnnc_onnx_batches out)
+  file(GLOB_RECURSE names RELATIVE ${CNNC_ONNX_ROOT} ${CNNC_ONNX_ROOT}/onnx/*.cc)
+  list(FILTER names EXCLUDE REGEX "cpp2py_export\\.cc$|/test/|/fuzz/")
+  # These two clash with their neighbours.
+  set(single onnx/defs/schema.cc onnx/defs/tensor_proto_util.cc)
+  list(REMOVE_ITEM names ${single})
+  list(TRANSFORM single PREPEND ${CNNC_ONNX_ROOT}/ OUTPUT_VARIABLE sources)
 
-add_library(cnnc_onnx_library STATIC EXCLUDE_FROM_ALL ${onnx_sources} ${onnx_generated})
-set_target_properties(cnnc_onnx_library PROPERTIES
-  OUTPUT_NAME onnx CXX_STANDARD 17 UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-# These two define macros or statics that clash with their neighbours.
-set_source_files_properties(
-  ${CNNC_ONNX_ROOT}/onnx/defs/schema.cc ${CNNC_ONNX_ROOT}/onnx/defs/tensor_proto_util.cc ${onnx_generated}
-  PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  set(number 0)
+  while(names)
+    list(SUBLIST names 0 8 batch)
+    list(REMOVE_ITEM names ${batch})
+    list(TRANSFORM batch REPLACE "(.+)" "#include \"\\1\"\n")
+    list(JOIN batch "" content)
+    set(file ${PROJECT_BINARY_DIR}/onnx-generated/batch_${number}.cc)
+    file(CONFIGURE OUTPUT ${file} CONTENT "${content}" @ONLY)
+    list(APPEND sources ${file})
+    math(EXPR number "${number} + 1")
+  endwhile()
+  set(${out} ${sources} PARENT_SCOPE)
+endfunction()
+
+cnnc_onnx_protos(onnx_generated)
+cnnc_onnx_batches(onnx_batches)
+add_library(cnnc_onnx_library STATIC EXCLUDE_FROM_ALL ${onnx_batches} ${onnx_generated})
+set_target_properties(cnnc_onnx_library PROPERTIES OUTPUT_NAME onnx CXX_STANDARD 17)
 # Run once per import: half the build time is worth more than its speed.
 target_compile_options(cnnc_onnx_library PRIVATE -O1 -w)
 target_compile_definitions(cnnc_onnx_library PUBLIC ONNX_NAMESPACE=onnx ONNX_ML=1)

@@ -27,9 +27,10 @@ done
 
 tools/setup.sh
 say "configuring $build"
-cmake -S . -B "$build" -G Ninja --log-level=WARNING "${configure[@]}" > /dev/null
+cmake -S . -B "$build" -G Ninja --log-level=WARNING "${configure[@]}" > /dev/null ||
+  fail "configuring $build failed, no test ran"
 say "building $build"
-cmake --build "$build" -j "$(nproc)"
+cmake --build "$build" -j "$(nproc)" || fail "building $build failed, no test ran"
 say "testing"
 status=0
 ctest --test-dir "$build" -j "$(nproc)" --output-on-failure --output-junit junit.xml \

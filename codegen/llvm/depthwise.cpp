@@ -1,0 +1,333 @@
+// Depthwise convolution, channels last: vectors over channels. A tile is a stretch of a row of pixels for
+// one vector of channels; each row of taps slides over the input, so that every input vector is loaded
+// once for all columns of the kernel.
+#include <llvm/IR/Constants.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "codegen/llvm/blocking.h"
+#include "codegen/llvm/convolution_geometry.h"
+
+namespace cnnc::codegen {
+
+using llvm::IRBuilderBase;
+using llvm::Value;
+
+namespace {
+
+int64_t taps_of(const ConvolutionSpec& spec) {
+  return spec.axes[0].kernel * spec.axes[1].kernel * spec.axes[2].kernel;
+}
+
+// Rows of taps as long as this are unrolled.
+constexpr int64_t kUnrolledColumns = 9;
+constexpr int64_t kCodeLimit = 1500;
+
+// Without constant tiles, pixels at the border are computed one by one.
+bool has_constant_tiles(const ConvolutionSpec& spec, int width) {
+  const SpatialAxis& axis = spec.axes[2];
+  if (!axis.output.is_constant() || !axis.input.is_constant()) return false;
+  int64_t size = 0;
+  for (const PixelRun& run : pixel_runs(axis, width, false)) size += run.width * axis.kernel;
+  return axis.kernel <= kUnrolledColumns && size <= kCodeLimit;
+}
+
+// A row of output for a range of channel blocks; offsets are those of channel 0, pixel 0.
+struct Row {
+  Value *image, *plane, *row, *input, *output_offset;
+  IndexRange blocks, depth_taps, height_taps;
+};
+
+// A stretch of a row for one block of channels.
+struct Stretch {
+  int width;
+  Value *pixel, *channel, *mask, *weights, *input;
+};
+
+class DepthwiseEmitter {
+ public:
+  DepthwiseEmitter(IRBuilderBase& b, const ConvolutionSpec& spec, const DepthwisePlan& plan,
+                   const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
+      : b_(b), spec_(spec), plan_(plan), isa_(isa), operands_(operands), epilogue_(epilogue),
+        element_(element_type(b, spec.type)),
+        vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
+
+  std::vector<Value*> task_extents() {
+    return {spec_.batch.emit(b_), spec_.axes[0].output.emit(b_),
+            ceil_div(b_, spec_.axes[1].output.emit(b_), plan_.rows_per_task),
+            number(divide_up(plan_.blocks, plan_.blocks_per_task))};
+  }
+
+  void emit() {
+    auto extents = task_extents();
+    emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* index) {
+      auto task = unflatten(b_, index, extents);
+      IndexRange rows = slice(task[2], plan_.rows_per_task, spec_.axes[1].output.emit(b_));
+      IndexRange blocks = slice(task[3], plan_.blocks_per_task, number(plan_.blocks));
+      emit_task(task[0], task[1], rows, blocks);
+    });
+  }
+
+ private:
+  Value* number(int64_t value) { return b_.getInt64(value); }
+  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
+  const SpatialAxis& axis(int i) const { return spec_.axes[i]; }
+  Value* input_stride(int i) { return axis(i).input_stride.emit(b_); }
+
+  IndexRange slice(Value* index, int64_t size, Value* count) {
+    Value* begin = mul(b_, index, size);
+    return {begin, min(b_, add(b_, begin, size), count)};
+  }
+
+  void emit_task(Value* image, Value* plane, IndexRange rows, IndexRange blocks) {
+    emit_loop(b_, rows.begin, rows.end, 1, [&](Value* index) {
+      Row row = row_of(image, plane, index);
+      row.blocks = blocks;
+      if (has_constant_tiles(spec_, plan_.width))
+        emit_constant_tiles(row);
+      else
+        emit_pixels(row);
+    });
+  }
+
+  Row row_of(Value* image, Value* plane, Value* index) {
+    Row row{image, plane, index, {}, {}, {}, {}, {}};
+    Value* from = mul(b_, image, spec_.input_batch_stride.emit(b_));
+    Value* positions[] = {plane, index, number(0)};
+    for (int i = 0; i < 3; ++i) {
+      Value* position = sub(b_, mul(b_, positions[i], axis(i).stride), number(axis(i).pad_begin));
+      from = add(b_, from, mul(b_, position, input_stride(i)));
+    }
+    row.input = at(operands_.input, from);
+    Value* to = mul(b_, image, spec_.output_batch_stride.emit(b_));
+    to = add(b_, to, mul(b_, plane, axis(0).output_stride.emit(b_)));
+    row.output_offset = add(b_, to, mul(b_, index, axis(1).output_stride.emit(b_)));
+    row.depth_taps = tap_range(b_, axis(0), plane);
+    row.height_taps = tap_range(b_, axis(1), index);
+    return row;
+  }
+
+  void emit_constant_tiles(const Row& row) {
+    for (const PixelRun& run : pixel_runs(axis(2), plan_.width, false))
+      emit_loop(b_, number(0), number(run.tiles), 1, [&](Value* index) {
+        Value* pixel = add(b_, mul(b_, index, run.width), run.first);
+        emit_stretch(row, pixel, run.width,
+                     [&](const Stretch& tile, Value* input, Value* weights, const Values& sums) {
+                       return sliding_taps(tile, input, weights, run, sums);
+                     });
+      });
+  }
+
+  // Pixels [first, last) have input under every column of the kernel; the others are clipped.
+  void emit_pixels(const Row& row) {
+    const SpatialAxis& a = axis(2);
+    Value* zero = number(0);
+    Value* count = a.output.emit(b_);
+    Value* first = min(b_, ceil_div(b_, number(std::max<int64_t>(a.pad_begin, 0)), a.stride), count);
+    int64_t reach = (a.kernel - 1) * a.dilation - a.pad_begin;
+    Value* room = max(b_, add(b_, a.input.emit(b_), -reach), zero);
+    Value* last = max(b_, min(b_, ceil_div(b_, room, a.stride), count), first);
+    emit_loop(b_, zero, first, 1, [&](Value* pixel) { clipped_pixel(row, pixel); });
+    Value* tiles = div(b_, b_.CreateSub(last, first), number(plan_.width));
+    emit_loop(b_, zero, tiles, 1, [&](Value* tile) {
+      whole_pixels(row, add(b_, first, mul(b_, tile, plan_.width)), plan_.width);
+    });
+    Value* rest = add(b_, first, mul(b_, tiles, plan_.width));
+    emit_loop(b_, rest, last, 1, [&](Value* pixel) { whole_pixels(row, pixel, 1); });
+    emit_loop(b_, last, count, 1, [&](Value* pixel) { clipped_pixel(row, pixel); });
+  }
+
+  void whole_pixels(const Row& row, Value* pixel, int width) {
+    columns_of(row, pixel, width, {number(0), number(axis(2).kernel)});
+  }
+
+  void clipped_pixel(const Row& row, Value* pixel) {
+    columns_of(row, pixel, 1, tap_range(b_, axis(2), pixel));
+  }
+
+  void columns_of(const Row& row, Value* pixel, int width, IndexRange columns) {
+    emit_stretch(row, pixel, width,
+                 [&](const Stretch& tile, Value* input, Value* weights, const Values& sums) {
+                   return column_loop(tile, input, weights, columns, sums);
+                 });
+  }
+
+  using TapRow = llvm::function_ref<Values(const Stretch&, Value* input, Value* weights,
+                                           const Values& sums)>;
+
+  // All blocks of channels of a few pixels, so that memory is read and written in order. The last
+  // block gets code of its own when it is not full.
+  void emit_stretch(const Row& row, Value* pixel, int width, TapRow tap_row) {
+    int64_t whole = spec_.channels / plan_.lanes;
+    Value* step = mul(b_, input_stride(2), axis(2).stride);
+    Value* input = at(row.input, mul(b_, pixel, step));
+    auto emit_block = [&](Value* block, Value* mask) {
+      Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, {}, {}};
+      tile.weights = at(operands_.weights, mul(b_, tile.channel, taps_of(spec_)));
+      tile.input = at(input, tile.channel);
+      store(row, tile, sum_taps(row, tile, tap_row));
+    };
+    emit_loop(b_, row.blocks.begin, min(b_, row.blocks.end, number(whole)), 1,
+              [&](Value* block) { emit_block(block, nullptr); });
+    if (whole == plan_.blocks) return;
+    Value* mask = lane_mask(b_, plan_.lanes, number(spec_.channels % plan_.lanes));
+    emit_loop(b_, max(b_, row.blocks.begin, number(whole)), row.blocks.end, 1,
+              [&](Value* block) { emit_block(block, mask); });
+  }
+
+  Values sum_taps(const Row& row, const Stretch& tile, TapRow tap_row) {
+    auto plane = [&](Value* kd, const Values& plane_sums) {
+      return emit_loop(
+          b_, row.height_taps.begin, row.height_taps.end, 1, plane_sums,
+          [&](Value* kh, const Values& sums) {
+            Value* offset = add(b_, mul(b_, kd, mul(b_, input_stride(0), axis(0).dilation)),
+                                mul(b_, kh, mul(b_, input_stride(1), axis(1).dilation)));
+            Value* tap = mul(b_, add(b_, mul(b_, kd, axis(1).kernel), kh), axis(2).kernel);
+            return tap_row(tile, at(tile.input, offset),
+                           at(tile.weights, mul(b_, tap, plan_.lanes)), sums);
+          });
+    };
+    Values sums(tile.width, initial_sum(tile));
+    return emit_loop(b_, row.depth_taps.begin, row.depth_taps.end, 1, sums, plane);
+  }
+
+  Value* initial_sum(const Stretch& tile) {
+    if (!operands_.bias) return llvm::Constant::getNullValue(vector_);
+    return load_lanes(b_, vector_, at(operands_.bias, tile.channel), tile.mask);
+  }
+
+  // One row of taps over a tile with constant borders: input position by input position.
+  Values sliding_taps(const Stretch& tile, Value* input, Value* weights, const PixelRun& run,
+                      Values sums) {
+    const SpatialAxis& a = axis(2);
+    Values columns;
+    for (int64_t kw = 0; kw < a.kernel; ++kw)
+      columns.push_back(load_lanes(b_, vector_, at(weights, number(kw * plan_.lanes)), nullptr));
+    int64_t positions = (run.width - 1) * a.stride + (a.kernel - 1) * a.dilation + 1;
+    for (int64_t position = 0; position < positions; ++position) {
+      Value* value = nullptr;
+      for (int64_t kw = 0; kw < a.kernel; ++kw) {
+        int64_t from_first = position - kw * a.dilation, pixel = from_first / a.stride;
+        if (from_first < 0 || from_first % a.stride || pixel >= run.width) continue;
+        if (!(run.columns[kw] >> pixel & 1)) continue;
+        if (!value) value = load(tile, input, number(position));
+        sums[pixel] = multiply_add(b_, isa_, value, columns[kw], sums[pixel]);
+      }
+    }
+    return sums;
+  }
+
+  Values column_loop(const Stretch& tile, Value* input, Value* weights, IndexRange columns,
+                     const Values& sums) {
+    const SpatialAxis& a = axis(2);
+    return emit_loop(b_, columns.begin, columns.end, 1, sums, [&](Value* kw, Values now) {
+      Value* weight =
+          load_lanes(b_, vector_, at(weights, mul(b_, kw, plan_.lanes)), nullptr);
+      Value* first = mul(b_, kw, a.dilation);
+      for (size_t i = 0; i < now.size(); ++i) {
+        Value* value = load(tile, input, add(b_, first, static_cast<int64_t>(i) * a.stride));
+        now[i] = multiply_add(b_, isa_, value, weight, now[i]);
+      }
+      return now;
+    });
+  }
+
+  Value* load(const Stretch& tile, Value* input, Value* position) {
+    return load_lanes(b_, vector_, at(input, mul(b_, position, input_stride(2))), tile.mask);
+  }
+
+  void store(const Row& row, const Stretch& tile, const Values& sums) {
+    TileOutput out;
+    out.base = operands_.output;
+    out.pixel_stride = axis(2).output_stride.emit(b_);
+    out.offset = add(b_, add(b_, row.output_offset, tile.channel),
+                     mul(b_, tile.pixel, out.pixel_stride));
+    if (tile.mask) out.masks = {tile.mask};
+    out.batch = row.image;
+    Value* row_number = add(b_, mul(b_, row.plane, axis(1).output.emit(b_)), row.row);
+    out.pixel = add(b_, mul(b_, row_number, axis(2).output.emit(b_)), tile.pixel);
+    out.channel = tile.channel;
+    out.position = {row.plane, row.row, tile.pixel};
+    emit_tile_stores(b_, tile.width, 1, sums, out, epilogue_);
+  }
+
+  IRBuilderBase& b_;
+  const ConvolutionSpec& spec_;
+  const DepthwisePlan& plan_;
+  VectorIsa isa_;
+  KernelOperands operands_;
+  Epilogue epilogue_;
+  llvm::Type* element_;
+  llvm::Type* vector_;
+};
+
+}  // namespace
+
+std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec) {
+  if (spec.groups != spec.channels)
+    return "needs one input channel per group, has " + std::to_string(spec.channels) +
+           " channels in " + std::to_string(spec.groups) + " groups";
+  if (spec.output_channels != spec.channels)
+    return "needs one output channel per input channel, has " +
+           std::to_string(spec.output_channels) + " for " + std::to_string(spec.channels);
+  if (!spec.channel_stride.is(1)) return "needs input with channels last";
+  return std::nullopt;
+}
+
+DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) {
+  DepthwisePlan plan;
+  plan.lanes = lanes_of(isa, spec.type);
+  plan.blocks = divide_up(spec.channels, plan.lanes);
+  const SpatialAxis &rows = spec.axes[1], &columns = spec.axes[2];
+  // Registers hold the sums, a row of weights and an input vector.
+  int64_t weights = std::min<int64_t>(columns.kernel, isa.registers / 3);
+  int64_t width = std::clamp<int64_t>(isa.registers - weights - 2, 1, 16);
+  int64_t pixels = columns.output.is_constant() ? std::max<int64_t>(1, columns.output.constant())
+                                                : width * 4;
+  plan.width = static_cast<int>(divide_up(pixels, divide_up(pixels, width)));
+  Work work;
+  work.outer = spec.batch.is_constant() ? std::max<int64_t>(1, spec.batch.constant()) : 1;
+  work.units = rows.output.is_constant() ? std::max<int64_t>(1, rows.output.constant()) : 16;
+  work.panels = plan.blocks;
+  // A multiplication here costs about as much as two in a matrix product.
+  work.flops_per_unit_panel = 4.0 * static_cast<double>(pixels * taps_of(spec) * plan.lanes);
+  TaskShape tasks = choose_tasks(work);
+  plan.rows_per_task = tasks.units;
+  plan.blocks_per_task = tasks.panels;
+  return plan;
+}
+
+int64_t packed_depthwise_size(const ConvolutionSpec& spec, const DepthwisePlan& plan) {
+  return plan.blocks * plan.lanes * taps_of(spec);
+}
+
+void pack_depthwise_weights(const ConvolutionSpec& spec, const DepthwisePlan& plan,
+                            const void* weights, void* packed) {
+  size_t size = element_size(spec.type);
+  int64_t taps = taps_of(spec);
+  auto* from = static_cast<const char*>(weights);
+  auto* to = static_cast<char*>(packed);
+  std::memset(to, 0, packed_depthwise_size(spec, plan) * size);
+  for (int64_t c = 0; c < spec.channels; ++c)
+    for (int64_t tap = 0; tap < taps; ++tap, from += size) {
+      int64_t place = (c / plan.lanes * taps + tap) * plan.lanes + c % plan.lanes;
+      std::memcpy(to + place * size, from, size);
+    }
+}
+
+Value* emit_depthwise_tasks(IRBuilderBase& b, const ConvolutionSpec& spec,
+                            const DepthwisePlan& plan) {
+  Value* count = b.getInt64(1);
+  for (Value* extent : DepthwiseEmitter(b, spec, plan, {}, {}, nullptr).task_extents())
+    count = mul(b, count, extent);
+  return count;
+}
+
+void emit_depthwise(IRBuilderBase& b, const ConvolutionSpec& spec, const DepthwisePlan& plan,
+                    const VectorIsa& isa, const KernelOperands& operands,
+                    const Epilogue& epilogue) {
+  DepthwiseEmitter(b, spec, plan, isa, operands, epilogue).emit();
+}
+
+}  // namespace cnnc::codegen

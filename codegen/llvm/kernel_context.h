@@ -1,0 +1,55 @@
+// What the emitter of one kernel works with, and the emitters there are.
+#pragma once
+#include <llvm/IR/IRBuilder.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "codegen/llvm/contraction.h"
+#include "codegen/target_machine.h"
+#include "ir/graph.h"
+
+namespace cnnc::codegen {
+
+// Gives the run-time value of a size where code is emitted.
+using SizeResolver = std::function<llvm::Value*(const Dim&)>;
+
+// A number of the step that the size function computes: a size, or what an emitter computes from sizes.
+struct StepNumber {
+  Dim dim = 0;
+  std::function<llvm::Value*(llvm::IRBuilderBase&, const SizeResolver&)> compute;  // overrides dim
+};
+
+struct KernelNeeds {
+  StepNumber tasks;
+  std::optional<StepNumber> scratch;  // bytes per thread
+};
+
+// The function of one kernel while its body is emitted.
+struct KernelContext {
+  llvm::IRBuilderBase& builder;
+  const Node& node;
+  int output_index;
+  VectorIsa isa;
+  std::function<llvm::Value*(int operand)> operand;  // address; the node's operand numbers
+  llvm::Value* output;
+  SizeResolver size;
+  llvm::Value *begin, *end, *scratch;
+
+  // For the emitters of contraction.h.
+  Size size_of(const Dim& dim) const { return dim.is_const() ? Size(dim.value()) : Size(size(dim)); }
+};
+
+using KernelEmitter = std::function<KernelNeeds(KernelContext&)>;
+
+// By kernel name ("llvm:loops"); null when there is none.
+const KernelEmitter* find_kernel_emitter(const std::string& kind);
+
+KernelNeeds emit_loops_kernel(KernelContext& context);
+KernelNeeds emit_contraction_kernel(KernelContext& context);
+KernelNeeds emit_depthwise_kernel(KernelContext& context);
+KernelNeeds emit_matmul_kernel(KernelContext& context);
+
+}  // namespace cnnc::codegen

@@ -1,0 +1,16 @@
+#include "codegen/llvm/kernel_context.h"
+
+namespace cnnc::codegen {
+
+const KernelEmitter* find_kernel_emitter(const std::string& kind) {
+  static const std::map<std::string, KernelEmitter> kEmitters = {
+      {"llvm:loops", emit_loops_kernel},
+      {"llvm:contract", emit_contraction_kernel},
+      {"llvm:depthwise", emit_depthwise_kernel},
+      {"llvm:matmul", emit_matmul_kernel},
+  };
+  const auto it = kEmitters.find(kind);
+  return it == kEmitters.end() ? nullptr : &it->second;
+}
+
+}  // namespace cnnc::codegen

@@ -1,0 +1,219 @@
+// Batched matrix products of two matrices that are known only at run time. A task is a panel of columns
+// times a band of rows: the panel of B is packed, unless few rows use it, and all rows pass by.
+#include <llvm/IR/Constants.h>
+
+#include <algorithm>
+
+#include "codegen/llvm/blocking.h"
+#include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/panel_packing.h"
+
+namespace cnnc::codegen {
+
+using llvm::IRBuilderBase;
+using llvm::Value;
+
+namespace {
+
+class MatMulEmitter {
+ public:
+  MatMulEmitter(IRBuilderBase& b, const MatMulSpec& spec, const MatMulPlan& plan,
+                const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
+      : b_(b), spec_(spec), plan_(plan), isa_(isa), operands_(operands), epilogue_(epilogue),
+        element_(element_type(b, spec.type)),
+        vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
+
+  std::vector<Value*> task_extents() {
+    std::vector<Value*> extents;
+    for (const BatchAxis& axis : spec_.batch) extents.push_back(axis.extent.emit(b_));
+    extents.push_back(ceil_div(b_, spec_.n.emit(b_), plan_.nr()));
+    extents.push_back(ceil_div(b_, spec_.m.emit(b_), plan_.rows_per_task));
+    return extents;
+  }
+
+  Value* scratch_bytes() {
+    if (!plan_.packed) return number(0);
+    return mul(b_, spec_.k.emit(b_), plan_.nr() * element_size(spec_.type));
+  }
+
+  void emit() {
+    auto extents = task_extents();
+    Value* tasks_per_product = mul(b_, extents[extents.size() - 2], extents.back());
+    emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* task) {
+      emit_task(unflatten(b_, task, extents), div(b_, task, tasks_per_product));
+    });
+  }
+
+ private:
+  Value* number(int64_t value) { return b_.getInt64(value); }
+  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
+
+  void emit_task(const std::vector<Value*>& task, Value* product) {
+    Value *a = number(0), *matrix = number(0), *out = number(0);
+    for (size_t i = 0; i < spec_.batch.size(); ++i) {
+      a = add(b_, a, mul(b_, task[i], spec_.batch[i].a_stride.emit(b_)));
+      matrix = add(b_, matrix, mul(b_, task[i], spec_.batch[i].b_stride.emit(b_)));
+      out = add(b_, out, mul(b_, task[i], spec_.batch[i].output_stride.emit(b_)));
+    }
+    Value* column = mul(b_, task[spec_.batch.size()], plan_.nr());
+    Value* row = mul(b_, task.back(), plan_.rows_per_task);
+    IndexRange rows{row, min(b_, add(b_, row, plan_.rows_per_task), spec_.m.emit(b_))};
+    Tile tile = tile_of(at(operands_.input, a), at(operands_.weights, matrix), column);
+    TileOutput output = output_of(out, product, column);
+    if (spec_.m.is_constant() && plan_.rows_per_task >= spec_.m.constant())
+      return emit_all_rows(tile, output);
+    emit_runs(b_, rows, plan_.width, [&](Value* first, Value* count, int width) {
+      emit_run(tile, output, first, count, width);
+    });
+  }
+
+  void emit_all_rows(const Tile& tile, const TileOutput& output) {
+    SpatialAxis rows;
+    rows.input = rows.output = spec_.m;
+    for (const PixelRun& run : pixel_runs(rows, plan_.width, true))
+      emit_run(tile, output, number(run.first), number(run.tiles), run.width);
+  }
+
+  std::vector<Value*> column_masks(Value* column) {
+    if (spec_.n.is_constant() && spec_.n.constant() % plan_.nr() == 0) return {};
+    std::vector<Value*> masks;
+    Value* left = b_.CreateSub(spec_.n.emit(b_), column);
+    for (int j = 0; j < plan_.vectors; ++j)
+      masks.push_back(lane_mask(b_, plan_.lanes, add(b_, left, -int64_t{j} * plan_.lanes)));
+    return masks;
+  }
+
+  Tile tile_of(Value* a, Value* matrix, Value* column) {
+    Tile tile;
+    tile.vectors = plan_.vectors;
+    tile.input = a;
+    tile.pixel_stride = spec_.a_row_stride.emit(b_);
+    tile.channel_stride = spec_.a_column_stride.emit(b_);
+    tile.tap_strides = {number(0), number(0), number(0)};
+    tile.depth_taps = tile.height_taps = {number(0), number(1)};
+    tile.channels = spec_.k.emit(b_);
+    if (plan_.packed) {
+      pack(matrix, column);
+      tile.weights = operands_.scratch;
+      tile.step_stride = number(plan_.nr());
+    } else {
+      tile.weights = at(matrix, column);
+      tile.step_stride = spec_.b_row_stride.emit(b_);
+      tile.weight_masks = column_masks(column);
+    }
+    return tile;
+  }
+
+  void pack(Value* matrix, Value* column) {
+    MatrixPanel panel;
+    panel.element = element_;
+    panel.lanes = plan_.lanes;
+    panel.vectors = plan_.vectors;
+    panel.matrix = matrix;
+    panel.row_stride = spec_.b_row_stride.emit(b_);
+    panel.column_stride = spec_.b_column_stride.emit(b_);
+    panel.rows = spec_.k.emit(b_);
+    panel.columns = spec_.n.emit(b_);
+    panel.first_column = column;
+    panel.masks = column_masks(column);
+    panel.scratch = operands_.scratch;
+    emit_panel_packing(b_, panel);
+  }
+
+  TileOutput output_of(Value* offset, Value* product, Value* column) {
+    TileOutput output;
+    output.base = operands_.output;
+    output.offset = add(b_, offset, column);
+    output.pixel_stride = spec_.output_row_stride.emit(b_);
+    output.masks = column_masks(column);
+    output.batch = product;
+    output.channel = column;
+    return output;
+  }
+
+  void emit_run(Tile tile, TileOutput output, Value* first, Value* count, int width) {
+    tile.width = width;
+    tile.columns = {(uint64_t{1} << width) - 1};
+    Value *a = tile.input, *offset = output.offset;
+    emit_loop(b_, number(0), count, 1, [&](Value* index) {
+      Value* row = add(b_, first, mul(b_, index, width));
+      tile.input = at(a, mul(b_, row, tile.pixel_stride));
+      output.offset = add(b_, offset, mul(b_, row, output.pixel_stride));
+      output.pixel = row;
+      Values sums = emit_tile(b_, isa_, tile, initial_sums(tile, output));
+      emit_tile_stores(b_, width, tile.vectors, sums, output, epilogue_);
+    });
+  }
+
+  Values initial_sums(const Tile& tile, const TileOutput& output) {
+    Values row;
+    for (int j = 0; j < tile.vectors; ++j) {
+      if (!operands_.bias) {
+        row.push_back(llvm::Constant::getNullValue(vector_));
+        continue;
+      }
+      Value* place = at(operands_.bias, add(b_, output.channel, int64_t{j} * plan_.lanes));
+      row.push_back(
+          load_lanes(b_, vector_, place, output.masks.empty() ? nullptr : output.masks[j]));
+    }
+    Values sums;
+    for (int i = 0; i < tile.width; ++i) sums.append(row.begin(), row.end());
+    return sums;
+  }
+
+  IRBuilderBase& b_;
+  const MatMulSpec& spec_;
+  const MatMulPlan& plan_;
+  VectorIsa isa_;
+  KernelOperands operands_;
+  Epilogue epilogue_;
+  llvm::Type* element_;
+  llvm::Type* vector_;
+};
+
+int64_t known(const Size& size, int64_t otherwise) {
+  return size.is_constant() ? std::max<int64_t>(1, size.constant()) : otherwise;
+}
+
+}  // namespace
+
+MatMulPlan plan_matmul(const MatMulSpec& spec, const VectorIsa& isa) {
+  MatMulPlan plan;
+  plan.lanes = lanes_of(isa, spec.type);
+  std::optional<int64_t> rows;
+  if (spec.m.is_constant()) rows = spec.m.constant();
+  int64_t columns = known(spec.n, 128), steps = known(spec.k, 128);
+  TileShape tile = choose_tile(isa, plan.lanes, rows, divide_up(columns, plan.lanes), steps, 28);
+  plan.width = tile.width;
+  plan.vectors = tile.vectors;
+  plan.packed = !spec.b_column_stride.is(1) || !rows || *rows > 2 * plan.width;
+  Work work;
+  for (const BatchAxis& axis : spec.batch) work.outer *= known(axis.extent, 1);
+  work.outer *= divide_up(columns, plan.nr());
+  work.units = divide_up(known(spec.m, 128), plan.width);
+  work.flops_per_unit_panel = 2.0 * static_cast<double>(plan.width * steps * plan.nr());
+  work.unit_bytes = static_cast<double>(steps * plan.nr() * element_size(spec.type)) /
+                    static_cast<double>(work.units);
+  work.staged = plan.packed;
+  plan.rows_per_task = choose_tasks(work).units * plan.width;
+  if (!rows) plan.rows_per_task = int64_t{plan.width} * 32;
+  return plan;
+}
+
+Value* emit_matmul_tasks(IRBuilderBase& b, const MatMulSpec& spec, const MatMulPlan& plan) {
+  Value* count = b.getInt64(1);
+  for (Value* extent : MatMulEmitter(b, spec, plan, {}, {}, nullptr).task_extents())
+    count = mul(b, count, extent);
+  return count;
+}
+
+Value* emit_matmul_scratch(IRBuilderBase& b, const MatMulSpec& spec, const MatMulPlan& plan) {
+  return MatMulEmitter(b, spec, plan, {}, {}, nullptr).scratch_bytes();
+}
+
+void emit_matmul(IRBuilderBase& b, const MatMulSpec& spec, const MatMulPlan& plan,
+                 const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue) {
+  MatMulEmitter(b, spec, plan, isa, operands, epilogue).emit();
+}
+
+}  // namespace cnnc::codegen

@@ -1,0 +1,112 @@
+#include "codegen/llvm/panel_packing.h"
+
+#include <llvm/IR/DerivedTypes.h>
+
+#include "codegen/llvm/tile.h"
+
+namespace cnnc::codegen {
+
+using llvm::IRBuilderBase;
+using llvm::Value;
+
+namespace {
+
+class PanelPacking {
+ public:
+  PanelPacking(IRBuilderBase& b, const MatrixPanel& panel)
+      : b_(b), panel_(panel), vector_(llvm::FixedVectorType::get(panel.element, panel.lanes)),
+        align_(panel.element->getPrimitiveSizeInBits() / 8) {}
+
+  void emit() {
+    if (constant_of(panel_.column_stride) == 1) return copy_rows();
+    Value* whole = number(0);
+    if (constant_of(panel_.row_stride) == 1) {
+      whole = sub(b_, panel_.rows, b_.CreateURem(panel_.rows, number(panel_.lanes)));
+      transpose_rows(whole);
+    }
+    gather_rows(whole);
+  }
+
+ private:
+  Value* number(int64_t value) { return b_.getInt64(value); }
+  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(panel_.element, pointer, offset); }
+  int64_t width() const { return int64_t{panel_.lanes} * panel_.vectors; }
+
+  void copy_rows() {
+    emit_loop(b_, number(0), panel_.rows, 1, [&](Value* row) {
+      Value* from = at(panel_.matrix, add(b_, mul(b_, row, panel_.row_stride), panel_.first_column));
+      Value* to = at(panel_.scratch, mul(b_, row, width()));
+      for (int j = 0; j < panel_.vectors; ++j) {
+        Value* offset = number(int64_t{j} * panel_.lanes);
+        Value* mask = panel_.masks.empty() ? nullptr : panel_.masks[j];
+        b_.CreateAlignedStore(load_lanes(b_, vector_, at(from, offset), mask), at(to, offset),
+                              align_);
+      }
+    });
+  }
+
+  // The place of row 0 of a column; columns that do not exist repeat the last one.
+  Value* column(Value* index) {
+    Value* last = b_.CreateSub(panel_.columns, number(1));
+    Value* clamped = min(b_, add(b_, panel_.first_column, index), last);
+    return at(panel_.matrix, mul(b_, clamped, panel_.column_stride));
+  }
+
+  // Blocks of lanes x lanes elements, for columns that are contiguous in memory.
+  void transpose_rows(Value* end) {
+    emit_loop(b_, number(0), number(width()), panel_.lanes, [&](Value* first) {
+      Values columns;
+      for (int i = 0; i < panel_.lanes; ++i) columns.push_back(column(add(b_, first, i)));
+      emit_loop(b_, number(0), end, panel_.lanes, [&](Value* row) {
+        Values block;
+        for (Value* place : columns)
+          block.push_back(b_.CreateAlignedLoad(vector_, at(place, row), align_));
+        transpose(block);
+        Value* to = at(panel_.scratch, add(b_, mul(b_, row, width()), first));
+        for (int i = 0; i < panel_.lanes; ++i)
+          b_.CreateAlignedStore(block[i], at(to, number(i * width())), align_);
+      });
+    });
+  }
+
+  // Interleaving the first half of the rows with the second, log2(lanes) times, transposes a block.
+  void transpose(Values& block) {
+    int lanes = panel_.lanes;
+    llvm::SmallVector<int, 16> low, high;
+    for (int i = 0; i < lanes / 2; ++i) {
+      low.append({i, lanes + i});
+      high.append({lanes / 2 + i, lanes + lanes / 2 + i});
+    }
+    for (int stage = 1; stage < lanes; stage *= 2) {
+      Values next;
+      for (int i = 0; i < lanes / 2; ++i) {
+        next.push_back(b_.CreateShuffleVector(block[i], block[i + lanes / 2], low));
+        next.push_back(b_.CreateShuffleVector(block[i], block[i + lanes / 2], high));
+      }
+      block = next;
+    }
+  }
+
+  void gather_rows(Value* begin) {
+    emit_loop(b_, number(0), number(width()), 1, [&](Value* index) {
+      Value* from = column(index);
+      emit_loop(b_, begin, panel_.rows, 1, [&](Value* row) {
+        Value* value = b_.CreateLoad(panel_.element, at(from, mul(b_, row, panel_.row_stride)));
+        b_.CreateStore(value, at(panel_.scratch, add(b_, mul(b_, row, width()), index)));
+      });
+    });
+  }
+
+  IRBuilderBase& b_;
+  const MatrixPanel& panel_;
+  llvm::Type* vector_;
+  llvm::Align align_;
+};
+
+}  // namespace
+
+void emit_panel_packing(IRBuilderBase& b, const MatrixPanel& panel) {
+  PanelPacking(b, panel).emit();
+}
+
+}  // namespace cnnc::codegen

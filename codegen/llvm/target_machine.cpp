@@ -1,0 +1,52 @@
+#include "codegen/target_machine.h"
+
+#include <llvm/ADT/StringMap.h>
+#include <llvm/TargetParser/Host.h>
+
+#include <vector>
+
+#include "ir/error.h"
+#include "runtime/cpu_features.h"
+
+namespace cnnc::codegen {
+
+static bool has(uint64_t features, CpuFeature feature) { return (features & cpu_feature_bit(feature)) != 0; }
+
+// Every feature of the table, on or off, so that the code needs exactly what the model's table of needs says.
+static std::string feature_string(uint64_t features) {
+  std::string text;
+  for (uint32_t i = 0; i < static_cast<uint32_t>(CpuFeature::count); ++i) {
+    const auto feature = static_cast<CpuFeature>(i);
+    if (!text.empty()) text += ",";
+    text += has(features, feature) ? "+" : "-";
+    text += cpu_feature_name(feature);
+  }
+  return text;
+}
+
+TargetSpec target_for(const std::string& level) {
+  TargetSpec spec;
+  spec.level = level;
+  if (level == "native") {
+    spec.cpu = llvm::sys::getHostCPUName().str();
+    spec.cpu_features = host_cpu_features();
+  } else {
+    spec.cpu = level;
+    spec.cpu_features = cpu_level_features(level.c_str());
+    if (spec.cpu_features == 0)
+      throw Error(cat("unknown target ", quoted(level), "; there are native, x86-64-v2, x86-64-v3 and x86-64-v4"),
+                  Fault::usage);
+  }
+  spec.features = feature_string(spec.cpu_features);
+  const uint64_t f = spec.cpu_features;
+  const bool avx512 = has(f, CpuFeature::avx512f) && has(f, CpuFeature::avx512vl) && has(f, CpuFeature::avx512bw) &&
+                      has(f, CpuFeature::avx512dq);
+  const bool avx2 = has(f, CpuFeature::avx2) && has(f, CpuFeature::fma);
+  spec.f32_lanes = avx512 ? 16 : avx2 ? 8 : 4;
+  spec.registers = avx512 ? 32 : 16;
+  spec.fma = avx512 || avx2;
+  spec.masks = avx512;
+  return spec;
+}
+
+}  // namespace cnnc::codegen

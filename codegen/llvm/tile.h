@@ -1,0 +1,81 @@
+// The register tile: `width` pixels times `vectors` vectors of output channels, summed over all taps
+// and input channels in registers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "codegen/llvm/contraction.h"
+#include "codegen/llvm/loop_builder.h"
+
+namespace cnnc::codegen {
+
+struct IndexRange {
+  llvm::Value* begin;
+  llvm::Value* end;
+};
+
+// Memory that later tiles need, fetched in even portions while this one is computed.
+struct PrefetchStream {
+  llvm::Value* start = nullptr;
+  int64_t bytes_per_step = 0;
+  int locality = 3;  // 3: into the first-level cache, 2: into the second
+};
+
+struct Tile {
+  int width = 1;
+  int vectors = 1;
+
+  // Input: element of pixel 0 under tap (0, 0, 0), channel 0, and the distances in elements.
+  llvm::Value* input = nullptr;
+  llvm::Value* pixel_stride = nullptr;
+  llvm::Value* channel_stride = nullptr;
+  std::array<llvm::Value*, 3> tap_strides{};
+
+  // Weights: `vectors` vectors for each step of the reduction (tap, then channel).
+  llvm::Value* weights = nullptr;
+  llvm::Value* step_stride = nullptr;
+  std::vector<llvm::Value*> weight_masks;  // lanes that may be read; empty when all may
+
+  IndexRange depth_taps{};
+  IndexRange height_taps{};
+  int64_t kernel_height = 1;
+  // For every column of the kernel the pixels (bit i for pixel i) that have input under it.
+  std::vector<uint64_t> columns;
+  llvm::Value* channels = nullptr;
+  std::vector<PrefetchStream> prefetch;
+};
+
+void emit_prefetch(llvm::IRBuilderBase&, llvm::Value* pointer, bool write, int locality);
+
+// Steps of the reduction that one turn of the innermost loop takes.
+int reduction_unroll(int multiplications_per_step);
+
+// Emits the sums; `sums` (width * vectors values, pixel by pixel) is what they start from.
+Values emit_tile(llvm::IRBuilderBase&, const VectorIsa&, const Tile&, const Values& sums);
+
+// Where the results of a tile go.
+struct TileOutput {
+  llvm::Value* base = nullptr;
+  llvm::Value* offset = nullptr;        // elements from base to pixel 0, first channel
+  llvm::Value* pixel_stride = nullptr;  // elements
+  std::vector<llvm::Value*> masks;      // per vector; null entries mean all lanes
+  llvm::Value* batch = nullptr;
+  llvm::Value* pixel = nullptr;    // index of pixel 0
+  llvm::Value* channel = nullptr;  // of the first vector
+  std::array<llvm::Value*, 3> position{};
+};
+
+void emit_tile_stores(llvm::IRBuilderBase&, int width, int vectors, const Values& sums,
+                      const TileOutput&, const Epilogue&);
+
+llvm::Type* element_type(llvm::IRBuilderBase&, FloatType);
+int lanes_of(const VectorIsa&, FloatType);
+int element_size(FloatType);
+llvm::Value* multiply_add(llvm::IRBuilderBase&, const VectorIsa&, llvm::Value* x, llvm::Value* y,
+                          llvm::Value* sum);
+llvm::Value* load_lanes(llvm::IRBuilderBase&, llvm::Type* vector, llvm::Value* pointer,
+                        llvm::Value* mask);
+
+}  // namespace cnnc::codegen

@@ -1,0 +1,257 @@
+#include "codegen/loop_plan.h"
+
+#include <algorithm>
+
+namespace cnnc::codegen {
+
+// Elements that a task should have at least, so that starting it costs little beside it.
+static constexpr int64_t kTaskElements = 1024;
+// Elements of a task when one long loop is cut in parts.
+static constexpr int64_t kChunkElements = 8192;
+
+Dim LoopPlan::tasks() const {
+  Dim count = 1;
+  for (int i = 0; i < task_loops; ++i) count = count * loops[static_cast<size_t>(outer[static_cast<size_t>(i)])];
+  if (chunk > 0) count = count * Dim::ceil_div(loops[static_cast<size_t>(chunk_loop)], chunk);
+  return count;
+}
+
+namespace {
+
+class Planner {
+ public:
+  Planner(const LoopNest& nest, const std::function<Dims(int)>& strides, int f32_lanes) : lanes_(f32_lanes) {
+    plan_.dtype = nest.output.dtype;
+    plan_.loops = nest.loops;
+    plan_.inner = nest.inner;
+    plan_.rows = nest.rows;
+    for (LoopNest::Stage stage : nest.stages) {
+      for (Scalar& e : stage.elements) e = flatten_loads(e, strides);
+      for (Scalar& e : stage.init) e = flatten_loads(e, strides);
+      stage.value = flatten_loads(stage.value, strides);
+      plan_.stages.push_back(std::move(stage));
+    }
+    plan_.result = flatten_loads(nest.result, strides);
+    Affine store;
+    const Dims out = dense_strides(nest.output.dims);
+    for (size_t a = 0; a < out.size(); ++a)
+      if (!(nest.loops[a] == 1)) store.coefficients[static_cast<int>(a)] = out[a];
+    plan_.store_offset = store.scalar();
+  }
+
+  LoopPlan plan() {
+    collapse_loops();
+    choose_vector_loop();
+    for (int l = 0; l < static_cast<int>(plan_.loops.size()); ++l)
+      if (!is_inner(l) && l != plan_.vector_loop) plan_.outer.push_back(l);
+    choose_unroll();
+    choose_tasks();
+    return std::move(plan_);
+  }
+
+ private:
+  bool is_inner(int l) const { return std::find(plan_.inner.begin(), plan_.inner.end(), l) != plan_.inner.end(); }
+  const Dim& extent(int l) const { return plan_.loops[static_cast<size_t>(l)]; }
+
+  void for_each_expression(const std::function<void(Scalar&)>& fn) {
+    for (LoopNest::Stage& s : plan_.stages) {
+      for (Scalar& e : s.init) fn(e);
+      for (Scalar& e : s.elements) fn(e);
+      fn(s.value);
+    }
+    fn(plan_.result);
+  }
+
+  // Offsets of all loads, and whether indices appear outside of affine offsets.
+  bool collect_offsets(std::vector<Affine>& offsets) {
+    bool plain = true;
+    for_each_expression([&](Scalar& expr) { plain = plain && collect_from(expr, offsets); });
+    offsets.push_back(*affine_form(plan_.store_offset));
+    return plain;
+  }
+
+  static bool collect_from(const Scalar& e, std::vector<Affine>& offsets) {
+    if (e.op() == ScalarOp::index) return false;
+    if (e.op() == ScalarOp::load) {
+      const auto affine = affine_form(e.arg(0));
+      if (affine) offsets.push_back(*affine);
+      return affine.has_value();
+    }
+    bool plain = true;
+    std::set<const Scalar::Node*> seen;
+    for (const Scalar& a : e->args)
+      if (seen.insert(a.get()).second) plain = plain && collect_from(a, offsets);
+    return plain;
+  }
+
+  // Joins neighbouring loops that every operand walks as one.
+  void collapse_loops() {
+    std::vector<Affine> offsets;
+    if (!collect_offsets(offsets)) return;
+    for (int l = static_cast<int>(plan_.loops.size()) - 2; l >= 0; --l) {
+      if (is_inner(l) != is_inner(l + 1)) continue;
+      const bool joined = extent(l) == 1 || std::all_of(offsets.begin(), offsets.end(), [&](const Affine& o) {
+                            return o.coefficient(l) == o.coefficient(l + 1) * extent(l + 1);
+                          });
+      if (!joined) continue;
+      join(l);
+      offsets.clear();
+      collect_offsets(offsets);
+    }
+  }
+
+  // Loop l + 1 takes over loop l's points; later loops move down by one.
+  void join(int l) {
+    const Dim merged = extent(l) * extent(l + 1);
+    auto renumber = [&](const Affine& offset) {
+      Affine result{offset.constant, {}};
+      for (const auto& [loop, c] : offset.coefficients)
+        if (loop != l) result.coefficients[loop > l ? loop - 1 : loop] = c;
+      return result.scalar();
+    };
+    for_each_expression([&](Scalar& e) { e = renumber_loads(e, renumber); });
+    plan_.store_offset = renumber(*affine_form(plan_.store_offset));
+    plan_.loops[static_cast<size_t>(l + 1)] = merged;
+    plan_.loops.erase(plan_.loops.begin() + l);
+    std::vector<int> inner;
+    for (int i : plan_.inner)
+      if (i != l) inner.push_back(i > l ? i - 1 : i);
+    plan_.inner = std::move(inner);
+  }
+
+  // Rebuilds an expression with other load offsets; all offsets are affine here.
+  static Scalar renumber_loads(const Scalar& expr, const std::function<Scalar(const Affine&)>& renumber) {
+    std::map<const Scalar::Node*, Scalar> done;
+    std::function<Scalar(const Scalar&)> go = [&](const Scalar& e) -> Scalar {
+      if (auto it = done.find(e.get()); it != done.end()) return it->second;
+      Scalar result = e;
+      if (e.op() == ScalarOp::load) {
+        result = Scalar::load(static_cast<int>(e->integer), e.dtype(), {renumber(*affine_form(e.arg(0)))});
+      } else if (!e->args.empty()) {
+        Scalars args;
+        for (const Scalar& a : e->args) args.push_back(go(a));
+        result = Scalar::make(e.op(), e.dtype(), std::move(args));
+      }
+      return done[e.get()] = result;
+    };
+    return go(expr);
+  }
+
+  // What one vector of loop l costs in memory instructions, per element.
+  double vector_cost(int l) {
+    double cost = 0;
+    auto add = [&](const Scalar& offset) {
+      const auto affine = affine_form(offset);
+      if (affine) cost += affine->coefficient(l) == 0 ? 0.1 : affine->coefficient(l) == 1 ? 1 : 12;
+      else cost += depends_on(offset, l) ? 16 : 0.1;
+    };
+    for_each_expression([&](Scalar& e) {
+      visit(e, [&](const Scalar& s) {
+        if (s.op() == ScalarOp::load) add(s.arg(0));
+      });
+    });
+    // Guards that differ between lanes need masks.
+    for_each_expression([&](Scalar& e) {
+      visit(e, [&](const Scalar& s) {
+        if (s.op() == ScalarOp::select && depends_on(s.arg(0), l)) cost += 2;
+      });
+    });
+    add(plan_.store_offset);
+    if (extent(l).is_const() && extent(l).value() < lanes_)
+      cost *= static_cast<double>(lanes_) / static_cast<double>(std::max<int64_t>(extent(l).value(), 1));
+    return cost;
+  }
+
+  // Whether lanes may be combined in any order.
+  bool combines_freely() const {
+    for (const LoopNest::Stage& s : plan_.stages) {
+      if (s.combine.size() != 1) return false;
+      const Scalar& c = s.combine[0];
+      static const std::set<ScalarOp> kFree = {ScalarOp::add, ScalarOp::mul, ScalarOp::min,   ScalarOp::max,
+                                               ScalarOp::bit_and, ScalarOp::bit_or, ScalarOp::bit_xor};
+      if (!kFree.count(c.op())) return false;
+      for (const Scalar& a : c->args)
+        if (a.op() != ScalarOp::param) return false;
+    }
+    return true;
+  }
+
+  void choose_vector_loop() {
+    double best = 1e30;
+    const bool horizontal = combines_freely();
+    for (int l = 0; l < static_cast<int>(plan_.loops.size()); ++l) {
+      if (extent(l) == 1) continue;
+      if (is_inner(l) && (!horizontal || l != plan_.inner.back())) continue;
+      double cost = vector_cost(l);
+      if (is_inner(l)) cost += 1;  // combining lanes at the end
+      if (cost <= best) {
+        best = cost;
+        plan_.vector_loop = l;
+      }
+    }
+    if (plan_.vector_loop < 0) return;
+    plan_.horizontal = is_inner(plan_.vector_loop);
+    plan_.lanes = lanes_;
+    const Dim& e = extent(plan_.vector_loop);
+    if (e.is_const())
+      while (plan_.lanes > 1 && plan_.lanes / 2 >= e.value()) plan_.lanes /= 2;
+  }
+
+  void choose_unroll() {
+    if (plan_.vector_loop < 0) return;
+    int operations = 0;
+    for_each_expression([&](Scalar& e) {
+      visit(e, [&](const Scalar& s) { operations += !s->args.empty() && is_float(s.dtype()); });
+    });
+    const int64_t vectors = extent(plan_.vector_loop).is_const() ? extent(plan_.vector_loop).value() / plan_.lanes : 4;
+    plan_.unroll = operations > 24 || vectors < 2 ? 1 : operations > 12 || vectors < 4 ? 2 : 4;
+  }
+
+  // Known size of what is inside the first `count` outer loops.
+  int64_t inside(size_t count) const {
+    int64_t size = 1;
+    auto multiply = [&](int l) {
+      if (extent(l).is_const()) size = std::min<int64_t>(size * std::max<int64_t>(extent(l).value(), 1), 1 << 30);
+    };
+    for (size_t i = count; i < plan_.outer.size(); ++i) multiply(plan_.outer[i]);
+    for (int l : plan_.inner) multiply(l);
+    if (plan_.vector_loop >= 0 && !plan_.horizontal) multiply(plan_.vector_loop);
+    return size;
+  }
+
+  void choose_tasks() {
+    size_t count = 0;
+    while (count < plan_.outer.size() && inside(count) > kTaskElements) ++count;
+    if (count > 0 && inside(count) < kTaskElements / 4) --count;
+    plan_.task_loops = static_cast<int>(count);
+    const int next = count < plan_.outer.size() ? plan_.outer[count] : plan_.horizontal ? -1 : plan_.vector_loop;
+    if (next < 0) return;
+    const int64_t per_point = extent(next).is_const() && extent(next).value() > 0
+                                  ? std::max<int64_t>(inside(count) / extent(next).value(), 1)
+                                  : inside(count);
+    const bool vector = next == plan_.vector_loop;
+    // Few tasks: cut finer, so that every thread gets some.
+    int64_t tasks = 1;
+    for (size_t i = 0; i < count; ++i) tasks *= extent(plan_.outer[i]).is_const() ? extent(plan_.outer[i]).value() : 1;
+    const int64_t target = tasks >= 16 ? kChunkElements : kTaskElements;
+    int64_t chunk = std::max<int64_t>(target / per_point, 1);
+    if (vector) {
+      const int64_t step = plan_.lanes * plan_.unroll;
+      chunk = std::max<int64_t>((chunk + step - 1) / step, 1) * step;
+    }
+    if (extent(next).is_const() && extent(next).value() <= chunk) return;
+    plan_.chunk_loop = next;
+    plan_.chunk = chunk;
+  }
+
+  LoopPlan plan_;
+  int lanes_;
+};
+
+}  // namespace
+
+LoopPlan plan_loops(const LoopNest& nest, const std::function<Dims(int)>& strides, int f32_lanes) {
+  return Planner(nest, strides, f32_lanes).plan();
+}
+
+}  // namespace cnnc::codegen

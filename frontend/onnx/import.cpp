@@ -1,0 +1,52 @@
+#include "frontend/onnx/import.h"
+
+#include <new>
+
+#include "frontend/onnx/graph_importer.h"
+#include "frontend/onnx/mapped_file.h"
+#include "frontend/onnx/parse_model.h"
+#include "ir/error.h"
+
+namespace cnnc {
+
+// Calls `import`, with faults reported in the file's name.
+template <typename Import>
+static std::unique_ptr<Graph> naming_file(const std::string& name, const Import& import) {
+  const std::string shown = quoted(name);
+  const std::string prefix = shown.substr(1, shown.size() - 2) + ": ";
+  try {
+    return import();
+  } catch (const Error& e) {
+    throw Error(prefix + e.message(), e.fault());
+  } catch (const std::bad_alloc&) {
+    throw Error(prefix + "not enough memory to import the model", Fault::limit);
+  }
+}
+
+static ImportOptions with_prefix(ImportOptions options, const std::string& name) {
+  if (options.warn)
+    options.warn = [name, warn = options.warn](const std::string& message) { warn(name + ": " + message); };
+  return options;
+}
+
+std::unique_ptr<Graph> import_onnx_file(const std::string& path, const ImportOptions& options) {
+  return naming_file(path, [&] {
+    // The file is let go as soon as it is parsed: weights are not in memory twice.
+    onnx::ModelProto model = parse_model(MappedFile::open(path)->bytes(), options.limits);
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    const ImportOptions named = with_prefix(options, path);
+    return GraphImporter(model, folder, named).import_model();
+  });
+}
+
+std::unique_ptr<Graph> import_onnx_bytes(std::string_view bytes, const std::string& name,
+                                         const ImportOptions& options) {
+  return naming_file(name, [&] {
+    onnx::ModelProto model = parse_model(bytes, options.limits);
+    const ImportOptions named = with_prefix(options, name);
+    return GraphImporter(model, std::nullopt, named).import_model();
+  });
+}
+
+}  // namespace cnnc

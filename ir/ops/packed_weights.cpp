@@ -1,0 +1,122 @@
+#include "ir/ops/packed_weights.h"
+
+#include <cstring>
+
+namespace cnnc {
+
+Scalars WeightPanels::place(const Scalar& o, const Scalar& i, const Scalar& tap) const {
+  const Scalar size = Scalar::size(outputs_per_group()), width = Scalar::i64(nr);
+  const Scalar in_group = groups == 1 ? o : rem(o, size);
+  const Scalar group = groups == 1 ? Scalar::i64(0) : floor_div(o, size);
+  return {group, floor_div(in_group, width), tap, i, rem(in_group, width)};
+}
+
+WeightPanels panels_of(const OpContext& c, size_t operand, const Dim& outputs, const Dim& channels, const Dim& taps) {
+  const Dims& dims = c.dims(operand);
+  const bool ranked = dims.size() == 5 && dims[0].is_const() && dims[0].value() > 0 && dims[4].is_const() &&
+                      dims[4].value() > 0;
+  WeightPanels panels;
+  panels.outputs = outputs;
+  if (ranked) panels.groups = dims[0].value(), panels.nr = dims[4].value();
+  c.require(ranked && dims[1] == panels.panels() && dims[2] == taps && dims[3] == channels, "the packed weights ",
+            c.type(operand), " are not in panels [groups,panels,", taps, ",", channels,
+            ",nr]; only the kernel they are packed for can read them");
+  return panels;
+}
+
+Scalar flat_index(const Scalars& indices, const Dims& sizes) {
+  Scalar flat = Scalar::i64(0);
+  for (size_t i = 0; i < indices.size(); ++i) flat = flat * Scalar::size(sizes[i]) + indices[i];
+  return flat;
+}
+
+Scalars split_index(const Scalar& flat, const Dims& sizes) {
+  Scalars indices(sizes.size());
+  Scalar rest = flat;
+  for (size_t i = sizes.size(); i-- > 0;) {
+    const Scalar size = Scalar::size(sizes[i]);
+    indices[i] = sizes[i] == 1 ? Scalar::i64(0) : i == 0 ? rest : rem(rest, size);
+    rest = floor_div(rest, size);
+  }
+  return indices;
+}
+
+Tensor unpack_panels(const Tensor& packed, int64_t outputs) {
+  const Shape& s = packed.shape();
+  const int64_t groups = s[0], panels = s[1], taps = s[2], channels = s[3], nr = s[4], per_group = outputs / groups;
+  const size_t bytes = size_of(packed.dtype());
+  Tensor result(packed.dtype(), {outputs, channels, taps});
+  auto* to = static_cast<char*>(result.mutable_raw());
+  const auto* from = static_cast<const char*>(packed.raw());
+  for (int64_t o = 0; o < outputs; ++o) {
+    const int64_t panel = o / per_group * panels + o % per_group / nr, lane = o % per_group % nr;
+    for (int64_t i = 0; i < channels; ++i)
+      for (int64_t t = 0; t < taps; ++t, to += bytes)
+        std::memcpy(to, from + static_cast<size_t>(((panel * taps + t) * channels + i) * nr + lane) * bytes, bytes);
+  }
+  return result;
+}
+
+// ---- PackPanels ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// The weight operand seen as [O, I, taps].
+struct PackedOperand {
+  Dim outputs, channels, taps;
+  Dims kernel;
+  WeightPanels panels;
+};
+
+PackedOperand packed_operand(const OpContext& c) {
+  const std::string& layout = c.text("layout");
+  c.require(layout == "OI" || layout == "IO", "layout is ", quoted(layout), ", need OI or IO");
+  c.require(c.rank() >= 2, "the weights ", c.type(), " have ", c.rank(), " axes, need at least 2");
+  const bool outputs_first = layout == "OI";
+  PackedOperand w;
+  w.outputs = c.dims()[outputs_first ? 0 : 1];
+  w.channels = c.dims()[outputs_first ? 1 : 0];
+  w.kernel.assign(c.dims().begin() + 2, c.dims().end());
+  w.taps = product(w.kernel);
+  w.panels = {w.outputs, c.integer("group"), c.integer("nr")};
+  c.require(w.panels.groups >= 1 && w.panels.nr >= 1, "group is ", w.panels.groups, " and nr is ", w.panels.nr,
+            ", need positive numbers");
+  c.require(Dim::mod(w.outputs, w.panels.groups) == 0, w.outputs, " output channels do not divide into ",
+            w.panels.groups, " groups");
+  return w;
+}
+
+std::vector<Type> packed_type(const OpContext& c) {
+  const PackedOperand w = packed_operand(c);
+  return {{c.dtype(), {w.panels.groups, w.panels.panels(), w.taps, w.channels, w.panels.nr}}};
+}
+
+Scalar packed_element(const OpContext& c, const Scalars& at) {
+  const PackedOperand w = packed_operand(c);
+  const Scalar in_group = at[1] * Scalar::i64(w.panels.nr) + at[4];
+  const Scalar o = at[0] * Scalar::size(w.panels.outputs_per_group()) + in_group;
+  Scalars indices = c.text("layout") == "OI" ? Scalars{o, at[3]} : Scalars{at[3], o};
+  for (const Scalar& k : split_index(at[2], w.kernel)) indices.push_back(k);
+  const Scalar weight = c.load(0, std::move(indices));
+  if (w.panels.panels() * w.panels.nr == w.panels.outputs_per_group()) return weight;
+  return select(in_group < Scalar::size(w.panels.outputs_per_group()), weight, weight.like(0));
+}
+
+}  // namespace
+
+CNNC_OP(PackPanels)
+    .doc("Packs constant weights for the contraction kernels into panels of `nr` neighbouring output channels: "
+         "[group, ceil((O / group) / nr), taps, I, nr], the last panel padded with zeros. The operand is [O, I, kernel...] "
+         "(layout OI: convolutions, transposed matrices) or [I, O, kernel...] (layout IO: the right operand [K, N] of a "
+         "matrix product). A depthwise convolution is packed with group 1.")
+    .input("weights")
+    .attribute("group", int64_t{1})
+    .attribute("layout", std::string("OI"))
+    .required_attribute("nr", int64_t{16})
+    .infer(packed_type)
+    .indexed(packed_element)
+    .example({random(DType::f32, {6, 3, 2, 2})}, {{"nr", int64_t{4}}})
+    .example({random(DType::f32, {8, 3, 3})}, {{"nr", int64_t{4}}, {"group", int64_t{2}}})
+    .example({random(DType::f64, {5, 7})}, {{"nr", int64_t{4}}, {"layout", std::string("IO")}});
+
+}  // namespace cnnc

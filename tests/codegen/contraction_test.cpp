@@ -1,0 +1,475 @@
+// Generated contraction kernels against plain loops in double precision.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <random>
+#include <vector>
+
+#include "codegen/llvm/contraction.h"
+#include "tests/codegen/kernel_jit.h"
+
+namespace cnnc::codegen {
+namespace {
+
+using llvm::Value;
+
+// A convolution with numbers for all sizes; tensors are dense, channels last unless `planar`.
+struct Problem {
+  int64_t batch = 1, groups = 1, channels = 1, outputs = 1;
+  std::array<int64_t, 3> input{1, 1, 1}, kernel{1, 1, 1}, stride{1, 1, 1}, dilation{1, 1, 1},
+      pad_begin{0, 0, 0}, pad_end{0, 0, 0};
+  bool planar = false;
+  bool bias = false;
+  FloatType type = FloatType::f32;
+
+  int64_t output(int i) const {
+    return (input[i] + pad_begin[i] + pad_end[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i] +
+           1;
+  }
+  int64_t input_pixels() const { return input[0] * input[1] * input[2]; }
+  int64_t output_pixels() const { return output(0) * output(1) * output(2); }
+  int64_t taps() const { return kernel[0] * kernel[1] * kernel[2]; }
+};
+
+std::string describe(const Problem& p) {
+  std::string text = "batch " + std::to_string(p.batch) + " groups " + std::to_string(p.groups) +
+                     " channels " + std::to_string(p.channels) + " outputs " +
+                     std::to_string(p.outputs) + (p.planar ? " planar" : "");
+  for (int i = 0; i < 3; ++i)
+    text += " [" + std::to_string(p.input[i]) + " k" + std::to_string(p.kernel[i]) + " s" +
+            std::to_string(p.stride[i]) + " d" + std::to_string(p.dilation[i]) + " p" +
+            std::to_string(p.pad_begin[i]) + "," + std::to_string(p.pad_end[i]) + "]";
+  return text;
+}
+
+ConvolutionSpec spec_of(const Problem& p) {
+  ConvolutionSpec spec;
+  spec.type = p.type;
+  spec.batch = p.batch;
+  spec.input_batch_stride = p.input_pixels() * p.channels;
+  spec.output_batch_stride = p.output_pixels() * p.outputs;
+  spec.groups = p.groups;
+  spec.channels = p.channels;
+  spec.output_channels = p.outputs;
+  spec.channel_stride = p.planar ? p.input_pixels() : 1;
+  int64_t in = p.planar ? 1 : p.channels, out = p.outputs;
+  for (int i = 2; i >= 0; --i) {
+    spec.axes[i] = {p.input[i],    p.output(i),    p.kernel[i], p.stride[i], p.dilation[i],
+                    p.pad_begin[i], p.pad_end[i], in,          out};
+    in *= p.input[i];
+    out *= p.output(i);
+  }
+  return spec;
+}
+
+// Replaces the batch and the spatial sizes by run-time sizes 0 .. 6, strides by products of them.
+ConvolutionSpec symbolic(const ConvolutionSpec& spec, const Problem& p, const KernelBody* body) {
+  auto size = [&](int i) { return body ? Size(body->size(i)) : Size::runtime(); };
+  auto times = [&](const Size& x, const Size& y) {
+    if (!body) return Size::runtime();
+    return Size(body->builder.CreateMul(x.emit(body->builder), y.emit(body->builder)));
+  };
+  ConvolutionSpec result = spec;
+  result.batch = size(0);
+  Size in = p.planar ? 1 : p.channels, out = p.outputs;
+  for (int i = 2; i >= 0; --i) {
+    SpatialAxis& axis = result.axes[i];
+    axis.input = size(1 + i);
+    axis.output = size(4 + i);
+    axis.input_stride = in;
+    axis.output_stride = out;
+    in = times(in, axis.input);
+    out = times(out, axis.output);
+  }
+  if (p.planar) result.channel_stride = in;
+  result.input_batch_stride = p.planar ? times(in, p.channels) : in;
+  result.output_batch_stride = out;
+  return result;
+}
+
+std::vector<int64_t> sizes_of(const Problem& p) {
+  return {p.batch, p.input[0], p.input[1], p.input[2], p.output(0), p.output(1), p.output(2)};
+}
+
+template <typename T>
+std::vector<T> random_values(size_t count, std::mt19937& random) {
+  std::vector<T> values(count);
+  for (T& value : values) value = static_cast<T>(static_cast<int>(random() % 17) - 8) / T{8};
+  return values;
+}
+
+template <typename T>
+struct Tensors {
+  std::vector<T> input, weights, bias, output;
+};
+
+template <typename T>
+double reference_at(const Problem& p, const Tensors<T>& t, int64_t n, std::array<int64_t, 3> at,
+                    int64_t o) {
+  int64_t group_channels = p.channels / p.groups, group = o / (p.outputs / p.groups);
+  double sum = p.bias ? t.bias[o] : 0;
+  for (int64_t tap = 0; tap < p.taps(); ++tap) {
+    std::array<int64_t, 3> k{tap / (p.kernel[1] * p.kernel[2]), tap / p.kernel[2] % p.kernel[1],
+                             tap % p.kernel[2]};
+    int64_t pixel = 0;
+    bool inside = true;
+    for (int i = 0; i < 3; ++i) {
+      int64_t place = at[i] * p.stride[i] - p.pad_begin[i] + k[i] * p.dilation[i];
+      inside = inside && place >= 0 && place < p.input[i];
+      pixel = pixel * p.input[i] + place;
+    }
+    if (!inside) continue;
+    for (int64_t c = 0; c < group_channels; ++c) {
+      int64_t channel = group * group_channels + c;
+      int64_t place = p.planar ? (n * p.channels + channel) * p.input_pixels() + pixel
+                               : (n * p.input_pixels() + pixel) * p.channels + channel;
+      sum += double(t.input[place]) * t.weights[(o * group_channels + c) * p.taps() + tap];
+    }
+  }
+  return sum;
+}
+
+template <typename T>
+void expect_reference(const Problem& p, const Tensors<T>& t) {
+  const T* result = t.output.data();
+  for (int64_t n = 0; n < p.batch; ++n)
+    for (int64_t d = 0; d < p.output(0); ++d)
+      for (int64_t h = 0; h < p.output(1); ++h)
+        for (int64_t w = 0; w < p.output(2); ++w)
+          for (int64_t o = 0; o < p.outputs; ++o, ++result) {
+            double expected = reference_at(p, t, n, {d, h, w}, o);
+            ASSERT_NEAR(*result, expected, 1e-4 * (1 + std::abs(expected)))
+                << describe(p) << " at " << n << " " << d << " " << h << " " << w << " " << o;
+          }
+}
+
+struct Scratch {
+  explicit Scratch(int64_t bytes) : memory(std::aligned_alloc(64, bytes / 64 * 64 + 64)) {}
+  ~Scratch() { std::free(memory); }
+  void* memory;
+};
+
+// Runs every task alone, last one first: tasks must not depend on each other.
+void run_tasks(KernelFunction* kernel, void* const* args, const int64_t* sizes, int64_t tasks,
+               void* scratch) {
+  for (int64_t task = tasks; task-- > 0;) kernel(args, sizes, task, task + 1, scratch);
+}
+
+// A kernel that stores the number of tasks and of scratch bytes into its first argument.
+std::pair<int64_t, int64_t> evaluate_sizes(
+    const std::vector<int64_t>& sizes,
+    const std::function<std::pair<Value*, Value*>(const KernelBody&)>& emit) {
+  JitKernel kernel("x86-64-v2", [&](const KernelBody& body) {
+    auto [tasks, scratch] = emit(body);
+    llvm::IRBuilderBase& b = body.builder;
+    Value* out = body.argument(0);
+    b.CreateStore(tasks, out);
+    b.CreateStore(scratch, b.CreateConstGEP1_64(b.getInt64Ty(), out, 1));
+  });
+  int64_t result[2] = {0, 0};
+  void* args[] = {result};
+  kernel.function()(args, sizes.data(), 0, 0, nullptr);
+  return {result[0], result[1]};
+}
+
+template <typename T>
+Tensors<T> make_tensors(const Problem& p, std::mt19937& random) {
+  Tensors<T> t;
+  t.input = random_values<T>(p.batch * p.input_pixels() * p.channels, random);
+  t.weights = random_values<T>(p.outputs * p.channels / p.groups * p.taps(), random);
+  t.bias = random_values<T>(p.outputs, random);
+  t.output.assign(p.batch * p.output_pixels() * p.outputs, T(NAN));
+  return t;
+}
+
+template <typename T>
+void check_convolution(const Problem& p, const std::string& cpu, bool runtime_sizes,
+                       std::mt19937& random) {
+  VectorIsa isa = isa_of(cpu);
+  ConvolutionSpec fixed = spec_of(p);
+  ContractionPlan plan =
+      plan_convolution(runtime_sizes ? symbolic(fixed, p, nullptr) : fixed, isa);
+  auto spec = [&](const KernelBody& body) {
+    return runtime_sizes ? symbolic(fixed, p, &body) : fixed;
+  };
+  Tensors<T> t = make_tensors<T>(p, random);
+  std::vector<T> packed(packed_weights_size(fixed, plan));
+  pack_weights(fixed, plan, t.weights.data(), packed.data());
+  JitKernel kernel(cpu, [&](const KernelBody& body) {
+    KernelOperands operands = body.operands();
+    if (p.bias) operands.bias = body.argument(3);
+    emit_convolution(body.builder, spec(body), plan, isa, operands);
+  });
+  auto sizes = sizes_of(p);
+  auto [tasks, bytes] = evaluate_sizes(sizes, [&](const KernelBody& body) {
+    return std::pair(emit_convolution_tasks(body.builder, spec(body), plan),
+                     emit_convolution_scratch(body.builder, spec(body), plan));
+  });
+  Scratch scratch(bytes);
+  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
+  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  expect_reference(p, t);
+}
+
+void check(const Problem& p, const std::string& cpu, bool runtime_sizes, std::mt19937& random) {
+  if (p.type == FloatType::f32)
+    check_convolution<float>(p, cpu, runtime_sizes, random);
+  else
+    check_convolution<double>(p, cpu, runtime_sizes, random);
+}
+
+int64_t pick(std::mt19937& random, int64_t low, int64_t high) {
+  return low + static_cast<int64_t>(random() % (high - low + 1));
+}
+
+// Pads the axis until the kernel fits.
+void make_valid(Problem& p, int i) {
+  int64_t extent = p.dilation[i] * (p.kernel[i] - 1) + 1;
+  if (p.input[i] + p.pad_begin[i] + p.pad_end[i] < extent) p.pad_end[i] += extent;
+}
+
+Problem random_problem(std::mt19937& random) {
+  Problem p;
+  p.batch = pick(random, 1, 2);
+  p.groups = pick(random, 0, 3) ? 1 : pick(random, 2, 4);
+  p.channels = p.groups * pick(random, 1, 20);
+  p.outputs = p.groups * pick(random, 1, p.groups > 1 ? 20 : 70);
+  p.planar = pick(random, 0, 3) == 0;
+  p.bias = pick(random, 0, 1);
+  if (pick(random, 0, 5) == 0) p.type = FloatType::f64;
+  int rank = static_cast<int>(pick(random, 1, 3));
+  for (int i = 3 - rank; i < 3; ++i) {
+    p.input[i] = pick(random, 1, i == 2 ? 40 : 9);
+    p.kernel[i] = pick(random, 0, 2) ? pick(random, 1, 4) : 1;
+    p.stride[i] = pick(random, 1, 3);
+    p.dilation[i] = pick(random, 1, 2);
+    p.pad_begin[i] = pick(random, 0, 3);
+    p.pad_end[i] = pick(random, 0, 3);
+  }
+  for (int i = 0; i < 3; ++i) make_valid(p, i);
+  return p;
+}
+
+class Contraction : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!machine_has(GetParam())) GTEST_SKIP() << "this machine lacks " << GetParam();
+  }
+};
+
+TEST_P(Contraction, RandomConvolutionsAreExactOnEveryTask) {
+  std::mt19937 random(20);
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i)
+    check(random_problem(random), GetParam(), false, random);
+}
+
+TEST_P(Contraction, RunTimeSizesGiveTheSameResults) {
+  std::mt19937 random(21);
+  for (int i = 0; i < 40 && !HasFatalFailure(); ++i)
+    check(random_problem(random), GetParam(), true, random);
+}
+
+TEST_P(Contraction, StagesPixelsThatShareCacheSets) {
+  std::mt19937 random(22);
+  Problem p;
+  p.channels = 1024;
+  p.outputs = 80;
+  p.input = {1, 9, 9};
+  check(p, GetParam(), false, random);
+  p.stride = {1, 2, 2};
+  check(p, GetParam(), false, random);
+}
+
+TEST_P(Contraction, LargeKernelsKeepTheCodeSmall) {
+  std::mt19937 random(23);
+  Problem p;
+  p.channels = 3;
+  p.outputs = 40;
+  p.input = {1, 31, 63};
+  p.kernel = {1, 11, 31};
+  p.pad_begin = p.pad_end = {0, 5, 15};
+  check(p, GetParam(), false, random);
+}
+
+void check_depthwise(const Problem& p, const std::string& cpu, bool runtime_sizes,
+                     std::mt19937& random) {
+  VectorIsa isa = isa_of(cpu);
+  ConvolutionSpec fixed = spec_of(p);
+  ASSERT_EQ(depthwise_refusal(fixed), std::nullopt);
+  DepthwisePlan plan = plan_depthwise(runtime_sizes ? symbolic(fixed, p, nullptr) : fixed, isa);
+  auto spec = [&](const KernelBody& body) {
+    return runtime_sizes ? symbolic(fixed, p, &body) : fixed;
+  };
+  Tensors<float> t = make_tensors<float>(p, random);
+  std::vector<float> packed(packed_depthwise_size(fixed, plan));
+  pack_depthwise_weights(fixed, plan, t.weights.data(), packed.data());
+  JitKernel kernel(cpu, [&](const KernelBody& body) {
+    KernelOperands operands = body.operands();
+    if (p.bias) operands.bias = body.argument(3);
+    ConvolutionSpec known = spec(body);
+    emit_depthwise(body.builder, known, plan, isa, operands);
+  });
+  auto sizes = sizes_of(p);
+  int64_t tasks = evaluate_sizes(sizes, [&](const KernelBody& body) {
+                    Value* count = emit_depthwise_tasks(body.builder, spec(body), plan);
+                    return std::pair(count, count);
+                  }).first;
+  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
+  run_tasks(kernel.function(), args, sizes.data(), tasks, nullptr);
+  expect_reference(p, t);
+}
+
+TEST_P(Contraction, RandomDepthwiseConvolutions) {
+  std::mt19937 random(24);
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+    Problem p = random_problem(random);
+    p.planar = false;
+    p.type = FloatType::f32;
+    p.groups = p.outputs = p.channels;
+    if (i % 8 == 0) p.kernel[2] = p.input[2] = 11;
+    make_valid(p, 2);
+    check_depthwise(p, GetParam(), i % 2, random);
+  }
+}
+
+TEST(Depthwise, SaysWhyItRefuses) {
+  ConvolutionSpec spec;
+  spec.groups = spec.channels = 4;
+  spec.output_channels = 8;
+  EXPECT_EQ(depthwise_refusal(spec),
+            "needs one output channel per input channel, has 8 for 4");
+}
+
+struct Product {
+  int64_t outer = 1, inner = 1, m = 1, n = 1, k = 1;
+  bool transposed_a = false, transposed_b = false, shared_b = false;
+};
+
+MatMulSpec spec_of(const Product& p) {
+  MatMulSpec spec;
+  int64_t a = p.m * p.k, b = p.shared_b ? 0 : p.k * p.n, c = p.m * p.n;
+  spec.batch = {{p.outer, a * p.inner, b * p.inner, c * p.inner}, {p.inner, a, b, c}};
+  spec.m = p.m;
+  spec.n = p.n;
+  spec.k = p.k;
+  spec.a_row_stride = p.transposed_a ? 1 : p.k;
+  spec.a_column_stride = p.transposed_a ? p.m : 1;
+  spec.b_row_stride = p.transposed_b ? 1 : p.n;
+  spec.b_column_stride = p.transposed_b ? p.k : 1;
+  spec.output_row_stride = p.n;
+  return spec;
+}
+
+// Replaces m, n, k and the strides that hold them by run-time sizes 0, 1, 2.
+MatMulSpec symbolic(MatMulSpec spec, const Product& p, const KernelBody* body) {
+  auto size = [&](int i) { return body ? Size(body->size(i)) : Size::runtime(); };
+  spec.m = size(0);
+  spec.n = size(1);
+  spec.k = size(2);
+  (p.transposed_a ? spec.a_column_stride : spec.a_row_stride) = size(p.transposed_a ? 0 : 2);
+  (p.transposed_b ? spec.b_column_stride : spec.b_row_stride) = size(p.transposed_b ? 2 : 1);
+  spec.output_row_stride = size(1);
+  return spec;
+}
+
+void expect_product(const Product& p, const std::vector<float>& a, const std::vector<float>& b,
+                    const std::vector<float>& c) {
+  for (int64_t batch = 0; batch < p.outer * p.inner; ++batch)
+    for (int64_t i = 0; i < p.m; ++i)
+      for (int64_t j = 0; j < p.n; ++j) {
+        double sum = 0;
+        for (int64_t k = 0; k < p.k; ++k) {
+          double x = a[batch * p.m * p.k + (p.transposed_a ? k * p.m + i : i * p.k + k)];
+          sum += x * b[(p.shared_b ? 0 : batch * p.k * p.n) +
+                       (p.transposed_b ? j * p.k + k : k * p.n + j)];
+        }
+        ASSERT_NEAR(c[(batch * p.m + i) * p.n + j], sum, 1e-4 * (1 + std::abs(sum)))
+            << p.m << "x" << p.n << "x" << p.k << " at " << batch << " " << i << " " << j;
+      }
+}
+
+void check_product(const Product& p, const std::string& cpu, bool runtime_sizes,
+                   std::mt19937& random) {
+  VectorIsa isa = isa_of(cpu);
+  MatMulSpec fixed = spec_of(p);
+  MatMulPlan plan = plan_matmul(runtime_sizes ? symbolic(fixed, p, nullptr) : fixed, isa);
+  auto spec = [&](const KernelBody& body) {
+    return runtime_sizes ? symbolic(fixed, p, &body) : fixed;
+  };
+  int64_t batches = p.outer * p.inner;
+  auto a = random_values<float>(batches * p.m * p.k, random);
+  auto b = random_values<float>((p.shared_b ? 1 : batches) * p.k * p.n, random);
+  std::vector<float> c(batches * p.m * p.n, NAN);
+  JitKernel kernel(cpu, [&](const KernelBody& body) {
+    MatMulSpec known = spec(body);
+    emit_matmul(body.builder, known, plan, isa, body.operands());
+  });
+  std::vector<int64_t> sizes{p.m, p.n, p.k};
+  auto [tasks, bytes] = evaluate_sizes(sizes, [&](const KernelBody& body) {
+    return std::pair(emit_matmul_tasks(body.builder, spec(body), plan),
+                     emit_matmul_scratch(body.builder, spec(body), plan));
+  });
+  Scratch scratch(bytes);
+  void* args[] = {a.data(), b.data(), c.data()};
+  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  expect_product(p, a, b, c);
+}
+
+TEST_P(Contraction, RandomProductsOfRunTimeMatrices) {
+  std::mt19937 random(25);
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+    Product p{pick(random, 1, 2), pick(random, 1, 3), pick(random, 1, 50), pick(random, 1, 90),
+              pick(random, 0, 4) ? pick(random, 1, 70) : 1};
+    if (pick(random, 0, 2) == 0) p.m = 1;
+    p.transposed_a = pick(random, 0, 1);
+    p.transposed_b = pick(random, 0, 1);
+    p.shared_b = pick(random, 0, 1);
+    check_product(p, GetParam(), i % 2, random);
+  }
+}
+
+// out += sum, in place and in 32-bit integers.
+TEST_P(Contraction, EpilogueSeesPlaceMaskAndOldOutput) {
+  constexpr int64_t kPixels = 23, kChannels = 5, kOutputs = 37;
+  VectorIsa isa = isa_of(GetParam());
+  Problem p{.channels = kChannels, .outputs = kOutputs, .input = {1, 1, kPixels}};
+  ConvolutionSpec spec = spec_of(p);
+  ContractionPlan plan = plan_convolution(spec, isa);
+  JitKernel kernel(GetParam(), [&](const KernelBody& body) {
+    KernelOperands operands = body.operands();
+    emit_convolution(body.builder, spec, plan, isa, operands, [&](EpilogueContext& context) {
+      llvm::IRBuilderBase& b = context.builder;
+      auto* type = llvm::FixedVectorType::get(b.getInt32Ty(), context.lanes);
+      Value* index = b.CreateAdd(b.CreateMul(context.pixel, b.getInt64(kOutputs)), context.channel);
+      Value* place = b.CreateGEP(b.getInt32Ty(), operands.output, index);
+      Value* mask = context.mask ? context.mask
+                                 : llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(
+                                       b.getInt1Ty(), context.lanes));
+      Value* old = b.CreateMaskedLoad(type, place, llvm::Align(4), mask,
+                                      llvm::Constant::getNullValue(type));
+      return b.CreateAdd(b.CreateFPToSI(context.value, type), old);
+    });
+  });
+  std::vector<float> input(kPixels * kChannels, 1), weights(kOutputs * kChannels),
+      packed(packed_weights_size(spec, plan));
+  for (int64_t i = 0; i < kOutputs * kChannels; ++i) weights[i] = float(i / kChannels);
+  pack_weights(spec, plan, weights.data(), packed.data());
+  std::vector<int32_t> output(kPixels * kOutputs);
+  for (size_t i = 0; i < output.size(); ++i) output[i] = int(i) * 1000;
+  auto tasks = evaluate_sizes({}, [&](const KernelBody& body) {
+                 Value* count = emit_convolution_tasks(body.builder, spec, plan);
+                 return std::pair(count, emit_convolution_scratch(body.builder, spec, plan));
+               }).first;
+  void* args[] = {input.data(), packed.data(), output.data()};
+  run_tasks(kernel.function(), args, nullptr, tasks, nullptr);
+  for (int64_t i = 0; i < kPixels * kOutputs; ++i)
+    ASSERT_EQ(output[i], i * 1000 + i % kOutputs * kChannels) << i;
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, Contraction,
+                         testing::Values("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+                         [](const auto& info) { return "v" + info.param.substr(8); });
+
+}  // namespace
+}  // namespace cnnc::codegen
