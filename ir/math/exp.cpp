@@ -54,17 +54,16 @@ Scalar expand_expm1(const Scalar& x) {
   return select(abs(x) < x.like(0x1p-30), x, half + half);  // halving would round denormals, and lose the sign of 0
 }
 
-// With |x| = n ln 2 / 2 + r and t = tanh r: tanh |x| = (2^n - 1 + (2^n + 1) t) / (2^n + 1 + (2^n - 1) t). No term cancels,
-// so that one formula serves the whole range; near 0 it is t exactly.
 Scalar expand_tanh(const Scalar& x) {
   const Scalar a = at_most(abs(x), 10);  // tanh 10 rounds to 1
-  const Scalar shifted = fma(a, x.like(2 * kInverseLn2), x.like(kRoundAndBias));
-  const Scalar r = fma(shifted - kRoundAndBias, x.like(-kLn2 / 2), a);
-  const Scalar s = r * r;
-  const Scalar t = fma(r * s, polynomial(s, {-0.333333224, 0.133311838, -0.0527270287}), r);
-  const Scalar power = from_bits(shift_left(bits(shifted), 23));
-  const Scalar minus = power - 1.0, plus = power + 1.0;
-  return with_sign(fma(plus, t, minus) / fma(minus, t, plus), x);
+  const Scalar s = a * a;
+  const Scalar small = fma(a * s, polynomial(s, {-0.333328754, 0.133190662, -0.0525642782, 0.0162312798}), a);
+  // 1 - 2 / (e^2a + 1), with a = n ln 2 / 2 + r. The fraction is at most a half of the result, and so is its error.
+  const Scalar t = fma(a, x.like(2 * kInverseLn2), x.like(kRoundAndBias));
+  const Scalar r = fma(t - kRoundAndBias, x.like(-kLn2 / 2), a);
+  const Scalar p = polynomial(r, {1, 2, 1.99996924, 1.33336914, 0.670243979, 0.266001701});
+  const Scalar large = 1.0 - 2.0 / fma(from_bits(shift_left(bits(t), 23)), p, x.like(1));
+  return with_sign(select(a < x.like(0.5625), small, large), x);
 }
 
 // e^|x| / 2; overflows where sinh and cosh do.

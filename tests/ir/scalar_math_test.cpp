@@ -26,10 +26,9 @@ double ulp_error(float value, double exact) {
   if (std::isnan(rounded) || std::isnan(value))
     return std::isnan(rounded) && std::isnan(value) ? 0 : INFINITY;
   if (rounded == 0 && value == 0) return std::signbit(value) == std::signbit(exact) ? 0 : INFINITY;
-  if (value == rounded) return std::isinf(value) ? 0 : std::fabs(value - exact) / std::ldexp(1, std::max(std::ilogb(exact), -126) - 23);
-  // A result may be rounded to infinity, or to the largest number, on the other side of the limit.
+  if (std::isinf(exact) || (std::isinf(value) && value == rounded)) return value == rounded ? 0 : INFINITY;
+  // One of the two may be infinity where the other is the largest number.
   const double finite = std::isinf(value) ? std::copysign(0x1p128, value) : value;
-  if (std::isinf(exact) && !std::isinf(value)) return INFINITY;
   return std::fabs(finite - exact) / std::ldexp(1, std::clamp(std::ilogb(exact), -126, 127) - 23);
 }
 
@@ -55,14 +54,27 @@ std::ostream& operator<<(std::ostream& out, const Function& f) { return out << f
 
 double exact_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
+constexpr double kPowBound = 1.5;
+
 const Function kFunctions[] = {
-    {"exp", exp, std::exp, 2},       {"tanh", tanh, std::tanh, 2.5},    {"log", log, std::log, 2},
-    {"erf", erf, std::erf, 2.6},       {"sigmoid", sigmoid, exact_sigmoid, 4},
-    {"expm1", expm1, std::expm1, 4}, {"log1p", log1p, std::log1p, 4}, {"sin", sin, std::sin, 2},
-    {"cos", cos, std::cos, 2},       {"tan", tan, std::tan, 4},       {"asin", asin, std::asin, 4},
-    {"acos", acos, std::acos, 4},    {"atan", atan, std::atan, 4},    {"sinh", sinh, std::sinh, 4},
-    {"cosh", cosh, std::cosh, 4},    {"asinh", asinh, std::asinh, 4}, {"acosh", acosh, std::acosh, 4},
-    {"atanh", atanh, std::atanh, 4},
+    {"exp", exp, std::exp, 2},
+    {"tanh", tanh, std::tanh, 2},
+    {"log", log, std::log, 2},
+    {"erf", erf, std::erf, 2},
+    {"sigmoid", sigmoid, exact_sigmoid, 3},
+    {"expm1", expm1, std::expm1, 2},
+    {"log1p", log1p, std::log1p, 2},
+    {"sin", sin, std::sin, 2},
+    {"cos", cos, std::cos, 2},
+    {"sinh", sinh, std::sinh, 2},
+    {"cosh", cosh, std::cosh, 2},
+    {"tan", tan, std::tan, 3},
+    {"asin", asin, std::asin, 3},
+    {"acos", acos, std::acos, 3},
+    {"atan", atan, std::atan, 3},
+    {"asinh", asinh, std::asinh, 3},
+    {"acosh", acosh, std::acosh, 3},
+    {"atanh", atanh, std::atanh, 3},
 };
 
 Lanes special_arguments() {
@@ -102,7 +114,7 @@ Worst worst_over_patterns(const Function& f, uint64_t stride) {
 // CNNC_ULP_STRIDE=1 tries all numbers.
 uint64_t stride() {
   const char* text = std::getenv("CNNC_ULP_STRIDE");
-  return text ? std::strtoull(text, nullptr, 10) : 4001;
+  return text ? std::strtoull(text, nullptr, 10) : 5003;
 }
 
 class ScalarMath : public testing::TestWithParam<Function> {};
@@ -129,7 +141,7 @@ Worst worst_pow(const Lanes& x, const Lanes& y) {
 }
 
 void expect_pow_within_bound(const Worst& w) {
-  EXPECT_LE(w.error, 4) << "pow(" << w.x << ", " << w.y << ") = " << w.value << ", exact " << w.exact;
+  EXPECT_LE(w.error, kPowBound) << "pow(" << w.x << ", " << w.y << ") = " << w.value << ", exact " << w.exact;
 }
 
 TEST(ScalarMath, PowOfSpecialCases) {
