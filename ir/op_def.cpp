@@ -305,14 +305,14 @@ Scalar OpDef::scalar_function(const Node& node) const {
     }
     Scalar p = Scalar::param(static_cast<int>(i), c.dtype(i));
     if (is_storage_only(c.dtype(i))) {
-      storage = c.dtype(i);
+      if (operand_def(inputs_, i).type_variable == "T") storage = c.dtype(i);
       p = cast(p, DType::f32);
     }
     params.push_back(p);
   }
   while (params.size() < inputs_.size()) params.emplace_back();
   Scalar result = elementwise_(c, params);
-  if (result.dtype() == DType::f32 && is_storage_only(storage) && name_ != "Cast") result = cast(result, storage);
+  if (result.dtype() == DType::f32 && is_storage_only(storage)) result = cast(result, storage);
   return result;
 }
 

@@ -175,7 +175,7 @@ class OpDef {
   OpDef& optional_attribute(std::string name, Attribute example_of_kind);  // absent without a default
 
   // One scalar expression of the operands' elements; numpy broadcasting; the result's type is the expression's.
-  // f16 and bf16 operands arrive as f32 and the result is rounded back.
+  // f16 and bf16 operands arrive as f32; an f32 result is rounded back to the type of the operands of variable "T".
   OpDef& elementwise(std::function<Scalar(Scalar)> fn);
   OpDef& elementwise(std::function<Scalar(Scalar, Scalar)> fn);
   OpDef& elementwise(std::function<Scalar(Scalar, Scalar, Scalar)> fn);

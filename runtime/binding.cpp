@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/executable.h"
+#include "runtime/host_tensor.h"
 
 namespace cnnc {
 namespace {
@@ -44,32 +45,26 @@ class Binder {
   int64_t value(uint32_t index) const { return exe_.values[index]; }
 
   cnnc_status check_output_dims() {
+    int64_t dims[CNNC_MAX_RANK];
     for (const TensorRecord& output : plan_.outputs) {
       for (uint32_t d = 0; d < output.rank; ++d) {
         const DimRecord& dim = plan_.dims[output.first_dim + d];
-        const int64_t size = value(dim.value);
+        const int64_t size = dims[d] = value(dim.value);
         if (size < 0 || size > static_cast<int64_t>(exe_.max_bytes)) {
           return fail(CNNC_INVALID_ARGUMENT,
                       "with these inputs dimension %u (%s) of output '%s' would be %lld", d,
                       plan_.text(dim.text), plan_.text(output.name), static_cast<long long>(size));
         }
       }
-      if (tensor_bytes(output) > static_cast<int64_t>(exe_.max_bytes)) {
+      const auto bytes = static_cast<uint64_t>(
+          tensor_bytes(output.dtype, static_cast<int32_t>(output.rank), dims));
+      if (bytes > exe_.max_bytes) { // an overflow is -1, the largest of all
         return fail(CNNC_OUT_OF_MEMORY,
                     "with these inputs output '%s' would be larger than the limit of %llu bytes",
                     plan_.text(output.name), static_cast<unsigned long long>(exe_.max_bytes));
       }
     }
     return CNNC_OK;
-  }
-
-  int64_t tensor_bytes(const TensorRecord& tensor) const {
-    int64_t bits = cnnc_dtype_bits(tensor.dtype);
-    for (uint32_t d = 0; d < tensor.rank; ++d) {
-      const int64_t size = value(plan_.dims[tensor.first_dim + d].value);
-      if (__builtin_mul_overflow(bits, size, &bits)) return INT64_MAX;
-    }
-    return bits / 8;
   }
 
   // A view comes after what it views, so one walk resolves all.

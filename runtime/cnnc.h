@@ -23,6 +23,8 @@
 extern "C" {
 #endif
 
+#define CNNC_VERSION "0.1.0"
+
 #define CNNC_API __attribute__((visibility("default")))
 
 /* No tensor that crosses this interface has more dimensions. */

@@ -1,7 +1,6 @@
 // cnnc_prepare and cnnc_run.
-#include <string.h>
-
 #include "runtime/executable.h"
+#include "runtime/host_tensor.h"
 #include "runtime/team.h"
 
 namespace cnnc {
@@ -23,15 +22,6 @@ class Busy {
   int* flag_;
   bool entered_;
 };
-
-// -1 when the product does not fit.
-int64_t tensor_bytes(int32_t dtype, int32_t rank, const int64_t* dims) {
-  int64_t bits = cnnc_dtype_bits(dtype);
-  for (int32_t i = 0; i < rank; ++i) {
-    if (__builtin_mul_overflow(bits, dims[i], &bits)) return -1;
-  }
-  return bits / 8 + (bits % 8 != 0);
-}
 
 size_t element_alignment(int32_t dtype) {
   const uint32_t bytes = cnnc_dtype_bits(dtype) / 8;

@@ -17,6 +17,11 @@ using llvm::Value;
 
 namespace {
 
+// Weights of this many bytes come from beyond the second-level cache; panels that this many pixels share
+// are fetched ahead.
+constexpr int64_t kLargeWeights = 512 << 10;
+constexpr int64_t kFewPixels = 512;
+
 // How pixels and taps are found, in the tensor itself or in its staged copy.
 struct InputView {
   Value* base = nullptr;  // of output position `origin`, tap 0
@@ -86,6 +91,9 @@ class ConvolutionEmitter {
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   const SpatialAxis& axis(int i) const { return spec_.axes[i]; }
   int64_t channels() const { return spec_.channels / spec_.groups; }
+  int64_t panel_elements() const {
+    return axis(0).kernel * axis(1).kernel * axis(2).kernel * channels() * plan_.nr();
+  }
   int64_t outputs() const { return spec_.output_channels / spec_.groups; }
   bool pixel_tiles() const { return axis(2).output.is_constant(); }
 
@@ -224,9 +232,8 @@ class ConvolutionEmitter {
 
   Panel panel_of(const Task& task, Value* index) {
     Panel panel;
-    int64_t taps = axis(0).kernel * axis(1).kernel * axis(2).kernel;
     Value* flat_index = add(b_, mul(b_, task.group, plan_.panels), index);
-    panel.weights = at(operands_.weights, mul(b_, flat_index, taps * channels() * plan_.nr()));
+    panel.weights = at(operands_.weights, mul(b_, flat_index, panel_elements()));
     Value* first = mul(b_, index, plan_.nr());
     panel.channel = add(b_, mul(b_, task.group, outputs()), first);
     if (outputs() % plan_.nr() != 0)
@@ -315,11 +322,33 @@ class ConvolutionEmitter {
       Value* pixel = add(b_, first, mul(b_, index, width));
       Tile tile = tile_of(view, panel, row, pixel, static_cast<int>(width));
       tile.columns = columns;
+      tile.prefetch = prefetch_streams(task, row, pixel, tile);
       Values sums;
       for (int i = 0; i < tile.width; ++i)
         sums.append(panel.initial.begin(), panel.initial.end());
       store(task, panel, row, pixel, tile, emit_tile(b_, isa_, tile, sums));
     });
+  }
+
+  // Pixels of the next tile, where they follow in memory, and an even part of the next panel.
+  std::vector<PrefetchStream> prefetch_streams(const Task& task, const Row& row, Value* pixel,
+                                               const Tile& tile) {
+    std::vector<PrefetchStream> streams;
+    int64_t size = element_size(spec_.type);
+    if (plan_.flat && !plan_.staged && constant_of(tile.pixel_stride) == channels())
+      streams.push_back({at(tile.input, number(channels() * tile.width)), tile.width * size, 3});
+    auto pixels = constant_of(band_pixels());
+    if (!pixels) return streams;
+    int64_t band = *pixels * (plan_.flat ? 1 : plan_.units_per_task);
+    int64_t panel = panel_elements();
+    if (panel * plan_.panels * size < kLargeWeights || band > kFewPixels || band < 2 * tile.width)
+      return streams;
+    Value* done = plan_.flat ? sub(b_, pixel, flat_range(task).begin)
+                             : add(b_, mul(b_, sub(b_, row.row, task.units.begin), *pixels), pixel);
+    Value* part = mul(b_, done, divide_up(panel, band));
+    streams.push_back({at(tile.weights, add(b_, part, panel)),
+                       divide_up(plan_.nr() * size * tile.width, band), 2});
+    return streams;
   }
 
   Tile tile_of(const InputView& view, const Panel& panel, const Row& row, Value* pixel, int width) {

@@ -16,12 +16,15 @@ int64_t taps_of(const ConvolutionSpec& spec) {
   return spec.axes[0].kernel * spec.axes[1].kernel * spec.axes[2].kernel;
 }
 
-// Distinct pixels of a tile whose elements share a set of a first-level cache with 4096-byte ways.
-int64_t lines_in_one_set(const Size& stride, int element_size, int width) {
-  if (!stride.is_constant()) return 1;
-  int64_t bytes = std::max<int64_t>(1, stride.constant() * element_size);
-  int64_t distinct = 4096 / std::gcd<int64_t>(bytes, 4096);
-  return divide_up(width, distinct);
+// Tiles are no wider than this so that their pixels, which are `stride` elements apart, leave room in each
+// set of a first-level cache with 4096-byte ways.
+int width_limit(const Size& stride, const SpatialAxis& axis, int element_size) {
+  constexpr int64_t kLinesInSet = 7;
+  constexpr int64_t kWidest = 28;
+  if (!stride.is_constant()) return kWidest;
+  int64_t bytes = std::max<int64_t>(1, stride.constant() * axis.stride * element_size);
+  int64_t sets = 4096 / std::gcd<int64_t>(bytes, 4096);
+  return static_cast<int>(std::min(kWidest, sets * kLinesInSet));
 }
 
 // Multiplications in the code of all tile variants; a measure of its size.
@@ -35,16 +38,10 @@ int64_t code_size(const ConvolutionSpec& spec, const ContractionPlan& plan) {
 
 bool needs_staging(const ConvolutionSpec& spec, const ContractionPlan& plan) {
   constexpr int64_t kCodeLimit = 2000;
-  constexpr int64_t kLinesLimit = 5;
   const SpatialAxis& width = spec.axes[2];
-  if (needs_padding(width)) {
-    if (!width.output.is_constant() || !width.input.is_constant()) return true;
-    if (code_size(spec, plan) > kCodeLimit) return true;
-  }
-  if (!spec.channel_stride.is(1) || !width.input_stride.is_constant()) return false;
-  Size step = width.input_stride.constant() * width.stride;
-  return plan.panels * taps_of(spec) >= 4 &&
-         lines_in_one_set(step, element_size(spec.type), plan.width) > kLinesLimit;
+  if (!needs_padding(width)) return false;
+  if (!width.output.is_constant() || !width.input.is_constant()) return true;
+  return code_size(spec, plan) > kCodeLimit;
 }
 
 // Channels of a staged pixel, so spaced that pixels do not fall into the same cache sets.
@@ -93,7 +90,9 @@ ContractionPlan plan_convolution(const ConvolutionSpec& original, const VectorIs
   const Size& pixels = spec.axes[2].output;
   std::optional<int64_t> row;
   if (pixels.is_constant()) row = pixels.constant();
-  TileShape tile = choose_tile(isa, plan.lanes, row, vectors, steps, 28);
+  TileShape tile = choose_tile(isa, plan.lanes, row, vectors, steps,
+                               width_limit(spec.axes[2].input_stride, spec.axes[2],
+                                           element_size(spec.type)));
   plan.width = tile.width;
   plan.vectors = tile.vectors;
   plan.panels = divide_up(vectors, plan.vectors);

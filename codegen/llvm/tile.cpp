@@ -37,6 +37,11 @@ Value* load_lanes(IRBuilderBase& b, llvm::Type* vector, Value* pointer, Value* m
   return b.CreateMaskedLoad(vector, pointer, align, mask, llvm::Constant::getNullValue(vector));
 }
 
+void emit_prefetch(IRBuilderBase& b, Value* pointer, bool write, int locality) {
+  b.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
+                    {pointer, b.getInt32(write), b.getInt32(locality), b.getInt32(1)});
+}
+
 int reduction_unroll(int multiplications_per_step) {
   constexpr int kMultiplicationsPerTurn = 56;
   return std::clamp(kMultiplicationsPerTurn / multiplications_per_step, 1, 8);
@@ -49,21 +54,25 @@ class TileEmitter {
   TileEmitter(IRBuilderBase& b, const VectorIsa& isa, const Tile& tile, llvm::Type* vector)
       : b_(b), isa_(isa), tile_(tile), vector_(vector), element_(vector->getScalarType()) {}
 
-  Values taps(const Values& sums) {
+  // Between the loops the places of the prefetch streams are carried behind the sums.
+  Values taps(Values carried) {
     const Tile& t = tile_;
-    return emit_loop(b_, t.depth_taps.begin, t.depth_taps.end, 1, sums,
-                     [&](Value* kd, const Values& depth_sums) {
-                       return emit_loop(b_, t.height_taps.begin, t.height_taps.end, 1, depth_sums,
-                                        [&](Value* kh, const Values& row_sums) {
-                                          return tap_row(kd, kh, row_sums);
-                                        });
-                     });
+    for (const PrefetchStream& stream : t.prefetch) carried.push_back(stream.start);
+    carried = emit_loop(b_, t.depth_taps.begin, t.depth_taps.end, 1, carried,
+                        [&](Value* kd, const Values& depth_sums) {
+                          return emit_loop(b_, t.height_taps.begin, t.height_taps.end, 1,
+                                           depth_sums, [&](Value* kh, const Values& row_sums) {
+                                             return tap_row(kd, kh, row_sums);
+                                           });
+                        });
+    carried.truncate(sum_count());
+    return carried;
   }
 
  private:
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
 
-  uint64_t all_pixels() const { return (uint64_t{1} << tile_.width) - 1; }
+  size_t sum_count() const { return size_t(tile_.width) * tile_.vectors; }
 
   Values tap_row(Value* kd, Value* kh, Values sums) {
     Value* input = at(tile_.input, add(b_, mul(b_, kd, tile_.tap_strides[0]),
@@ -71,12 +80,19 @@ class TileEmitter {
     int64_t columns = tile_.columns.size();
     Value* tap = mul(b_, add(b_, mul(b_, kd, tile_.kernel_height), kh), columns);
     Value* tap_size = mul(b_, tile_.channels, tile_.step_stride);
-    Value* weights = at(tile_.weights, mul(b_, tap, tap_size));
+    input = hide_from_loop_passes(input);
+    Value* weights = hide_from_loop_passes(at(tile_.weights, mul(b_, tap, tap_size)));
     for (int64_t first = 0, last; first < columns; first = last) {
       for (last = first + 1; last < columns && tile_.columns[last] == tile_.columns[first];) ++last;
       sums = equal_columns(input, weights, tap_size, first, last, sums);
     }
     return sums;
+  }
+
+  // Frozen, a pointer is no induction variable for loop strength reduction, which would find nothing to
+  // improve in our loops and take five times as long as all other passes.
+  Value* hide_from_loop_passes(Value* pointer) {
+    return llvm::isa<llvm::Argument>(pointer) ? pointer : b_.CreateFreeze(pointer);
   }
 
   // The channels of neighbouring columns form one run, so that one loop serves for them.
@@ -113,17 +129,16 @@ class TileEmitter {
       while (unroll > 4 || (unroll > 1 && *steps % unroll && *steps > 8)) --unroll;
     int sets = std::min(unroll, (kSumsInFlight + products - 1) / products);
     if (steps) sets = static_cast<int>(std::min<int64_t>(sets, *steps));
-    Values carried = sums;
+    Values carried(sums.begin(), sums.begin() + sum_count());
     for (int set = 1; set < sets; ++set)
-      carried.append(sums.size(), llvm::Constant::getNullValue(vector_));
+      carried.append(sum_count(), llvm::Constant::getNullValue(vector_));
     carried.push_back(input);
     carried.push_back(weights);
-    carried = step_loop(count, unroll, pixels, sums.size(), sets, carried);
-    return sum_of_sets(carried, sums.size(), sets);
+    carried.append(sums.begin() + sum_count(), sums.end());
+    return sum_of_sets(step_loop(count, unroll, pixels, sets, carried), sets);
   }
 
-  Values step_loop(Value* count, int unroll, uint64_t pixels, size_t size, int sets,
-                   Values carried) {
+  Values step_loop(Value* count, int unroll, uint64_t pixels, int sets, Values carried) {
     Value* whole = count;
     if (auto steps = constant_of(count))
       whole = b_.getInt64(*steps / unroll * unroll);
@@ -131,24 +146,36 @@ class TileEmitter {
       whole = b_.CreateSub(count, b_.CreateURem(count, b_.getInt64(unroll)));
     carried = emit_loop(b_, b_.getInt64(0), whole, unroll, carried,
                         [&](Value*, const Values& now) {
-                          return steps_of(unroll, pixels, size, sets, now);
+                          return steps_of(unroll, pixels, sets, now);
                         });
     if (unroll == 1 || whole == count) return carried;
     return emit_loop(b_, whole, count, 1, carried, [&](Value*, const Values& now) {
-      return steps_of(1, pixels, size, sets, now);
+      return steps_of(1, pixels, sets, now);
     });
   }
 
-  Values steps_of(int steps, uint64_t pixels, size_t size, int sets, Values carried) {
-    Value* input = carried[size * sets];
-    Value* weights = carried[size * sets + 1];
+  Values steps_of(int steps, uint64_t pixels, int sets, Values carried) {
+    size_t size = sum_count();
+    Value*& input = carried[size * sets];
+    Value*& weights = carried[size * sets + 1];
     for (int step = 0; step < steps; ++step)
       one_step(at(input, mul(b_, tile_.channel_stride, step)),
                at(weights, mul(b_, tile_.step_stride, step)), pixels,
                llvm::MutableArrayRef<Value*>(carried).slice(size * (step % sets), size));
-    carried[size * sets] = at(input, mul(b_, tile_.channel_stride, steps));
-    carried[size * sets + 1] = at(weights, mul(b_, tile_.step_stride, steps));
+    input = hide_from_loop_passes(at(input, mul(b_, tile_.channel_stride, steps)));
+    weights = hide_from_loop_passes(at(weights, mul(b_, tile_.step_stride, steps)));
+    for (size_t i = 0; i < tile_.prefetch.size(); ++i)
+      advance(tile_.prefetch[i], carried[size * sets + 2 + i], steps);
     return carried;
+  }
+
+  // Fetches the lines that are due for `steps` steps.
+  void advance(const PrefetchStream& stream, Value*& place, int steps) {
+    constexpr int64_t kLine = 64;
+    int64_t lines = std::max<int64_t>(1, (stream.bytes_per_step * steps + kLine - 1) / kLine);
+    auto line = [&](int64_t i) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), place, i * kLine); };
+    for (int64_t i = 0; i < lines; ++i) emit_prefetch(b_, line(i), false, stream.locality);
+    place = hide_from_loop_passes(line(lines));
   }
 
   void one_step(Value* input, Value* weights, uint64_t pixels, llvm::MutableArrayRef<Value*> sums) {
@@ -170,11 +197,13 @@ class TileEmitter {
     }
   }
 
-  Values sum_of_sets(const Values& carried, size_t size, int sets) {
+  Values sum_of_sets(const Values& carried, int sets) {
+    size_t size = sum_count();
     Values result(carried.begin(), carried.begin() + size);
     for (int set = 1; set < sets; ++set)
       for (size_t i = 0; i < size; ++i)
         result[i] = b_.CreateFAdd(result[i], carried[set * size + i]);
+    result.append(carried.begin() + size * sets + 2, carried.end());
     return result;
   }
 

@@ -16,6 +16,13 @@ struct IndexRange {
   llvm::Value* end;
 };
 
+// Memory that later tiles need, fetched in even portions while this one is computed.
+struct PrefetchStream {
+  llvm::Value* start = nullptr;
+  int64_t bytes_per_step = 0;
+  int locality = 3;  // 3: into the first-level cache, 2: into the second
+};
+
 struct Tile {
   int width = 1;
   int vectors = 1;
@@ -37,7 +44,10 @@ struct Tile {
   // For every column of the kernel the pixels (bit i for pixel i) that have input under it.
   std::vector<uint64_t> columns;
   llvm::Value* channels = nullptr;
+  std::vector<PrefetchStream> prefetch;
 };
+
+void emit_prefetch(llvm::IRBuilderBase&, llvm::Value* pointer, bool write, int locality);
 
 // Steps of the reduction that one turn of the innermost loop takes.
 int reduction_unroll(int multiplications_per_step);

@@ -1,0 +1,61 @@
+#include "codegen/compile.h"
+
+#include <cstring>
+
+#include "codegen/lower.h"
+#include "codegen/object_builder.h"
+#include "ir/error.h"
+#include "runtime/program.h"
+
+namespace cnnc::codegen {
+
+Kernels kernels_named(const std::string& name) {
+  if (name == "auto") return Kernels::automatic;
+  if (name == "llvm") return Kernels::llvm;
+  if (name == "dnnl") return Kernels::dnnl;
+  throw Error(cat("unknown kernels ", quoted(name), "; there are auto, llvm and dnnl"), Fault::usage);
+}
+
+void Weights::copy_to(void* to) const {
+  auto* bytes = static_cast<char*>(to);
+  uint64_t at = 0;
+  for (const Part& part : parts) {
+    std::memset(bytes + at, 0, part.offset - at);
+    if (part.tensor.bytes() > 0) std::memcpy(bytes + part.offset, part.tensor.raw(), part.tensor.bytes());
+    at = part.offset + part.tensor.bytes();
+  }
+}
+
+static ObjectBuilder::Finish finish_of(const LoweredProgram& lowered, ObjectKind kind) {
+  ObjectBuilder::Finish finish;
+  finish.plan = serialize(lowered.program);
+  finish.libraries = lowered.libraries;
+  finish.weights_bytes = lowered.weights.bytes;
+  finish.external_weights = kind == ObjectKind::linked && lowered.weights.bytes > 0;
+  return finish;
+}
+
+CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectKind kind) {
+  ObjectBuilder builder(options.target, graph.symbols());
+  LoweredProgram lowered = lower(graph, builder);
+  CompiledModel model;
+  model.object = builder.finish(finish_of(lowered, kind));
+  model.weights = std::move(lowered.weights);
+  model.uses_dnnl = !lowered.libraries.empty();
+  model.target = options.target;
+  return model;
+}
+
+std::string llvm_text(const Graph& graph, const CompileOptions& options) {
+  ObjectBuilder builder(options.target, graph.symbols());
+  const LoweredProgram lowered = lower(graph, builder);
+  return builder.llvm_text(finish_of(lowered, ObjectKind::linked));
+}
+
+std::string assembly_text(const Graph& graph, const CompileOptions& options) {
+  ObjectBuilder builder(options.target, graph.symbols());
+  const LoweredProgram lowered = lower(graph, builder);
+  return builder.assembly(finish_of(lowered, ObjectKind::linked));
+}
+
+}  // namespace cnnc::codegen

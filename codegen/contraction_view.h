@@ -1,0 +1,34 @@
+// A node as a contraction kernel sees it: one Conv or MatMul, an epilogue on its result, strides of its operands.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "ir/scalar.h"
+
+namespace cnnc::codegen {
+
+// An operand of the root, seen through a Transpose in front of it.
+struct StridedOperand {
+  int operand = -1;  // of the whole node; -1: absent
+  Dims dims;         // as the root sees them
+  Dims strides;      // in elements
+};
+
+struct ContractionView {
+  const Node* root = nullptr;  // Conv or MatMul: the node itself, or the one in its fused body
+  std::vector<StridedOperand> operands;  // of the root, in its order
+  Type root_type;  // of the root's result
+  // The element to store, over param(0) = the root's element, index(axis of the result) and loads of the whole node's
+  // operands; empty when it is param(0) itself.
+  Scalar epilogue;
+};
+
+// `node` is a Conv or MatMul, or a Fused node whose body is [Transposes of operands], one of them, and element-wise
+// operators on its result. Otherwise nullopt, and why.
+std::optional<ContractionView> contraction_view(const Node& node, std::string* why_not = nullptr);
+// The same for the body of a Fused node that does not exist yet; operands are the body's inputs.
+std::optional<ContractionView> contraction_view(const Graph& body, std::string* why_not = nullptr);
+
+}  // namespace cnnc::codegen

@@ -1,0 +1,103 @@
+#include "codegen/jit.h"
+
+#include <llvm/ExecutionEngine/Orc/ExecutionUtils.h>
+#include <llvm/ExecutionEngine/Orc/LLJIT.h>
+#include <llvm/Support/MemoryBuffer.h>
+#include <llvm/Support/TargetSelect.h>
+
+#include <cstring>
+
+#include "ir/error.h"
+
+namespace cnnc::codegen {
+
+// LLVM's way of reporting ends here.
+template <typename T>
+static T unwrap(llvm::Expected<T> value) {
+  if (!value) throw Error("the code cannot be loaded: " + llvm::toString(value.takeError()), Fault::internal);
+  return std::move(*value);
+}
+
+static void check(llvm::Error error) {
+  if (error) throw Error("the code cannot be loaded: " + llvm::toString(std::move(error)), Fault::internal);
+}
+
+struct JitModel::Parts {
+  std::unique_ptr<llvm::orc::LLJIT> jit;
+  Tensor weights{DType::u8, {0}};
+  cnnc_model model{};
+};
+
+JitModel::JitModel(CompiledModel compiled) : parts_(std::make_unique<Parts>()) {
+  llvm::InitializeNativeTarget();
+  llvm::InitializeNativeTargetAsmPrinter();
+  parts_->jit = unwrap(llvm::orc::LLJITBuilder().create());
+  llvm::orc::LLJIT& jit = *parts_->jit;
+  const char prefix = jit.getDataLayout().getGlobalPrefix();
+  jit.getMainJITDylib().addGenerator(unwrap(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(prefix)));
+  check(jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
+      llvm::StringRef(compiled.object.data(), compiled.object.size()), "cnnc")));
+  parts_->weights = Tensor(DType::u8, {static_cast<int64_t>(compiled.weights.bytes)});
+  compiled.weights.copy_to(parts_->weights.mutable_raw());
+  std::memcpy(&parts_->model, unwrap(jit.lookup("cnnc_model")).toPtr<const void*>(), sizeof(cnnc_model));
+  parts_->model.weights = parts_->weights.raw();
+}
+
+JitModel::~JitModel() = default;
+JitModel::JitModel(JitModel&&) noexcept = default;
+
+const cnnc_model* JitModel::model() const { return &parts_->model; }
+
+// ---- one run ---------------------------------------------------------------------------------------------------------
+
+namespace {
+class ScopedExecutable {
+ public:
+  ScopedExecutable(const cnnc_model* model, int threads) {
+    char message[512] = "";
+    cnnc_options options{};
+    options.threads = threads;
+    options.error = message;
+    options.error_bytes = sizeof message;
+    if (cnnc_create(model, &options, &executable_) != CNNC_OK) throw Error(message);
+  }
+  ~ScopedExecutable() { cnnc_destroy(executable_); }
+  void check(cnnc_status status) const {
+    if (status != CNNC_OK) throw Error(cnnc_last_error(executable_));
+  }
+  cnnc_executable* get() const { return executable_; }
+
+ private:
+  cnnc_executable* executable_ = nullptr;
+};
+
+cnnc_tensor_view view_of(const Tensor& tensor, void* data) {
+  cnnc_tensor_view view{};
+  if (tensor.shape().size() > CNNC_MAX_RANK)
+    throw Error(cat("a tensor has ", tensor.shape().size(), " axes, at most ", CNNC_MAX_RANK, " can be passed"));
+  view.data = data;
+  view.bytes = tensor.bytes();
+  view.dtype = static_cast<int32_t>(tensor.dtype());
+  view.rank = static_cast<int32_t>(tensor.shape().size());
+  std::copy(tensor.shape().begin(), tensor.shape().end(), view.dims);
+  return view;
+}
+}  // namespace
+
+std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs, int threads) {
+  const ScopedExecutable executable(model.model(), threads);
+  std::vector<cnnc_tensor_view> in, out(static_cast<size_t>(cnnc_output_count(executable.get())));
+  for (const Tensor& input : inputs) in.push_back(view_of(input, const_cast<void*>(input.raw())));
+  const auto inputs_n = static_cast<int32_t>(in.size()), outputs_n = static_cast<int32_t>(out.size());
+  executable.check(cnnc_prepare(executable.get(), in.data(), inputs_n, out.data(), outputs_n));
+  std::vector<Tensor> results;
+  for (cnnc_tensor_view& view : out) {
+    results.emplace_back(static_cast<DType>(view.dtype), Shape(view.dims, view.dims + view.rank));
+    view.data = results.back().mutable_raw();
+    view.bytes = results.back().bytes();
+  }
+  executable.check(cnnc_run(executable.get(), in.data(), inputs_n, out.data(), outputs_n));
+  return results;
+}
+
+}  // namespace cnnc::codegen

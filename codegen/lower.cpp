@@ -1,0 +1,217 @@
+#include "codegen/lower.h"
+
+#include <algorithm>
+#include <map>
+
+#include "codegen/contraction_view.h"
+#include "codegen/in_place.h"
+#include "ir/error.h"
+#include "ir/loop_nest.h"
+#include "ir/op_def.h"
+
+namespace cnnc::codegen {
+
+namespace {
+
+constexpr uint64_t kWeightAlignment = 64;
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, ObjectBuilder& builder) : graph_(graph), builder_(builder) {}
+
+  LoweredProgram lower() {
+    add_symbols();
+    for (const auto& input : graph_.inputs()) add_input(*input);
+    for (size_t i = 0; i < graph_.outputs().size(); ++i) add_output(i);
+    find_last_uses();
+    for (const auto& node : graph_.nodes()) add_node(*node);
+    result_.program.value_count = builder_.value_count();
+    return std::move(result_);
+  }
+
+ private:
+  Program& program() { return result_.program; }
+
+  void add_symbols() {
+    for (const std::string& name : graph_.symbols()) program().symbols.push_back({name, kNone});
+  }
+
+  ProgramTensor tensor(const Type& type, const std::string& name) {
+    ProgramTensor t;
+    t.name = name;
+    t.dtype = static_cast<int32_t>(type.dtype);
+    for (const Dim& d : type.dims) {
+      ProgramDim dim;
+      dim.value = builder_.value(d);
+      dim.text = d.str();
+      if (d.is_const()) dim.fixed = d.value();
+      if (const auto symbol = d.as_symbol()) {
+        const auto names = graph_.symbols();
+        const auto it = std::find(names.begin(), names.end(), *symbol);
+        if (it != names.end()) dim.symbol = static_cast<uint32_t>(it - names.begin());
+      }
+      t.dims.push_back(std::move(dim));
+    }
+    return t;
+  }
+
+  uint32_t new_buffer(BufferKind kind, const Type& type, uint32_t base = 0) {
+    ProgramBuffer buffer;
+    buffer.kind = kind;
+    buffer.bytes_value = builder_.value(type.bytes());
+    buffer.base = base;
+    buffer.first_step = buffer.last_step = static_cast<uint32_t>(program().steps.size());
+    program().buffers.push_back(buffer);
+    return static_cast<uint32_t>(program().buffers.size() - 1);
+  }
+
+  void add_input(const Value& input) {
+    buffers_[&input] = new_buffer(BufferKind::input, input.type(), static_cast<uint32_t>(program().inputs.size()));
+    program().inputs.push_back(tensor(input.type(), input.name()));
+  }
+
+  // The value whose memory `value` is seen through views.
+  static const Value* root_of(const Value* value) {
+    while (value->producer() && value->producer()->op().is_view()) value = value->producer()->input(0);
+    return value;
+  }
+
+  void add_output(size_t index) {
+    const Value* value = graph_.outputs()[index];
+    const Value* root = root_of(value);
+    CNNC_CHECK(root->producer() && !root->producer()->is("Constant") && !buffers_.count(root))
+        << "output " << index << " has no memory of its own";
+    buffers_[root] = new_buffer(BufferKind::output, value->type(), static_cast<uint32_t>(index));
+    const std::string& name = graph_.output_names()[index];
+    program().outputs.push_back(tensor(value->type(), name.empty() ? value->name() : name));
+  }
+
+  // The position of the last node that uses a value or a view of it.
+  void find_last_uses() {
+    size_t position = 0;
+    for (const auto& node : graph_.nodes()) {
+      for (const Value* operand : node->inputs())
+        if (operand) last_use_[root_of(operand)] = position;
+      ++position;
+    }
+  }
+
+  void add_node(const Node& node) {
+    const size_t position = position_++;
+    if (node.is("Constant")) return;  // placed when a kernel reads it
+    if (node.op().is_view()) {
+      if (!node.input(0)->constant()) buffers_[node.output()] = buffer_of(*node.input(0));
+      else constants_[node.output()] = node.input(0)->constant();
+      return;
+    }
+    const std::string kernel = node.string_attribute("kernel");
+    for (size_t i = 0; i < node.output_count(); ++i)
+      if (node.output(i)->use_count() > 0) add_step(node, static_cast<int>(i), kernel, position);
+  }
+
+  uint32_t buffer_of(const Value& value) {
+    if (auto it = buffers_.find(&value); it != buffers_.end()) return it->second;
+    auto it = constants_.find(&value);
+    const Tensor* tensor = it != constants_.end() ? it->second : value.constant();
+    CNNC_CHECK(tensor != nullptr) << "value " << value.name() << " is used before it is computed";
+    return buffers_[&value] = constant_buffer(*tensor, value.type());
+  }
+
+  uint32_t constant_buffer(const Tensor& tensor, const Type& type) {
+    if (auto it = constant_buffers_.find(tensor.raw()); it != constant_buffers_.end()) return it->second;
+    const uint32_t buffer = new_buffer(BufferKind::constant, type);
+    Weights& weights = result_.weights;
+    weights.bytes = (weights.bytes + kWeightAlignment - 1) / kWeightAlignment * kWeightAlignment;
+    program().buffers[buffer].offset = weights.bytes;
+    weights.parts.push_back({weights.bytes, tensor});
+    weights.bytes += tensor.bytes();
+    return constant_buffers_[tensor.raw()] = buffer;
+  }
+
+  void add_step(const Node& node, int output, const std::string& kernel, size_t position) {
+    const KernelCall call = builder_.add_kernel(kernel, node, output);
+    const Value& result = *node.output(static_cast<size_t>(output));
+    ProgramStep step;
+    for (int operand : call.operands)
+      step.operands.push_back({buffer_of(*node.input(static_cast<size_t>(operand))), kRead});
+    if (!buffers_.count(&result)) buffers_[&result] = result_buffer(node, result, kernel, call, position);
+    step.operands.push_back({buffers_.at(&result), kWrite});
+    step.name = unique_name(node, result);
+    step.kernel_name = kernel;
+    for (const std::string& origin : node.origins()) step.sources += (step.sources.empty() ? "" : "\n") + origin;
+    step.kernel = call.kernel;
+    step.sizes = call.sizes;
+    step.tasks_value = call.tasks_value;
+    step.scratch_value = call.scratch_value;
+    step.flops_value = builder_.value(flops_of(node, output));
+    step.bytes_value = builder_.value(bytes_of(node, result, call));
+    const auto now = static_cast<uint32_t>(program().steps.size());
+    for (const OperandRecord& o : step.operands) program().buffers[o.buffer].last_step = now;
+    program().steps.push_back(std::move(step));
+  }
+
+  // A new buffer, or that of an operand that ends here and may be overwritten.
+  uint32_t result_buffer(const Node& node, const Value& result, const std::string& kernel, const KernelCall& call,
+                         size_t position) {
+    for (int operand : in_place_operands(node, kernel)) {
+      const Value* root = root_of(node.input(static_cast<size_t>(operand)));
+      auto it = buffers_.find(root);
+      if (it == buffers_.end() || program().buffers[it->second].kind != BufferKind::arena) continue;
+      if (last_use_.at(root) != position || shared_elsewhere(it->second, root, position)) continue;
+      if (std::find(call.operands.begin(), call.operands.end(), operand) == call.operands.end()) continue;
+      return it->second;
+    }
+    return new_buffer(BufferKind::arena, result.type());
+  }
+
+  // Whether another value that lives in this buffer is needed later.
+  bool shared_elsewhere(uint32_t buffer, const Value* root, size_t position) const {
+    return std::any_of(buffers_.begin(), buffers_.end(), [&](const auto& entry) {
+      const Value* other = root_of(entry.first);
+      if (entry.second != buffer || other == root) return false;
+      const auto it = last_use_.find(other);
+      return it != last_use_.end() && it->second > position;
+    });
+  }
+
+  std::string unique_name(const Node& node, const Value& result) {
+    std::string name = !result.name().empty() ? result.name() : !node.origins().empty() ? node.origins()[0] : node.op_name();
+    const int count = names_[name]++;
+    return count == 0 ? name : cat(name, "#", count);
+  }
+
+  // Two for each multiply-add of a contraction; for other nodes one for each element and reduction point.
+  static Dim flops_of(const Node& node, int output) {
+    if (const auto view = contraction_view(node)) {
+      const Computation c = view->root->op().computation(*view->root);
+      return product(c.space) * product(c.reduce) * 2;
+    }
+    const Type& type = node.output(static_cast<size_t>(output))->type();
+    if (const auto nest = loop_nest(node, output); nest && !nest->stages.empty()) {
+      return product(nest->loops) * static_cast<int64_t>(nest->stages.size());
+    }
+    return type.element_count();
+  }
+
+  static Dim bytes_of(const Node& node, const Value& result, const KernelCall& call) {
+    Dim bytes = result.type().bytes();
+    for (int operand : call.operands) bytes = bytes + node.input(static_cast<size_t>(operand))->type().bytes();
+    return bytes;
+  }
+
+  const Graph& graph_;
+  ObjectBuilder& builder_;
+  LoweredProgram result_;
+  std::map<const Value*, uint32_t> buffers_;
+  std::map<const Value*, const Tensor*> constants_;  // views of constants
+  std::map<const void*, uint32_t> constant_buffers_;
+  std::map<const Value*, size_t> last_use_;
+  std::map<std::string, int> names_;
+  size_t position_ = 0;
+};
+
+}  // namespace
+
+LoweredProgram lower(const Graph& graph, ObjectBuilder& builder) { return Lowering(graph, builder).lower(); }
+
+}  // namespace cnnc::codegen

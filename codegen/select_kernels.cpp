@@ -1,0 +1,147 @@
+// Which kernel computes each node: an ordered list of candidates, each of which accepts or says why not.
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "codegen/compile.h"
+#include "codegen/packing.h"
+#include "ir/error.h"
+#include "ir/loop_nest.h"
+#include "ir/op_def.h"
+
+namespace cnnc::codegen {
+
+namespace {
+
+using Refusal = std::optional<std::string>;
+
+struct Candidate {
+  const char* name;
+  std::function<Refusal(const Node&)> refusal;
+};
+
+// The weight operand of a contraction, when it is one of the node's own operands and not transposed in the body.
+Value* weight_operand(const Node& node, const ContractionView& view) {
+  const Value* in_root = view.root->input(1);
+  if (view.root != &node && in_root->producer() != nullptr) return nullptr;
+  return node.input(static_cast<size_t>(view.operands[1].operand));
+}
+
+Refusal packed_refusal(const Node& node, Refusal (*kernel)(const ContractionView&)) {
+  std::string why_not;
+  const auto view = contraction_view(node, &why_not);
+  if (!view) return why_not;
+  if (auto refusal = kernel(*view)) return refusal;
+  const Value* weights = weight_operand(node, *view);
+  if (weights == nullptr) return "its weights are transposed in the body";
+  if (view->root->is("MatMul") && weights->constant() == nullptr) return "B is not constant";
+  return std::nullopt;
+}
+
+const std::vector<Candidate>& all_candidates() {
+  static const std::vector<Candidate> kCandidates = {
+      {"llvm:depthwise", [](const Node& n) { return packed_refusal(n, depthwise_refusal); }},
+      {"llvm:contract", [](const Node& n) { return packed_refusal(n, contract_refusal); }},
+      {"llvm:matmul",
+       [](const Node& n) -> Refusal {
+         std::string why_not;
+         const auto view = contraction_view(n, &why_not);
+         return view ? matmul_refusal(*view) : why_not;
+       }},
+      {"llvm:loops",
+       [](const Node& n) -> Refusal {
+         for (size_t i = 0; i < n.output_count(); ++i) {
+           std::string why_not;
+           if (n.output(i)->use_count() > 0 && !loop_nest(n, static_cast<int>(i), &why_not)) return why_not;
+         }
+         return std::nullopt;
+       }},
+  };
+  return kCandidates;
+}
+
+bool is_computed(const Node& node) { return !node.is("Constant") && !node.op().is_view(); }
+
+const Value* root_of(const Value* value) {
+  while (value->producer() && value->producer()->op().is_view()) value = value->producer()->input(0);
+  return value;
+}
+
+// Every output gets memory of its own: inputs, constants and values returned twice are copied.
+void copy_shared_outputs(Graph& graph) {
+  std::set<const Value*> taken;
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    Value* value = graph.outputs()[i];
+    const Value* root = root_of(value);
+    const bool own = root->producer() && is_computed(*root->producer()) && taken.insert(root).second;
+    if (own) continue;
+    graph.append_at_end();
+    graph.set_output(i, graph.make("Identity", {value}));
+  }
+}
+
+// The weights in the kernel's panels; folded now when they are constant.
+Value* packed(Graph& graph, Value* weights, const PanelPacking& packing) {
+  Node* pack = graph.add("PackPanels", {weights},
+                         {{"group", packing.groups}, {"nr", packing.nr}, {"layout", packing.layout}});
+  const Tensor* constant = weights->constant();
+  if (constant == nullptr) {
+    pack->set_attribute("kernel", std::string("llvm:loops"));
+    return pack->output();
+  }
+  Value* folded = graph.constant(interpret_node(*pack, {constant})[0]);
+  folded->set_name(weights->name());
+  graph.erase(pack);
+  if (weights->use_count() == 0) graph.erase(weights->producer());
+  return folded;
+}
+
+void pack_weights(Graph& graph, Node& node, const std::string& kernel, const TargetSpec& target) {
+  const ContractionView view = *contraction_view(node);
+  const PanelPacking packing =
+      kernel == "llvm:depthwise" ? depthwise_packing(view, target) : contract_packing(view, target);
+  Value* weights = weight_operand(node, view);
+  Ints sizes = weights->type().shape();
+  if (packing.layout == "OI" && view.root->is("MatMul")) std::swap(sizes[0], sizes[1]);
+  // The root is this node or one of its body; both are ours to change.
+  auto* root = const_cast<Node*>(view.root);
+  const auto operand = static_cast<size_t>(view.operands[1].operand);
+  const InsertBefore here(node);
+  node.set_input(operand, nullptr);
+  Value* panels = packed(graph, weights, packing);
+  node.set_input(operand, panels);
+  if (root != &node) root->graph().inputs()[operand]->set_type(panels->type());
+  root->set_attribute("weight_shape", sizes);
+  root->remove_attribute("transB");
+  root->infer();
+}
+
+}  // namespace
+
+std::vector<KernelChoice> kernel_candidates(const Node& node, const CompileOptions&) {
+  std::vector<KernelChoice> choices;
+  for (const Candidate& candidate : all_candidates())
+    choices.push_back({candidate.name, candidate.refusal(node).value_or("")});
+  return choices;
+}
+
+void select_kernels(Graph& graph, const CompileOptions& options) {
+  copy_shared_outputs(graph);
+  for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
+    Node& node = **it++;
+    if (!is_computed(node)) continue;
+    const std::vector<KernelChoice> choices = kernel_candidates(node, options);
+    const auto chosen =
+        std::find_if(choices.begin(), choices.end(), [](const KernelChoice& c) { return c.refusal.empty(); });
+    if (chosen == choices.end()) {
+      std::string reasons;
+      for (const KernelChoice& c : choices) reasons += cat("\n  ", c.candidate, ": ", c.refusal);
+      throw Error(cat(node.description(), ": no kernel computes it", reasons));
+    }
+    node.set_attribute("kernel", chosen->candidate);
+    if (chosen->candidate == "llvm:contract" || chosen->candidate == "llvm:depthwise")
+      pack_weights(graph, node, chosen->candidate, options.target);
+  }
+}
+
+}  // namespace cnnc::codegen

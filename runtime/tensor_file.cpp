@@ -1,0 +1,55 @@
+#include "runtime/tensor_file.h"
+
+#include <string.h>
+
+#include "runtime/file_bytes.h"
+#include "runtime/npy.h"
+#include "runtime/tensor_proto.h"
+
+namespace cnnc {
+namespace {
+
+bool ends_with(const char* text, const char* ending) {
+  const size_t length = strlen(text), tail = strlen(ending);
+  return length >= tail && !strcmp(text + length - tail, ending);
+}
+
+bool parse_raw(const uint8_t* bytes, size_t size, HostTensor* out, ErrorText* error) {
+  if (!out->allocate(error)) return false;
+  if (size != out->bytes) {
+    return error->set("the raw file has %zu bytes, the shape needs %zu", size, out->bytes);
+  }
+  memcpy(out->data, bytes, size);
+  return true;
+}
+
+} // namespace
+
+bool load_tensor(const char* path, HostTensor* out, ErrorText* error) {
+  FileBytes file;
+  if (!file.read(path, error)) return false;
+  ErrorText reason;
+  const auto parse = ends_with(path, ".npy")  ? parse_npy
+                     : ends_with(path, ".pb") ? parse_tensor_proto
+                                              : parse_raw;
+  return parse(file.data(), file.size(), out, &reason) ||
+         error->set("'%s': %s", path, reason.text);
+}
+
+bool save_tensor(const char* path, const char* name, const HostTensor& tensor, ErrorText* error) {
+  FileWriter file;
+  if (!file.open(path, error)) return false;
+  ErrorText reason;
+  bool ok;
+  if (ends_with(path, ".npy")) {
+    ok = write_npy(&file, tensor, &reason);
+  } else if (ends_with(path, ".pb")) {
+    ok = write_tensor_proto(&file, name, tensor, &reason);
+  } else {
+    ok = file.write(tensor.data, tensor.bytes, &reason);
+  }
+  if (!ok) return error->set("'%s': %s", path, reason.text);
+  return file.commit(error);
+}
+
+} // namespace cnnc

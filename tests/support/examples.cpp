@@ -1,0 +1,83 @@
+#include "tests/support/examples.h"
+
+#include <cmath>
+#include <random>
+
+namespace cnnc {
+
+Tensor random_tensor(DType dtype, const Shape& shape, double low, double high, unsigned seed) {
+  std::mt19937 generator(seed);
+  std::uniform_real_distribution<double> uniform(low, high);
+  Tensor tensor(dtype, shape);
+  for (int64_t i = 0; i < tensor.size(); ++i) {
+    const double number = uniform(generator);
+    if (is_float(dtype))
+      tensor.set_double(i, number);
+    else
+      tensor.set_int(i, static_cast<int64_t>(number));
+  }
+  return tensor;
+}
+
+ExampleGraph example_graph(const OpDef& op, const Example& example, unsigned seed) {
+  ExampleGraph result;
+  result.graph = std::make_unique<Graph>("example");
+  std::vector<Value*> operands;
+  for (const ExampleOperand& operand : example.operands) {
+    if (operand.absent) {
+      operands.push_back(nullptr);
+    } else if (operand.tensor) {
+      operands.push_back(result.graph->constant(*operand.tensor));
+    } else {
+      operands.push_back(result.graph->add_input(operand.type));
+      result.inputs.push_back(random_tensor(operand.type.dtype, operand.type.shape(), operand.low,
+                                            operand.high, seed++));
+    }
+  }
+  result.node = result.graph->add(op.name(), operands, example.attributes, example.output_count);
+  for (size_t i = 0; i < result.node->output_count(); ++i)
+    result.graph->add_output(result.node->output(i));
+  return result;
+}
+
+std::vector<const Tensor*> ExampleGraph::operands() const {
+  std::vector<const Tensor*> tensors;
+  for (const Value* value : node->inputs()) {
+    if (value == nullptr)
+      tensors.push_back(nullptr);
+    else
+      tensors.push_back(value->producer() ? value->constant()
+                                          : &inputs[static_cast<size_t>(value->index())]);
+  }
+  return tensors;
+}
+
+static double unit_in_last_place(DType dtype, double value) {
+  const int digits = dtype == DType::f64   ? 52
+                     : dtype == DType::f32 ? 23
+                     : dtype == DType::f16 ? 10
+                                           : 7;
+  int exponent;
+  std::frexp(std::max(std::fabs(value), 1.0), &exponent);
+  return std::ldexp(1.0, exponent - 1 - digits);
+}
+
+static bool agree(const Tensor& expected, const Tensor& actual, int64_t i, double units) {
+  if (!is_float(expected.dtype())) return expected.as_int(i) == actual.as_int(i);
+  const double a = expected.as_double(i), b = actual.as_double(i);
+  if (a == b || (std::isnan(a) && std::isnan(b))) return true;
+  if (!std::isfinite(a) || !std::isfinite(b)) return false;
+  return std::fabs(a - b) <= units * unit_in_last_place(expected.dtype(), a);
+}
+
+std::string difference(const Tensor& expected, const Tensor& actual, double units) {
+  if (type_of(expected) != type_of(actual))
+    return cat("expected ", type_of(expected), ", got ", type_of(actual));
+  for (int64_t i = 0; i < expected.size(); ++i)
+    if (!agree(expected, actual, i, units))
+      return cat("element ", i, " of ", type_of(expected), ": expected ", expected.as_double(i),
+                 ", got ", actual.as_double(i));
+  return "";
+}
+
+}  // namespace cnnc
