@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "codegen/affine.h"
-#include "codegen/contraction_view.h"
+#include "ir/affine.h"
+#include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
 
 namespace cnnc::codegen {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "codegen/affine.h"
+#include "ir/affine.h"
 #include "codegen/llvm/contraction_spec.h"
 #include "codegen/llvm/expression.h"
 #include "codegen/llvm/kernel_context.h"
