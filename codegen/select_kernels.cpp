@@ -76,7 +76,7 @@ void copy_shared_outputs(Graph& graph) {
     const bool own = root->producer() && is_computed(*root->producer()) && taken.insert(root).second;
     if (own) continue;
     graph.append_at_end();
-    graph.set_output(i, graph.make("Identity", {value}));
+    graph.set_output(i, graph.make("Copy", {value}));
   }
 }
 

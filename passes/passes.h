@@ -13,6 +13,10 @@ Pass eliminate_dead_code();
 Pass cse();
 // Computes what depends on constants only, and shapes that are known.
 Pass fold_constants();
+// Conv or MatMul and the element-wise operators on its result become one kernel.
+Pass fuse_epilogues();
+// Element-wise operators, movement and reductions that share one loop nest become one kernel.
+Pass fuse_loops();
 
 // All of the above, in order of name: what --passes=... may name.
 const std::vector<Pass>& all_passes();

@@ -10,12 +10,14 @@ namespace cnnc {
 Pipeline inference_pipeline() {
   return {
       {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{fuse_epilogues()}},
+      {{fuse_loops()}},
   };
 }
 
 const std::vector<Pass>& all_passes() {
   static const std::vector<Pass> passes = [] {
-    std::vector<Pass> all = {cse(), eliminate_dead_code(), fold_constants()};
+    std::vector<Pass> all = {cse(), eliminate_dead_code(), fold_constants(), fuse_epilogues(), fuse_loops()};
     std::sort(all.begin(), all.end(), [](const Pass& a, const Pass& b) { return a.name < b.name; });
     return all;
   }();
