@@ -54,9 +54,10 @@ std::optional<std::string> setting(const std::string& line, const std::string& k
   return value == std::string::npos ? "" : line.substr(value);
 }
 
-// The graph from line `at` to its closing brace; moves `at` behind it.
+// The graph from line `at` to its closing brace, if there is one; moves `at` behind it.
 std::string take_graph(const std::vector<std::string>& lines, size_t& at) {
   std::string text;
+  if (at == lines.size() || lines[at].compare(0, 5, "graph") != 0) return text;
   while (at < lines.size() && !setting(lines[at], "pass")) {
     text += lines[at] + "\n";
     if (lines[at++] == "}") break;
