@@ -1,19 +1,20 @@
 // Dropout.
-#include "ir/op_def.h"
+#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
 
-bool drops_nothing(const OpContext& c) {
-  const Tensor* ratio = c.has(1) ? c.node().input(1)->constant() : nullptr;
-  return ratio != nullptr && ratio->raw() != nullptr && ratio->size() == 1 && ratio->as_double(0) == 0;
+std::vector<Type> dropout_type(const OpContext& c) {
+  c.require(!c.has(2) || c.need_ints(2) == Ints{0}, "training_mode needs random numbers, which are not supported; export "
+            "the model for inference");
+  return {c.type(), {DType::boolean, c.dims()}};
 }
 
-std::vector<Type> dropout_type(const OpContext& c) {
-  const bool training = c.has(2) && c.need_ints(2) != Ints{0};
-  c.require(!training || drops_nothing(c), "training_mode with a ratio other than 0 needs random numbers, which are not "
-            "supported; export the model for inference");
-  return {c.type(), {DType::boolean, c.dims()}};
+// Training that drops nothing is inference.
+void forget_ratio_of_zero(OnnxNode& n) {
+  const Value* value = n.inputs.size() == 3 ? n.inputs[1] : nullptr;
+  const Tensor* ratio = value ? value->constant() : nullptr;
+  if (ratio && ratio->size() == 1 && ratio->as_double(0) == 0) n.inputs.resize(2);
 }
 
 std::vector<Value*> dropout_parts(const Node& node, Graph& g) {
@@ -35,6 +36,7 @@ CNNC_OP(Dropout)
       n.take("consumed_inputs");
     })
     .onnx_upgrade(11, [](OnnxNode& n) { n.take("ratio"); })
+    .onnx_upgrade(kEveryOpset, forget_ratio_of_zero)
     .input("data", kFloatTypes)
     .optional_input("ratio", kFloatTypes, "T1")
     .optional_input("training_mode", kBoolType, "T2")
@@ -45,8 +47,7 @@ CNNC_OP(Dropout)
     .decompose(dropout_parts)
     .example({random(DType::f32, {2, 3})}, {}, 1)
     .example({random(DType::f16, {2, 3, 4}), given(Tensor::scalar(DType::f32, 0.25))}, {}, 2)
-    .example({random(DType::f32, {2}), given(Tensor::scalar(DType::f32, 0)), given(Tensor::of<char>(DType::boolean, {}, {1}))},
-             {}, 2);
+    .example({random(DType::f32, {2}), absent(), given(Tensor::of<char>(DType::boolean, {}, {0}))}, {}, 2);
 
 }  // namespace
 }  // namespace cnnc

@@ -4,6 +4,7 @@
 // that each becomes one loop nest.
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
+#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
@@ -142,7 +143,7 @@ Value* standardised(Graph& g, Value* x, const Ints& axes, double epsilon) {
 CNNC_OP(InstanceNormalization)
     .doc("(x - mean) / sqrt(variance + epsilon) over the spatial axes, times a scale plus a bias of each channel.")
     .onnx({1, 6, 22})
-    .onnx_upgrade(5, [](OnnxNode& n) { n.take("consumed_inputs"); })
+    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .input("scale", kFloatTypes)
     .input("B", kFloatTypes)

@@ -1,9 +1,9 @@
 // Pools over sliding windows and over whole images.
 #include <cmath>
-#include <limits>
 
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
+#include "ir/ops/limits.h"
 #include "ir/ops/packed_weights.h"
 #include "ir/ops/window.h"
 
@@ -59,13 +59,6 @@ Scalar inside_or(const Tap& tap, const Scalar& value, const Scalar& otherwise) {
 }
 
 // ---- MaxPool ---------------------------------------------------------------------------------------------------------
-
-Scalar lowest(DType dtype) {
-  if (is_float(dtype)) return Scalar::constant(dtype, -std::numeric_limits<double>::infinity());
-  if (is_unsigned_int(dtype)) return Scalar::constant_int(dtype, 0);
-  const int bits = 8 * static_cast<int>(size_of(dtype));
-  return Scalar::constant_int(dtype, std::numeric_limits<int64_t>::min() >> (64 - bits));
-}
 
 std::vector<Type> max_pool_type(const OpContext& c) {
   const int64_t order = c.integer("storage_order");
