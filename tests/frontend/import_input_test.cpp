@@ -79,7 +79,7 @@ TEST(ImportInputs, RefusesBadTypes) {
 }
 
 TEST(ImportInputs, AcceptsScalarsAndEmptyTensors) {
-  EXPECT_EQ(import_model(onnx_model("g (float[] x, float[0, 3] e) => (float[] y, float[0, 3] z) { y = Relu(x) z = Relu(e) }"))
+  EXPECT_EQ(import_model(onnx_model("g (float x, float[0, 3] e) => (float y, float[0, 3] z) { y = Relu(x) z = Relu(e) }"))
                 ->outputs()[1]->type().str(),
             "f32[0,3]");
 }
