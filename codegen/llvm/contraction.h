@@ -188,21 +188,24 @@ llvm::Value* emit_matmul_scratch(llvm::IRBuilderBase&, const MatMulSpec&, const 
 void emit_matmul(llvm::IRBuilderBase&, const MatMulSpec&, const MatMulPlan&, const VectorIsa&,
                  const KernelOperands&, const Epilogue& = nullptr);
 
-// Depthwise convolution: groups == channels == output_channels, channel_stride 1. Weights are packed as
-// [ceil(C/lanes)][kd*kh*kw][lanes].
+// Depthwise convolution, also with a channel multiplier, and other narrow groups. Weights are packed as
+// [ceil(O/lanes)][kd*kh*kw][C/g][lanes].
 struct DepthwisePlan {
   int lanes = 16;
   int width = 1;  // pixels of a row that are computed together
   int64_t rows_per_task = 1;
-  int64_t blocks_per_task = 1;  // blocks of `lanes` channels
+  int64_t blocks_per_task = 1;  // blocks of `lanes` output channels
   int64_t blocks = 1;
 };
 
 // Says in one sentence why the depthwise kernel cannot do it; nothing when it can.
-std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec);
+std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec,
+                                             const VectorIsa& isa);
 DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa);
 int64_t packed_depthwise_size(const ConvolutionSpec& spec, const DepthwisePlan& plan);
-// The weight of channel c and tap t goes to ((c div lanes) * taps + t) * lanes + c mod lanes.
+// The weight of output channel o, channel c within its group and tap t goes to
+//   (((o div lanes) * taps + t) * (C/g) + c) * lanes + o mod lanes
+// Places that no weight goes to hold zero.
 void pack_depthwise_weights(const ConvolutionSpec& spec, const DepthwisePlan& plan,
                             const void* weights, void* packed);
 llvm::Value* emit_depthwise_tasks(llvm::IRBuilderBase&, const ConvolutionSpec&,

@@ -122,11 +122,14 @@ class TileEmitter {
   // step, over several sets of registers, to cover the latency of the multiplication.
   Values reduce(Value* input, Value* weights, Value* count, uint64_t pixels, const Values& sums) {
     constexpr int kSumsInFlight = 10;
+    constexpr int kStraightCode = 128;
     int products = std::popcount(pixels) * tile_.vectors;
     int unroll = reduction_unroll(products);
     auto steps = constant_of(count);
-    if (steps && unroll > 1 && *steps % unroll)
-      while (unroll > 4 || (unroll > 1 && *steps % unroll && *steps > 8)) --unroll;
+    if (steps && *steps * products <= kStraightCode)
+      unroll = static_cast<int>(*steps);
+    else if (steps)
+      while (*steps % unroll) --unroll;
     int sets = std::min(unroll, (kSumsInFlight + products - 1) / products);
     if (steps) sets = static_cast<int>(std::min<int64_t>(sets, *steps));
     Values carried(sums.begin(), sums.begin() + sum_count());

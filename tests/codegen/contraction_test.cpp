@@ -297,7 +297,7 @@ void check_depthwise(const Problem& p, const std::string& cpu, int runtime_sizes
                      std::mt19937& random) {
   VectorIsa isa = isa_of(cpu);
   ConvolutionSpec fixed = spec_of(p);
-  ASSERT_EQ(depthwise_refusal(fixed), std::nullopt);
+  ASSERT_EQ(depthwise_refusal(fixed, isa), std::nullopt);
   DepthwisePlan plan = plan_depthwise(symbolic(fixed, p, runtime_sizes, nullptr), isa);
   auto spec = [&](const KernelBody& body) { return symbolic(fixed, p, runtime_sizes, &body); };
   Tensors<float> t = make_tensors<float>(p, random);
@@ -325,7 +325,10 @@ TEST_P(Contraction, RandomDepthwiseConvolutions) {
     Problem p = random_problem(random);
     p.planar = false;
     p.type = FloatType::f32;
-    p.groups = p.outputs = p.channels;
+    p.groups = pick(random, 2, 50);
+    int64_t outputs = int64_t{1} << pick(random, 0, isa_of(GetParam()).f32_lanes > 4 ? 2 : 1);
+    p.outputs = p.groups * outputs;
+    p.channels = p.groups * pick(random, 1, outputs);
     if (i % 8 == 0) p.kernel[2] = p.input[2] = 11;
     make_valid(p, 2);
     check_depthwise(p, GetParam(), i % 16, random);
@@ -335,9 +338,9 @@ TEST_P(Contraction, RandomDepthwiseConvolutions) {
 TEST(Depthwise, SaysWhyItRefuses) {
   ConvolutionSpec spec;
   spec.groups = spec.channels = 4;
-  spec.output_channels = 8;
-  EXPECT_EQ(depthwise_refusal(spec),
-            "needs one output channel per input channel, has 8 for 4");
+  spec.output_channels = 12;
+  EXPECT_EQ(depthwise_refusal(spec, kAvx2),
+            "needs a power of two of output channels per group, at most half a vector, has 3");
 }
 
 struct Product {

@@ -76,6 +76,8 @@ const Case kConvolutions[] = {
     {"mobilenet 1x1 160-960@7", 160, 960, 7, 1, 1},
     {"mobilenet 1x1 320-1280@7", 320, 1280, 7, 1, 1},
     {"resnext 3x3 g32 128@56", 128, 128, 56, 3, 1, 32},
+    {"resnext 3x3 g32 256@28", 256, 256, 28, 3, 1, 32},
+    {"shufflenet 1x1 g3 240@28", 240, 240, 28, 1, 1, 3},
     {"depthwise 3x3 32@112", 32, 32, 112, 3, 1, 32},
     {"depthwise 3x3/2 96@112", 96, 96, 112, 3, 2, 96},
     {"depthwise 3x3 144@56", 144, 144, 56, 3, 1, 144},
@@ -240,7 +242,7 @@ Measurement run_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) {
   return run_kernel(kernel, tasks, 0,
                     {buffer(pixels(spec, false) * spec.channels),
                      buffer(packed_depthwise_size(spec, plan)),
-                     buffer(pixels(spec, true) * spec.channels)},
+                     buffer(pixels(spec, true) * spec.output_channels)},
                     "depthwise " + std::to_string(plan.width));
 }
 
@@ -332,7 +334,7 @@ void run_all(const char* filter) {
   for (const Case& c : kConvolutions) {
     if (!wanted(c.name)) continue;
     ConvolutionSpec spec = spec_of(c);
-    bool depthwise = c.groups > 1 && !depthwise_refusal(spec);
+    bool depthwise = c.groups > 1 && !depthwise_refusal(spec, isa);
     report.line(c.name, flops(spec),
                 depthwise ? run_depthwise(spec, isa) : run_convolution(spec, isa),
                 run_dnnl(engine, c));
