@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "codegen/affine.h"
-#include "codegen/contraction_view.h"
+#include "ir/affine.h"
+#include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
 
 namespace cnnc::codegen {
@@ -17,7 +17,7 @@ struct Loads {
   std::vector<int> own, elsewhere;
 
   void add(const Scalar& expr, bool at_result) {
-    if (!expr) return;
+    if (expr.get() == nullptr) return;
     visit(expr, [&](const Scalar& e) {
       if (e.op() != ScalarOp::load) return;
       (at_result && reads_own_place(e) ? own : elsewhere).push_back(static_cast<int>(e->integer));

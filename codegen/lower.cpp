@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "codegen/contraction_view.h"
+#include "ir/contraction_view.h"
 #include "codegen/in_place.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"

@@ -3,7 +3,7 @@
 #include <optional>
 #include <string>
 
-#include "codegen/contraction_view.h"
+#include "ir/contraction_view.h"
 #include "codegen/target_machine.h"
 
 namespace cnnc::codegen {

@@ -1,6 +1,6 @@
 #include "codegen/llvm/contraction_spec.h"
 
-#include "codegen/affine.h"
+#include "ir/affine.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
 #include "ir/op_def.h"

@@ -164,8 +164,10 @@ class DepthwiseEmitter {
     Value* input = at(row.input, mul(b_, pixel, step));
     auto emit_block = [&](Value* block, Value* mask) {
       Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, {}, {}};
-      tile.weights = at(operands_.weights, mul(b_, tile.channel, taps_of(spec_)));
-      tile.input = at(input, tile.channel);
+      // Frozen for the sake of loop strength reduction, as in tile.cpp.
+      tile.weights =
+          b_.CreateFreeze(at(operands_.weights, mul(b_, tile.channel, taps_of(spec_))));
+      tile.input = b_.CreateFreeze(at(input, tile.channel));
       store(row, tile, sum_taps(row, tile, tap_row));
     };
     emit_loop(b_, row.blocks.begin, min(b_, row.blocks.end, number(whole)), 1,

@@ -1,4 +1,6 @@
 // Element-wise arithmetic.
+#include <cmath>
+
 #include "ir/op_def.h"
 #include "ir/ops/onnx_history.h"
 
@@ -188,10 +190,11 @@ CNNC_OP(Sign)
       const Scalar zero = x.like(0), one = x.like(1);
       if (is_unsigned_int(x.dtype())) return select(x == zero, zero, one);
       const Scalar minus_one = Scalar::constant_int(x.dtype(), -1);
-      return select(x > zero, one, select(x < zero, minus_one, is_float(x.dtype()) ? x : zero));
+      // What is neither greater, less nor equal is NaN.
+      return select(x > zero, one, select(x < zero, minus_one, select(x == zero, zero, x)));
     })
-    .example({random(f32, {2, 3, 4})})
-    .example({given(Tensor::of<double>(f64, {3}, {-3, 0, 4}))})
+    .example({given(Tensor::of<float>(f32, {4}, {-3, 0, 4, NAN}))})
+    .example({random(f64, {2, 3})})
     .example({random(i32, {2, 3}, -2, 2)})
     .example({random(u8, {2, 3}, 0, 3)});
 
