@@ -4,6 +4,7 @@
 #include <set>
 
 #include "codegen/compile.h"
+#include "codegen/dnnl/steps.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"
@@ -39,7 +40,7 @@ Refusal packed_refusal(const Node& node, const TargetSpec& target,
   return std::nullopt;
 }
 
-const std::vector<Candidate>& all_candidates() {
+const std::vector<Candidate>& llvm_candidates() {
   static const std::vector<Candidate> kCandidates = {
       {"llvm:depthwise", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, depthwise_refusal); }},
       {"llvm:contract", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, contract_refusal); }},
@@ -59,6 +60,24 @@ const std::vector<Candidate>& all_candidates() {
        }},
   };
   return kCandidates;
+}
+
+const std::vector<Candidate>& dnnl_candidates() {
+  auto candidate = [](const char* name) {
+    return Candidate{name, [name](const Node& n, const TargetSpec&) { return dnnl_refusal(name, n); }};
+  };
+  static const std::vector<Candidate> kCandidates = {candidate("dnnl:convolution"), candidate("dnnl:matmul"),
+                                                     candidate("dnnl:pooling")};
+  return kCandidates;
+}
+
+// LLVM kernels are as fast where both exist and need no library, so they come first unless oneDNN is asked for.
+std::vector<Candidate> candidates(Kernels kernels) {
+  std::vector<Candidate> list = llvm_candidates();
+  if (kernels == Kernels::llvm) return list;
+  list.insert(kernels == Kernels::dnnl ? list.begin() : std::prev(list.end()), dnnl_candidates().begin(),
+              dnnl_candidates().end());
+  return list;
 }
 
 bool is_computed(const Node& node) { return !node.is("Constant") && !node.op().is_view(); }
@@ -121,7 +140,7 @@ void pack_weights(Graph& graph, Node& node, const std::string& kernel, const Tar
 
 std::vector<KernelChoice> kernel_candidates(const Node& node, const CompileOptions& options) {
   std::vector<KernelChoice> choices;
-  for (const Candidate& candidate : all_candidates())
+  for (const Candidate& candidate : candidates(options.kernels))
     choices.push_back({candidate.name, candidate.refusal(node, options.target).value_or("")});
   return choices;
 }
