@@ -203,7 +203,7 @@ struct DepthwisePlan {
 };
 
 // Says in one sentence why the depthwise kernel cannot do it; nothing when it can.
-std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec, const VectorIsa& isa);
+std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec);
 DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa);
 int64_t packed_depthwise_size(const ConvolutionSpec& spec, const DepthwisePlan& plan);
 // The weight of output channel o, channel c within its group and tap t goes to

@@ -314,13 +314,15 @@ class DepthwiseEmitter {
 
 }  // namespace
 
-std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec, const VectorIsa& isa) {
+std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec) {
   int64_t channels = spec.channels / spec.groups, outputs = spec.output_channels / spec.groups;
+  // Whole groups fit into the smallest vectors, of 16 bytes; wider groups fill vectors by
+  // themselves.
+  int64_t most = 16 / element_size(spec.type);
   if (spec.groups == 1) return "needs several groups";
-  if (outputs > std::max(1, lanes_of(isa, spec.type) / 4) || (outputs & (outputs - 1)) != 0)
-    return "needs a power of two of output channels per group, at most a quarter of a vector, "
-           "has " +
-           std::to_string(outputs);
+  if (outputs > most || (outputs & (outputs - 1)) != 0)
+    return "needs a power of two of output channels per group, at most " + std::to_string(most) +
+           ", has " + std::to_string(outputs);
   if (channels > outputs)
     return "needs no more input channels per group than output channels, has " +
            std::to_string(channels) + " for " + std::to_string(outputs);

@@ -339,7 +339,7 @@ void run_all(const char* filter) {
   for (const Case& c : kConvolutions) {
     if (!wanted(c.name)) continue;
     ConvolutionSpec spec = spec_of(c);
-    bool depthwise = c.groups > 1 && !depthwise_refusal(spec, isa);
+    bool depthwise = c.groups > 1 && !depthwise_refusal(spec);
     report.line(c.name, flops(spec),
                 depthwise ? run_depthwise(spec, isa) : run_convolution(spec, isa),
                 run_dnnl(engine, c));
