@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <cstring>
+#include <list>
 #include <random>
 #include <vector>
 
+#include "tests/codegen/guarded_memory.h"
 #include "tests/codegen/kernel_jit.h"
 
 namespace cnnc::codegen {
@@ -150,16 +153,31 @@ void expect_reference(const Problem& p, const Tensors<T>& t) {
           }
 }
 
-struct Scratch {
-  explicit Scratch(int64_t bytes) : memory(std::aligned_alloc(64, bytes / 64 * 64 + 64)) {}
-  ~Scratch() { std::free(memory); }
-  void* memory;
-};
-
 // Runs every task alone, last one first: tasks must not depend on each other.
 void run_tasks(KernelFunction* kernel, void* const* args, const int64_t* sizes, int64_t tasks,
                void* scratch) {
   for (int64_t task = tasks; task-- > 0;) kernel(args, sizes, task, task + 1, scratch);
+}
+
+// Runs all tasks on copies of the operands that no kernel may reach beyond; copies the output back.
+template <typename T>
+void run_guarded(KernelFunction* kernel, const std::vector<const std::vector<T>*>& inputs,
+                 std::vector<T>& output, const std::vector<int64_t>& sizes, int64_t tasks,
+                 int64_t scratch_bytes) {
+  for (bool at_end : {true, false}) {
+    std::list<GuardedMemory> copies;
+    std::vector<void*> args;
+    auto guard = [&](const std::vector<T>& values) {
+      args.push_back(copies.emplace_back(values.data(), values.size() * sizeof(T), at_end).data());
+    };
+    for (const auto* values : inputs) guard(*values);
+    guard(output);
+    std::rotate(args.begin() + 2, args.end() - 1, args.end());
+    std::vector<char> zeros(scratch_bytes);
+    GuardedMemory scratch(zeros.data(), scratch_bytes, at_end);
+    run_tasks(kernel, args.data(), sizes.data(), tasks, scratch.data());
+    std::memcpy(output.data(), args[2], output.size() * sizeof(T));
+  }
 }
 
 // A kernel that stores the number of tasks and of scratch bytes into its first argument.
@@ -209,9 +227,7 @@ void check_convolution(const Problem& p, const std::string& cpu, int runtime_siz
     return std::pair(emit_convolution_tasks(body.builder, spec(body), plan),
                      emit_convolution_scratch(body.builder, spec(body), plan));
   });
-  Scratch scratch(bytes);
-  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
-  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  run_guarded<T>(kernel.function(), {&t.input, &packed, &t.bias}, t.output, sizes, tasks, bytes);
   expect_reference(p, t);
 }
 
@@ -316,8 +332,7 @@ void check_depthwise(const Problem& p, const std::string& cpu, int runtime_sizes
                     Value* count = emit_depthwise_tasks(body.builder, spec(body), plan);
                     return std::pair(count, count);
                   }).first;
-  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
-  run_tasks(kernel.function(), args, sizes.data(), tasks, nullptr);
+  run_guarded<float>(kernel.function(), {&t.input, &packed, &t.bias}, t.output, sizes, tasks, 0);
   expect_reference(p, t);
 }
 
@@ -414,9 +429,7 @@ void check_product(const Product& p, const std::string& cpu, bool runtime_sizes,
     return std::pair(emit_matmul_tasks(body.builder, spec(body), plan),
                      emit_matmul_scratch(body.builder, spec(body), plan));
   });
-  Scratch scratch(bytes);
-  void* args[] = {a.data(), b.data(), c.data()};
-  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  run_guarded<float>(kernel.function(), {&a, &b}, c, sizes, tasks, bytes);
   expect_product(p, a, b, c);
 }
 
