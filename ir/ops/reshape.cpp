@@ -58,7 +58,6 @@ CNNC_OP(Reshape)
     .onnx({1, 5, 13, 14, 19, 21, 23, 24, 25})
     .onnx_upgrade(4,
                   [](OnnxNode& node) {
-                    drop_consumed_inputs(node);
                     node.attribute_to_input("shape", 1);
                   })
     .input("data")
