@@ -32,8 +32,10 @@ static ImportOptions with_prefix(ImportOptions options, const std::string& name)
 
 std::unique_ptr<Graph> import_onnx_file(const std::string& path, const ImportOptions& options) {
   return naming_file(path, [&] {
-    // The file is let go as soon as it is parsed: weights are not in memory twice.
-    onnx::ModelProto model = parse_model(MappedFile::open(path)->bytes(), options.limits);
+    const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
+    // Parsing copies the weights; letting the file go meanwhile keeps them from being in memory twice.
+    onnx::ModelProto model =
+        parse_model(file->bytes(), options.limits, [&](size_t done) { file->release(done); });
     const size_t slash = path.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     const ImportOptions named = with_prefix(options, path);
