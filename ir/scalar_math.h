@@ -5,19 +5,18 @@
 namespace cnnc {
 
 // Replaces the f32 functions below by polynomials over the primitive operators (fma, bitcast,
-// integer arithmetic, select,
-// ...), branch-free, for vector code; f16 and bf16 functions too, by way of f32. f64 functions and
-// everything else stay as they are.
+// integer arithmetic, select, ...), branch-free, for vector code; f16 and bf16 functions too, by
+// way of f32. f64 functions and everything else stay as they are.
 //
 // Largest error in units of the last place, over all f32 arguments, denormal results included:
 //
-//   exp, tanh, log, erf, expm1, log1p, sin, cos, cosh     2
-//   tan, asin, acos, atan, sinh, asinh, acosh, atanh      3
-//   pow                                                   1.5, all special cases of IEEE 754
-//   included sigmoid (an expression of exp, see ir/scalar.h)       3
+//   exp, tanh, log, erf, expm1, log1p, sin, cos, cosh   2
+//   tan, asin, acos, atan, sinh, asinh, acosh, atanh    3
+//   pow                                                 1.5
+//   sigmoid (an expression of exp, see ir/scalar.h)     3
 //
-// NaN, infinities and signed zeros come out as IEEE 754 says. sin, cos and tan are right for
-// arguments of any size.
+// NaN, infinities, signed zeros and the special cases of pow come out as IEEE 754 says. sin, cos
+// and tan are right for arguments of any size.
 //
 // The result has the same bits on every target, provided that each operator is rounded on its own:
 // no contraction, no reassociation, no flushing of denormals. fma must be one rounding; targets

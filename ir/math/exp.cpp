@@ -54,8 +54,8 @@ Scalar expand_expm1(const Scalar& x) {
   // Half the result, because 2^n may be 2^128.
   const Scalar half_scale = from_bits(shift_left(bits(t), 23));
   const Scalar half = fma(half_scale, p, half_scale - 0.5);
-  return select(abs(x) < x.like(0x1p-30), x,
-                half + half);  // halving would round denormals, and lose the sign of 0
+  // Near 0, halving would round denormals, and lose the sign of 0.
+  return select(abs(x) < x.like(0x1p-30), x, half + half);
 }
 
 Scalar expand_tanh(const Scalar& x) {
@@ -67,7 +67,7 @@ Scalar expand_tanh(const Scalar& x) {
   // so is its error.
   const Scalar t = fma(a, x.like(2 * kInverseLn2), x.like(kRoundAndBias));
   const Scalar r = fma(t - kRoundAndBias, x.like(-kLn2 / 2), a);
-  const Scalar p = polynomial(r, {1, 2, 1.99996924, 1.33336914, 0.670243979, 0.266001701});
+  const Scalar p = polynomial(r, {1, 2, 1.99997509, 1.33338654, 0.670005143, 0.265341967});
   const Scalar large = 1.0 - 2.0 / fma(from_bits(shift_left(bits(t), 23)), p, x.like(1));
   return with_sign(select(a < x.like(0.5625), small, large), x);
 }
