@@ -4,7 +4,6 @@
 // that each becomes one loop nest.
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
-#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
@@ -143,7 +142,6 @@ Value* standardised(Graph& g, Value* x, const Ints& axes, double epsilon) {
 CNNC_OP(InstanceNormalization)
     .doc("(x - mean) / sqrt(variance + epsilon) over the spatial axes, times a scale plus a bias of each channel.")
     .onnx({1, 6, 22})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .input("scale", kFloatTypes)
     .input("B", kFloatTypes)
