@@ -4,7 +4,6 @@
 // that each becomes one loop nest.
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
-#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
