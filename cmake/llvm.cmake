@@ -30,7 +30,7 @@ function(cnnc_static_llvm)
   # The second row is what lld needs.
   llvm_map_components_to_libnames(libraries
     core support irreader bitwriter passes target orcjit jitlink native
-    lto mc object option binaryformat demangle debuginfodwarf targetparser)
+    lto mc object objcopy option binaryformat demangle debuginfodwarf targetparser)
   target_link_libraries(cnnc_llvm INTERFACE cnnc_llvm_absent_parts ${libraries})
 endfunction()
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "codegen/affine.h"
-#include "codegen/contraction_view.h"
+#include "ir/affine.h"
+#include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
 
 namespace cnnc::codegen {
@@ -17,7 +17,7 @@ struct Loads {
   std::vector<int> own, elsewhere;
 
   void add(const Scalar& expr, bool at_result) {
-    if (!expr) return;
+    if (expr.get() == nullptr) return;
     visit(expr, [&](const Scalar& e) {
       if (e.op() != ScalarOp::load) return;
       (at_result && reads_own_place(e) ? own : elsewhere).push_back(static_cast<int>(e->integer));
@@ -54,7 +54,8 @@ struct Loads {
 }  // namespace
 
 std::vector<int> in_place_operands(const Node& node, const std::string& kernel) {
-  if (node.output_count() != 1) return {};
+  // Libraries want operands and results apart.
+  if (node.output_count() != 1 || kernel.rfind("llvm:", 0) != 0) return {};
   Loads loads{node, dense_strides(node.output()->type().dims), {}, {}};
   if (kernel == "llvm:loops") {
     const auto nest = loop_nest(node);

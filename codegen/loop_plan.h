@@ -2,7 +2,7 @@
 #pragma once
 #include <functional>
 
-#include "codegen/affine.h"
+#include "ir/affine.h"
 #include "ir/loop_nest.h"
 
 namespace cnnc::codegen {

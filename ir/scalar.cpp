@@ -289,7 +289,7 @@ CNNC_UNARY(bit_not)
 Scalar sigmoid(const Scalar& a) {
   // e^-|x| never overflows; the negative side is e / (1 + e).
   const Scalar e = exp(-abs(a));
-  return select(a >= a.like(0), 1.0 / (1.0 + e), e / (1.0 + e));
+  return select(a >= a.like(0), a.like(1), e) / (1.0 + e);
 }
 
 // ---- walks -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <map>
 
-#include "codegen/affine.h"
+#include "ir/affine.h"
 #include "codegen/llvm/contraction_spec.h"
 #include "codegen/llvm/expression.h"
 #include "codegen/llvm/kernel_context.h"
@@ -25,7 +25,7 @@ class EpilogueBuilder {
  public:
   EpilogueBuilder(const KernelContext& kernel, const ContractionView& view)
       : kernel_(kernel), dims_(view.root_type.dims), axes_(result_axes(view)) {
-    if (!view.epilogue) return;
+    if (view.epilogue.get() == nullptr) return;
     const auto strides = [&](int operand) {
       return dense_strides(kernel.node.input(static_cast<size_t>(operand))->type().dims);
     };
@@ -33,7 +33,7 @@ class EpilogueBuilder {
   }
 
   Epilogue build() const {
-    if (!expr_) return nullptr;
+    if (expr_.get() == nullptr) return nullptr;
     return [this](EpilogueContext& c) { return emit(c); };
   }
 

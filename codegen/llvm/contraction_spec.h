@@ -1,6 +1,6 @@
 // Contraction views as the descriptions that the kernel generators take.
 #pragma once
-#include "codegen/contraction_view.h"
+#include "ir/contraction_view.h"
 #include "codegen/llvm/contraction.h"
 
 namespace cnnc::codegen {

@@ -1,6 +1,8 @@
-// Depthwise convolution, channels last: vectors over channels. A tile is a stretch of a row of pixels for
-// one vector of channels; each row of taps slides over the input, so that every input vector is loaded
-// once for all columns of the kernel.
+// Depthwise convolution and narrow groups, channels last: vectors over output channels, several
+// groups in one vector. A tile is a stretch of a row of pixels for one vector of channels; each row
+// of taps slides over the input, so that every input vector is loaded once for all columns of the
+// kernel. Where a group has several channels, a shuffle hands each lane the channel of its group
+// that is due.
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
@@ -42,16 +44,22 @@ struct Row {
 // A stretch of a row for one block of channels.
 struct Stretch {
   int width;
-  Value *pixel, *channel, *mask, *weights, *input;
+  Value *pixel, *channel, *mask, *input_mask, *weights, *input;
 };
 
 class DepthwiseEmitter {
  public:
   DepthwiseEmitter(IRBuilderBase& b, const ConvolutionSpec& spec, const DepthwisePlan& plan,
                    const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
-      : b_(b), spec_(spec), plan_(plan), isa_(isa), operands_(operands), epilogue_(epilogue),
+      : b_(b),
+        spec_(spec),
+        plan_(plan),
+        isa_(isa),
+        operands_(operands),
+        epilogue_(epilogue),
         element_(element_type(b, spec.type)),
-        vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
+        vector_(llvm::FixedVectorType::get(element_, plan.lanes)),
+        input_vector_(llvm::FixedVectorType::get(element_, input_channels(plan.lanes))) {}
 
   std::vector<Value*> task_extents() {
     return {spec_.batch.emit(b_), spec_.axes[0].output.emit(b_),
@@ -73,6 +81,12 @@ class DepthwiseEmitter {
   Value* number(int64_t value) { return b_.getInt64(value); }
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   const SpatialAxis& axis(int i) const { return spec_.axes[i]; }
+  int64_t group_channels() const { return spec_.channels / spec_.groups; }
+  int64_t group_outputs() const { return spec_.output_channels / spec_.groups; }
+  // Input channels that the groups of so many output channels read.
+  int64_t input_channels(int64_t outputs) const {
+    return outputs / group_outputs() * group_channels();
+  }
   Value* input_stride(int i) { return axis(i).input_stride.emit(b_); }
 
   IndexRange slice(Value* index, int64_t size, Value* count) {
@@ -124,7 +138,8 @@ class DepthwiseEmitter {
     const SpatialAxis& a = axis(2);
     Value* zero = number(0);
     Value* count = a.output.emit(b_);
-    Value* first = min(b_, ceil_div(b_, number(std::max<int64_t>(a.pad_begin, 0)), a.stride), count);
+    Value* first =
+        min(b_, ceil_div(b_, number(std::max<int64_t>(a.pad_begin, 0)), a.stride), count);
     int64_t reach = (a.kernel - 1) * a.dilation - a.pad_begin;
     Value* room = max(b_, add(b_, a.input.emit(b_), -reach), zero);
     Value* last = max(b_, min(b_, ceil_div(b_, room, a.stride), count), first);
@@ -153,27 +168,32 @@ class DepthwiseEmitter {
                  });
   }
 
-  using TapRow = llvm::function_ref<Values(const Stretch&, Value* input, Value* weights,
-                                           const Values& sums)>;
+  using TapRow =
+      llvm::function_ref<Values(const Stretch&, Value* input, Value* weights, const Values& sums)>;
 
   // All blocks of channels of a few pixels, so that memory is read and written in order. The last
   // block gets code of its own when it is not full.
   void emit_stretch(const Row& row, Value* pixel, int width, TapRow tap_row) {
-    int64_t whole = spec_.channels / plan_.lanes;
+    int64_t whole = spec_.output_channels / plan_.lanes;
+    int64_t rest = spec_.output_channels % plan_.lanes;
     Value* step = mul(b_, input_stride(2), axis(2).stride);
     Value* input = at(row.input, mul(b_, pixel, step));
-    auto emit_block = [&](Value* block, Value* mask) {
-      Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, {}, {}};
-      tile.weights = at(operands_.weights, mul(b_, tile.channel, taps_of(spec_)));
-      tile.input = at(input, tile.channel);
+    auto emit_block = [&](Value* block, Value* mask, Value* input_mask) {
+      Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, input_mask, {}, {}};
+      // Frozen for the sake of loop strength reduction, as in tile.cpp.
+      tile.weights = b_.CreateFreeze(
+          at(operands_.weights, mul(b_, tile.channel, taps_of(spec_) * group_channels())));
+      tile.input = b_.CreateFreeze(at(input, mul(b_, block, input_channels(plan_.lanes))));
       store(row, tile, sum_taps(row, tile, tap_row));
     };
     emit_loop(b_, row.blocks.begin, min(b_, row.blocks.end, number(whole)), 1,
-              [&](Value* block) { emit_block(block, nullptr); });
+              [&](Value* block) { emit_block(block, nullptr, nullptr); });
     if (whole == plan_.blocks) return;
-    Value* mask = lane_mask(b_, plan_.lanes, number(spec_.channels % plan_.lanes));
+    Value* mask = lane_mask(b_, plan_.lanes, number(rest));
+    Value* input_mask =
+        lane_mask(b_, static_cast<int>(input_channels(plan_.lanes)), number(input_channels(rest)));
     emit_loop(b_, max(b_, row.blocks.begin, number(whole)), row.blocks.end, 1,
-              [&](Value* block) { emit_block(block, mask); });
+              [&](Value* block) { emit_block(block, mask, input_mask); });
   }
 
   Values sum_taps(const Row& row, const Stretch& tile, TapRow tap_row) {
@@ -184,8 +204,8 @@ class DepthwiseEmitter {
             Value* offset = add(b_, mul(b_, kd, mul(b_, input_stride(0), axis(0).dilation)),
                                 mul(b_, kh, mul(b_, input_stride(1), axis(1).dilation)));
             Value* tap = mul(b_, add(b_, mul(b_, kd, axis(1).kernel), kh), axis(2).kernel);
-            return tap_row(tile, at(tile.input, offset),
-                           at(tile.weights, mul(b_, tap, plan_.lanes)), sums);
+            return tap_row(tile, at(tile.input, offset), at(tile.weights, mul(b_, tap, tap_size())),
+                           sums);
           });
     };
     Values sums(tile.width, initial_sum(tile));
@@ -197,22 +217,51 @@ class DepthwiseEmitter {
     return load_lanes(b_, vector_, at(operands_.bias, tile.channel), tile.mask);
   }
 
+  int64_t tap_size() const { return group_channels() * plan_.lanes; }
+
+  // The weights of all channels of a group for one tap.
+  Values tap_weights(Value* weights, Value* kw) {
+    Values result;
+    Value* tap = at(weights, mul(b_, kw, tap_size()));
+    for (int64_t c = 0; c < group_channels(); ++c)
+      result.push_back(load_lanes(b_, vector_, at(tap, number(c * plan_.lanes)), nullptr));
+    return result;
+  }
+
+  // For every channel of a group: the input vector of each output lane.
+  Values spread(Value* value) {
+    if (group_outputs() == 1) return {value};
+    Values result;
+    for (int64_t c = 0; c < group_channels(); ++c) {
+      llvm::SmallVector<int, 16> lanes;
+      for (int lane = 0; lane < plan_.lanes; ++lane)
+        lanes.push_back(static_cast<int>(lane / group_outputs() * group_channels() + c));
+      result.push_back(b_.CreateShuffleVector(value, lanes));
+    }
+    return result;
+  }
+
+  Value* tap(const Values& values, const Values& weights, Value* sum) {
+    for (size_t c = 0; c < values.size(); ++c)
+      sum = multiply_add(b_, isa_, values[c], weights[c], sum);
+    return sum;
+  }
+
   // One row of taps over a tile with constant borders: input position by input position.
   Values sliding_taps(const Stretch& tile, Value* input, Value* weights, const PixelRun& run,
                       Values sums) {
     const SpatialAxis& a = axis(2);
-    Values columns;
-    for (int64_t kw = 0; kw < a.kernel; ++kw)
-      columns.push_back(load_lanes(b_, vector_, at(weights, number(kw * plan_.lanes)), nullptr));
+    std::vector<Values> columns;
+    for (int64_t kw = 0; kw < a.kernel; ++kw) columns.push_back(tap_weights(weights, number(kw)));
     int64_t positions = (run.width - 1) * a.stride + (a.kernel - 1) * a.dilation + 1;
     for (int64_t position = 0; position < positions; ++position) {
-      Value* value = nullptr;
+      Values values;
       for (int64_t kw = 0; kw < a.kernel; ++kw) {
         int64_t from_first = position - kw * a.dilation, pixel = from_first / a.stride;
         if (from_first < 0 || from_first % a.stride || pixel >= run.width) continue;
         if (!(run.columns[kw] >> pixel & 1)) continue;
-        if (!value) value = load(tile, input, number(position));
-        sums[pixel] = multiply_add(b_, isa_, value, columns[kw], sums[pixel]);
+        if (values.empty()) values = spread(load(tile, input, number(position)));
+        sums[pixel] = tap(values, columns[kw], sums[pixel]);
       }
     }
     return sums;
@@ -222,27 +271,27 @@ class DepthwiseEmitter {
                      const Values& sums) {
     const SpatialAxis& a = axis(2);
     return emit_loop(b_, columns.begin, columns.end, 1, sums, [&](Value* kw, Values now) {
-      Value* weight =
-          load_lanes(b_, vector_, at(weights, mul(b_, kw, plan_.lanes)), nullptr);
+      Values column = tap_weights(weights, kw);
       Value* first = mul(b_, kw, a.dilation);
       for (size_t i = 0; i < now.size(); ++i) {
         Value* value = load(tile, input, add(b_, first, static_cast<int64_t>(i) * a.stride));
-        now[i] = multiply_add(b_, isa_, value, weight, now[i]);
+        now[i] = tap(spread(value), column, now[i]);
       }
       return now;
     });
   }
 
   Value* load(const Stretch& tile, Value* input, Value* position) {
-    return load_lanes(b_, vector_, at(input, mul(b_, position, input_stride(2))), tile.mask);
+    return load_lanes(b_, input_vector_, at(input, mul(b_, position, input_stride(2))),
+                      tile.input_mask);
   }
 
   void store(const Row& row, const Stretch& tile, const Values& sums) {
     TileOutput out;
     out.base = operands_.output;
     out.pixel_stride = axis(2).output_stride.emit(b_);
-    out.offset = add(b_, add(b_, row.output_offset, tile.channel),
-                     mul(b_, tile.pixel, out.pixel_stride));
+    out.offset =
+        add(b_, add(b_, row.output_offset, tile.channel), mul(b_, tile.pixel, out.pixel_stride));
     if (tile.mask) out.masks = {tile.mask};
     out.batch = row.image;
     Value* row_number = add(b_, mul(b_, row.plane, axis(1).output.emit(b_)), row.row);
@@ -259,18 +308,24 @@ class DepthwiseEmitter {
   KernelOperands operands_;
   Epilogue epilogue_;
   llvm::Type* element_;
-  llvm::Type* vector_;
+  llvm::FixedVectorType* vector_;
+  llvm::FixedVectorType* input_vector_;
 };
 
 }  // namespace
 
 std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec) {
-  if (spec.groups != spec.channels)
-    return "needs one input channel per group, has " + std::to_string(spec.channels) +
-           " channels in " + std::to_string(spec.groups) + " groups";
-  if (spec.output_channels != spec.channels)
-    return "needs one output channel per input channel, has " +
-           std::to_string(spec.output_channels) + " for " + std::to_string(spec.channels);
+  int64_t channels = spec.channels / spec.groups, outputs = spec.output_channels / spec.groups;
+  // Whole groups fit into the smallest vectors, of 16 bytes; wider groups fill vectors by
+  // themselves.
+  int64_t most = 16 / element_size(spec.type);
+  if (spec.groups == 1) return "needs several groups";
+  if (outputs > most || (outputs & (outputs - 1)) != 0)
+    return "needs a power of two of output channels per group, at most " + std::to_string(most) +
+           ", has " + std::to_string(outputs);
+  if (channels > outputs)
+    return "needs no more input channels per group than output channels, has " +
+           std::to_string(channels) + " for " + std::to_string(outputs);
   if (!spec.channel_stride.is(1)) return "needs input with channels last";
   return std::nullopt;
 }
@@ -278,20 +333,22 @@ std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec) {
 DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) {
   DepthwisePlan plan;
   plan.lanes = lanes_of(isa, spec.type);
-  plan.blocks = divide_up(spec.channels, plan.lanes);
+  plan.blocks = divide_up(spec.output_channels, plan.lanes);
+  int64_t group_channels = spec.channels / spec.groups;
   const SpatialAxis &rows = spec.axes[1], &columns = spec.axes[2];
   // Registers hold the sums, a row of weights and an input vector.
-  int64_t weights = std::min<int64_t>(columns.kernel, isa.registers / 3);
+  int64_t weights = std::min<int64_t>(columns.kernel * group_channels, isa.registers / 3);
   int64_t width = std::clamp<int64_t>(isa.registers - weights - 2, 1, 16);
-  int64_t pixels = columns.output.is_constant() ? std::max<int64_t>(1, columns.output.constant())
-                                                : width * 4;
+  int64_t pixels =
+      columns.output.is_constant() ? std::max<int64_t>(1, columns.output.constant()) : width * 4;
   plan.width = static_cast<int>(divide_up(pixels, divide_up(pixels, width)));
   Work work;
   work.outer = spec.batch.is_constant() ? std::max<int64_t>(1, spec.batch.constant()) : 1;
   work.units = rows.output.is_constant() ? std::max<int64_t>(1, rows.output.constant()) : 16;
   work.panels = plan.blocks;
   // A multiplication here costs about as much as two in a matrix product.
-  work.flops_per_unit_panel = 4.0 * static_cast<double>(pixels * taps_of(spec) * plan.lanes);
+  work.flops_per_unit_panel =
+      4.0 * static_cast<double>(pixels * taps_of(spec) * plan.lanes * group_channels);
   TaskShape tasks = choose_tasks(work);
   plan.rows_per_task = tasks.units;
   plan.blocks_per_task = tasks.panels;
@@ -299,21 +356,22 @@ DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) 
 }
 
 int64_t packed_depthwise_size(const ConvolutionSpec& spec, const DepthwisePlan& plan) {
-  return plan.blocks * plan.lanes * taps_of(spec);
+  return plan.blocks * plan.lanes * taps_of(spec) * (spec.channels / spec.groups);
 }
 
 void pack_depthwise_weights(const ConvolutionSpec& spec, const DepthwisePlan& plan,
                             const void* weights, void* packed) {
   size_t size = element_size(spec.type);
-  int64_t taps = taps_of(spec);
+  int64_t taps = taps_of(spec), channels = spec.channels / spec.groups;
   auto* from = static_cast<const char*>(weights);
   auto* to = static_cast<char*>(packed);
   std::memset(to, 0, packed_depthwise_size(spec, plan) * size);
-  for (int64_t c = 0; c < spec.channels; ++c)
-    for (int64_t tap = 0; tap < taps; ++tap, from += size) {
-      int64_t place = (c / plan.lanes * taps + tap) * plan.lanes + c % plan.lanes;
-      std::memcpy(to + place * size, from, size);
-    }
+  for (int64_t o = 0; o < spec.output_channels; ++o)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t tap = 0; tap < taps; ++tap, from += size) {
+        int64_t row = (o / plan.lanes * taps + tap) * channels + c;
+        std::memcpy(to + (row * plan.lanes + o % plan.lanes) * size, from, size);
+      }
 }
 
 Value* emit_depthwise_tasks(IRBuilderBase& b, const ConvolutionSpec& spec,

@@ -55,12 +55,23 @@ onnx::FunctionProto* Functions::standard(const onnx::NodeProto& node, int64_t op
     if (known == nullptr) known = &made_.emplace_back(*fixed);
     return known;
   }
-  if (!schema->HasContextDependentFunctionWithOpsetVersion(version)) return nullptr;
+  return made_for(*schema, node, version, operands);
+}
+
+// The body is asked for in the version that it was written in, which is then also what it says it imports.
+onnx::FunctionProto* Functions::made_for(const onnx::OpSchema& schema, const onnx::NodeProto& node, int version,
+                                         const std::vector<Value*>& operands) {
+  while (version > 0 && !schema.HasContextDependentFunctionWithOpsetVersion(version)) --version;
+  if (version == 0) return nullptr;
   std::vector<onnx::TypeProto> types;
   for (const Value* operand : operands) types.push_back(onnx_type(operand));
   onnx::FunctionProto& made = made_.emplace_back();
-  const onnx::FunctionBodyBuildContextImpl context(node, types);
-  return schema->BuildContextDependentFunction(context, made, version) ? &made : nullptr;
+  try {
+    const onnx::FunctionBodyBuildContextImpl context(node, types);
+    return schema.BuildContextDependentFunction(context, made, version) ? &made : nullptr;
+  } catch (const std::exception& e) {
+    throw Error(cat("its attributes or operands do not fit the operator: ", e.what()));
+  }
 }
 
 const OpsetTable& Functions::opsets(const onnx::FunctionProto& function) {

@@ -8,6 +8,10 @@
 #include "ir/graph.h"
 #include "onnx/onnx_pb.h"
 
+namespace onnx {
+class OpSchema;
+}
+
 namespace cnnc {
 
 class Functions {
@@ -26,6 +30,9 @@ class Functions {
   const OpsetTable& opsets(const onnx::FunctionProto& function);
 
  private:
+  onnx::FunctionProto* made_for(const onnx::OpSchema& schema, const onnx::NodeProto& node, int version,
+                                const std::vector<Value*>& operands);
+
   std::map<std::tuple<std::string, std::string, std::string>, onnx::FunctionProto*> local_;
   std::map<const void*, onnx::FunctionProto*> fixed_;  // by the schema's function
   std::deque<onnx::FunctionProto> made_;

@@ -1,5 +1,6 @@
 // The part of GraphImporter that imports nodes: operators and calls of functions.
 #include <algorithm>
+#include <variant>
 
 #include "frontend/onnx/attribute_reader.h"
 #include "frontend/onnx/graph_importer.h"
@@ -42,8 +43,8 @@ void GraphImporter::import_node(Scope& scope, onnx::NodeProto& proto) {
 GraphImporter::Results GraphImporter::import_operation(Scope& scope, onnx::NodeProto& proto) {
   if (onnx::FunctionProto* function = functions_.local(proto)) return import_call(scope, proto, *function, false);
   const int64_t opset = scope.opsets().version(proto.domain());
-  if (const OpDef* op = find_onnx_op(canonical_domain(proto.domain()), proto.op_type()))
-    return import_operator(scope, proto, *op, opset);
+  const OpDef* op = find_onnx_op(canonical_domain(proto.domain()), proto.op_type());
+  if (op != nullptr && opset >= op->onnx_versions().front()) return import_operator(scope, proto, *op, opset);
   if (Functions::has_standard(proto, opset)) return import_standard_function(scope, proto, opset);
   note_unsupported(scope, proto, opset);
   throw DependsOnFailed();
@@ -74,8 +75,12 @@ static void upgrade(OnnxNode& node) {
     found = false;
     for (const auto& [last, bring_up] : op_named(node.op).upgrades()) {
       if (node.opset > last) continue;
-      bring_up(node);
-      node.opset = last + 1;
+      try {
+        bring_up(node);
+      } catch (const std::bad_variant_access&) {
+        throw Error(cat("an attribute is not of the kind that opset ", node.opset, " gives it"));
+      }
+      node.opset = int64_t{last} + 1;
       found = true;
       break;
     }
@@ -84,8 +89,6 @@ static void upgrade(OnnxNode& node) {
 
 GraphImporter::Results GraphImporter::import_operator(Scope& scope, onnx::NodeProto& proto, const OpDef& op,
                                                       int64_t opset) {
-  if (opset < op.onnx_versions().front())
-    throw Error(cat("is of opset ", opset, ", supported from opset ", op.onnx_versions().front()));
   Graph& graph = scope.graph();
   OnnxNode node{op.name(), operands_of(scope, proto), attributes_of(scope, proto), output_count_of(proto, op), opset, graph};
   graph.set_current_origins({origin_of(proto)});
@@ -177,7 +180,10 @@ GraphImporter::Results GraphImporter::import_call(Scope& caller, onnx::NodeProto
     scope.define(function.input(i), operand);
   }
   calls_.push_back({&function, &proto, origin_of(proto), standard});
-  const std::shared_ptr<void> leave(nullptr, [this](void*) { calls_.pop_back(); });
+  struct Leave {
+    std::vector<Call>& calls;
+    ~Leave() { calls.pop_back(); }
+  } leave{calls_};
   import_nodes(scope, *function.mutable_node());
 
   Results results;

@@ -1,4 +1,6 @@
 // Element-wise arithmetic.
+#include <cmath>
+
 #include "ir/op_def.h"
 #include "ir/ops/onnx_history.h"
 
@@ -117,7 +119,6 @@ CNNC_OP(Mod)
 CNNC_OP(Neg)
     .doc("-x.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kNumberTypes)
     .elementwise([](Scalar x) { return -x; })
     .example({random(f32, {2, 3, 4})})
@@ -127,7 +128,6 @@ CNNC_OP(Neg)
 CNNC_OP(Abs)
     .doc("|x|.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kNumberTypes)
     .elementwise([](Scalar x) { return is_unsigned_int(x.dtype()) ? x : abs(x); })
     .example({random(f32, {2, 3, 4})})
@@ -138,7 +138,6 @@ CNNC_OP(Abs)
 CNNC_OP(Sqrt)
     .doc("Square root; NaN for negative numbers.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return sqrt(x); })
     .example({random(f32, {2, 3, 4}, 0, 9)})
@@ -148,7 +147,6 @@ CNNC_OP(Sqrt)
 CNNC_OP(Reciprocal)
     .doc("1 / x.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return 1.0 / x; })
     .example({random(f32, {2, 3, 4}, 0.5, 2)})
@@ -157,7 +155,6 @@ CNNC_OP(Reciprocal)
 CNNC_OP(Floor)
     .doc("The largest whole number <= x.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return floor(x); })
     .example({random(f32, {2, 3, 4}, -9, 9)})
@@ -166,7 +163,6 @@ CNNC_OP(Floor)
 CNNC_OP(Ceil)
     .doc("The smallest whole number >= x.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return ceil(x); })
     .example({random(f32, {2, 3, 4}, -9, 9)})
@@ -188,10 +184,11 @@ CNNC_OP(Sign)
       const Scalar zero = x.like(0), one = x.like(1);
       if (is_unsigned_int(x.dtype())) return select(x == zero, zero, one);
       const Scalar minus_one = Scalar::constant_int(x.dtype(), -1);
-      return select(x > zero, one, select(x < zero, minus_one, is_float(x.dtype()) ? x : zero));
+      // What is neither greater, less nor equal is NaN.
+      return select(x > zero, one, select(x < zero, minus_one, select(x == zero, zero, x)));
     })
-    .example({random(f32, {2, 3, 4})})
-    .example({given(Tensor::of<double>(f64, {3}, {-3, 0, 4}))})
+    .example({given(Tensor::of<float>(f32, {4}, {-3, 0, 4, NAN}))})
+    .example({random(f64, {2, 3})})
     .example({random(i32, {2, 3}, -2, 2)})
     .example({random(u8, {2, 3}, 0, 3)});
 

@@ -12,7 +12,7 @@ constexpr PlanLimits kLimits{12, 2, 0};
 // A copy in memory of its exact size, so that a sanitizer sees every read beyond it.
 struct Blob {
   explicit Blob(const std::vector<uint8_t>& bytes) : words((bytes.size() + 7) / 8) {
-    std::memcpy(words.data(), bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(words.data(), bytes.data(), bytes.size());
   }
   std::vector<uint64_t> words;
 };

@@ -91,6 +91,7 @@ static void declare() {
       .optional_attribute("integers", Ints{}).optional_attribute("reals", Floats{})
       .optional_attribute("texts", Strings{}).optional_attribute("odd name", int64_t{})
       .optional_attribute("tensor", Tensor()).optional_attribute("region", std::shared_ptr<Graph>())
+      .indexed([](const OpContext& c, const Scalars& indices) { return c.load(0, indices); })
       .infer([](const OpContext& c) { return std::vector{c.type()}; });
   if (find_op("Constant") == nullptr)
     register_op("Constant").required_attribute("value", Tensor()).infer([](const OpContext& c) {

@@ -7,7 +7,7 @@
 #include "ir/graph.h"
 #include "ir/scalar.h"
 
-namespace cnnc::codegen {
+namespace cnnc {
 
 // An operand of the root, seen through a Transpose in front of it.
 struct StridedOperand {
@@ -31,4 +31,4 @@ std::optional<ContractionView> contraction_view(const Node& node, std::string* w
 // The same for the body of a Fused node that does not exist yet; operands are the body's inputs.
 std::optional<ContractionView> contraction_view(const Graph& body, std::string* why_not = nullptr);
 
-}  // namespace cnnc::codegen
+}  // namespace cnnc

@@ -1,12 +1,12 @@
-#include "codegen/contraction_view.h"
+#include "ir/contraction_view.h"
 
 #include <map>
 
-#include "codegen/affine.h"
+#include "ir/affine.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
 
-namespace cnnc::codegen {
+namespace cnnc {
 
 namespace {
 
@@ -124,4 +124,4 @@ std::optional<ContractionView> contraction_view(const Node& node, std::string* w
   return std::nullopt;
 }
 
-}  // namespace cnnc::codegen
+}  // namespace cnnc

@@ -6,7 +6,7 @@
 #include "ir/scalar.h"
 #include "ir/type.h"
 
-namespace cnnc::codegen {
+namespace cnnc {
 
 struct Affine {
   Dim constant = 0;
@@ -25,4 +25,4 @@ Dims dense_strides(const Dims& dims);
 // The expression with every load's indices replaced by one flat offset; `strides` gives those of an operand.
 Scalar flatten_loads(const Scalar& expr, const std::function<Dims(int operand)>& strides);
 
-}  // namespace cnnc::codegen
+}  // namespace cnnc

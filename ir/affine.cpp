@@ -1,6 +1,6 @@
-#include "codegen/affine.h"
+#include "ir/affine.h"
 
-namespace cnnc::codegen {
+namespace cnnc {
 
 Dim Affine::coefficient(int loop) const {
   auto it = coefficients.find(loop);
@@ -78,4 +78,4 @@ Scalar flatten_loads(const Scalar& expr, const std::function<Dims(int)>& strides
   });
 }
 
-}  // namespace cnnc::codegen
+}  // namespace cnnc

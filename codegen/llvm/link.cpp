@@ -1,0 +1,202 @@
+#include "codegen/link.h"
+
+#include <lld/Common/Driver.h>
+#include <llvm/ObjCopy/CommonConfig.h>
+#include <llvm/ObjCopy/ConfigManager.h>
+#include <llvm/ObjCopy/ObjCopy.h>
+#include <llvm/Object/Archive.h>
+#include <llvm/Object/ArchiveWriter.h>
+#include <llvm/Object/Binary.h>
+#include <llvm/Support/FileSystem.h>
+#include <llvm/Support/MemoryBuffer.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "codegen/link_arguments.h"
+#include "codegen/llvm/temporary_file.h"
+#include "codegen/object_builder.h"
+#include "codegen/weights_section.h"
+#include "ir/error.h"
+
+LLD_HAS_DRIVER(elf)
+
+namespace cnnc::codegen {
+
+static constexpr const char* kModelSymbol = "cnnc_model";
+
+template <typename T>
+static T value_of(llvm::Expected<T> expected, const std::string& path) {
+  if (!expected) throw Error(cat("cannot read ", quoted(path), ": ", llvm::toString(expected.takeError())), Fault::file);
+  return std::move(*expected);
+}
+
+// ---- names -----------------------------------------------------------------------------------------------------------
+
+// The model's symbol and that of its weights: those of an executable are fixed, several libraries may meet in a program.
+static std::string exported(const char* symbol, const LinkOptions& options) {
+  return options.artefact == Artefact::executable ? symbol : cat(symbol, "_", options.name);
+}
+
+static std::string rename_symbols(const std::vector<char>& object, const LinkOptions& options) {
+  llvm::objcopy::ConfigManager config;
+  config.Common.OutputFilename = "model";
+  const std::string model = exported(kModelSymbol, options), weights = exported(kWeightsSymbol, options);
+  config.Common.SymbolsToRename[kModelSymbol] = model;
+  config.Common.SymbolsToRename[kWeightsSymbol] = weights;
+  const llvm::MemoryBufferRef buffer(llvm::StringRef(object.data(), object.size()), "model");
+  const auto binary = value_of(llvm::object::createBinary(buffer), "the model's object file");
+  llvm::SmallVector<char, 0> renamed;
+  llvm::raw_svector_ostream out(renamed);
+  if (llvm::Error error = llvm::objcopy::executeObjcopyOnBinary(config, *binary, out))
+    throw Error(cat("cannot rename symbols: ", llvm::toString(std::move(error))), Fault::internal);
+  return {renamed.data(), renamed.size()};
+}
+
+// ---- archives --------------------------------------------------------------------------------------------------------
+
+namespace {
+struct OpenArchive {
+  explicit OpenArchive(const std::string& path)
+      : buffer(llvm::MemoryBuffer::getFile(path)),
+        archive(value_of(llvm::object::Archive::create(contents(path)), path)) {}
+
+  llvm::MemoryBufferRef contents(const std::string& path) const {
+    if (!buffer) throw Error(cat("cannot read ", quoted(path), ": ", buffer.getError().message()), Fault::file);
+    return (*buffer)->getMemBufferRef();
+  }
+  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> buffer;
+  std::unique_ptr<llvm::object::Archive> archive;
+};
+}  // namespace
+
+// The C functions that an archive defines.
+static std::vector<std::string> c_functions(const std::string& path) {
+  const OpenArchive open(path);
+  std::vector<std::string> names;
+  for (const auto& symbol : open.archive->symbols())
+    if (symbol.getName().starts_with("cnnc_")) names.push_back(symbol.getName().str());
+  return names;
+}
+
+static void add_members(const OpenArchive& from, const std::string& path, std::vector<llvm::NewArchiveMember>& to) {
+  llvm::Error error = llvm::Error::success();
+  for (const auto& child : from.archive->children(error))
+    to.push_back(value_of(llvm::NewArchiveMember::getOldMember(child, true), path));
+  if (error) throw Error(cat("cannot read ", quoted(path), ": ", llvm::toString(std::move(error))), Fault::file);
+}
+
+static void write_archive(const std::string& object, const std::string& to, const LinkOptions& options, bool uses_dnnl) {
+  std::vector<std::string> paths = {library_path(options, "libcnnc_runtime.a")};
+  if (uses_dnnl) paths.push_back(library_path(options, "libcnnc_dnnl.a"));
+  std::vector<llvm::NewArchiveMember> members;
+  members.push_back(value_of(llvm::NewArchiveMember::getFile(object, true), object));
+  const std::string member_name = options.name + ".o";
+  members.back().MemberName = member_name;
+  std::vector<std::unique_ptr<OpenArchive>> open;
+  for (const std::string& path : paths) {
+    open.push_back(std::make_unique<OpenArchive>(path));
+    add_members(*open.back(), path, members);
+  }
+  if (llvm::Error error = llvm::writeArchive(to, members, llvm::SymtabWritingMode::NormalSymtab,
+                                             llvm::object::Archive::K_GNU, true, false))
+    throw Error(cat("cannot write ", quoted(to), ": ", llvm::toString(std::move(error))), Fault::file);
+}
+
+// ---- linking ---------------------------------------------------------------------------------------------------------
+
+// lld keeps state in globals that it does not reset, so each link has a process of its own.
+[[noreturn]] static void link_in_child(const std::vector<std::string>& arguments, int messages) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  std::vector<const char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+  llvm::raw_fd_ostream out(messages, false);
+  const lld::Result result = lld::lldMain(argv, out, out, {{lld::Gnu, &lld::elf::link}});
+  out.flush();
+  _exit(result.retCode);
+}
+
+static std::string read_all(int fd) {
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; (n = read(fd, buffer, sizeof buffer)) != 0;) {
+    if (n > 0) text.append(buffer, static_cast<size_t>(n));
+    else if (errno != EINTR) break;
+  }
+  return text;
+}
+
+static void run_lld(const std::vector<std::string>& arguments) {
+  int ends[2];
+  const auto fail = [] { throw Error(cat("cannot start the linker: ", std::strerror(errno)), Fault::limit); };
+  if (pipe2(ends, O_CLOEXEC) != 0) fail();
+  const pid_t child = fork();
+  if (child == 0) link_in_child(arguments, ends[1]);
+  close(ends[1]);
+  std::string messages = read_all(ends[0]);
+  close(ends[0]);
+  if (child < 0) fail();
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (status == 0) return;
+  while (!messages.empty() && messages.back() == '\n') messages.pop_back();
+  CNNC_CHECK(WIFEXITED(status)) << "the linker was ended by signal " << WTERMSIG(status) << ": " << messages;
+  throw Error(cat("cannot link the model: ", messages), Fault::file);
+}
+
+static void check_options(const CompiledModel& model, const LinkOptions& options) {
+  if (c_identifier(options.name) != options.name)
+    throw Error(cat(quoted(options.name), " is no C identifier"), Fault::usage);
+  if (!options.is_static) return;
+  if (options.artefact != Artefact::executable) throw Error("only executables can be static", Fault::usage);
+  if (model.uses_dnnl)
+    throw Error("a static executable cannot use oneDNN, which is a shared library; compile with --kernels=llvm",
+                Fault::usage);
+}
+
+// What lld makes of the model, in `output`, with its weights.
+static void link_model(const CompiledModel& model, const std::string& path, const LinkOptions& options,
+                       const std::string& output) {
+  TemporaryFile object(path), weights(path), script(path);
+  LinkInputs inputs;
+  inputs.uses_dnnl = model.uses_dnnl;
+  object.write(rename_symbols(model.object, options));
+  inputs.objects.push_back(object.path());
+  if (model.weights.bytes > 0) {
+    const std::vector<char> empty = empty_weights_object(exported(kWeightsSymbol, options), model.weights.bytes);
+    weights.write({empty.data(), empty.size()});
+    inputs.objects.push_back(weights.path());
+  }
+  if (options.artefact == Artefact::shared_library) {
+    script.write("{ global: cnnc_*; local: *; };\n");
+    inputs.version_script = script.path();
+    inputs.roots = c_functions(library_path(options, "libcnnc_runtime.a"));
+    inputs.roots.push_back(exported(kModelSymbol, options));
+  }
+  run_lld(link_arguments(inputs, options, output));
+  if (model.weights.bytes > 0) fill_weights(output, model.weights);
+}
+
+void link(const CompiledModel& model, const std::string& path, const LinkOptions& options) {
+  check_options(model, options);
+  TemporaryFile result(path);
+  const SizeLimitIsAnError limit;
+  if (options.artefact == Artefact::archive) {
+    TemporaryFile object(path);
+    link_model(model, path, options, object.path());
+    write_archive(object.path(), result.path(), options, model.uses_dnnl);
+  } else {
+    link_model(model, path, options, result.path());
+  }
+  const bool runs = options.artefact == Artefact::executable || options.artefact == Artefact::shared_library;
+  result.rename_to(path, runs);
+}
+
+}  // namespace cnnc::codegen

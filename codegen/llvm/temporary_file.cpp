@@ -1,0 +1,58 @@
+#include "codegen/llvm/temporary_file.h"
+
+#include <llvm/Support/FileSystem.h>
+#include <llvm/Support/Signals.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include <csignal>
+
+#include "ir/error.h"
+
+namespace cnnc::codegen {
+
+static void check(std::error_code code, const char* what, const std::string& path) {
+  if (code) throw Error(cat("cannot ", what, " ", quoted(path), ": ", code.message()), Fault::file);
+}
+
+TemporaryFile::TemporaryFile(const std::string& beside) {
+  llvm::SmallString<256> path;
+  const std::error_code code = llvm::sys::fs::createUniqueFile(beside + ".%%%%%%%%.tmp", path);
+  check(code, "write", beside);
+  path_ = path.str();
+  llvm::sys::RemoveFileOnSignal(path_);
+}
+
+TemporaryFile::~TemporaryFile() {
+  if (renamed_) return;
+  llvm::sys::fs::remove(path_);
+  llvm::sys::DontRemoveFileOnSignal(path_);
+}
+
+void TemporaryFile::write(std::string_view bytes) {
+  std::error_code code;
+  llvm::raw_fd_ostream out(path_, code);
+  check(code, "write", path_);
+  out << bytes;
+  out.close();
+  code = out.error();
+  out.clear_error();
+  check(code, "write", path_);
+}
+
+// The permissions that a new file of this user has.
+static llvm::sys::fs::perms permissions_of_new(bool executable) {
+  const unsigned mask = llvm::sys::fs::getUmask();
+  return static_cast<llvm::sys::fs::perms>((executable ? 0777U : 0666U) & ~mask);
+}
+
+void TemporaryFile::rename_to(const std::string& path, bool executable) {
+  check(llvm::sys::fs::setPermissions(path_, permissions_of_new(executable)), "write", path);
+  check(llvm::sys::fs::rename(path_, path), "write", path);
+  renamed_ = true;
+  llvm::sys::DontRemoveFileOnSignal(path_);
+}
+
+SizeLimitIsAnError::SizeLimitIsAnError() : before_(std::signal(SIGXFSZ, SIG_IGN)) {}
+SizeLimitIsAnError::~SizeLimitIsAnError() { std::signal(SIGXFSZ, before_); }
+
+}  // namespace cnnc::codegen

@@ -1,0 +1,228 @@
+#include "codegen/weights_section.h"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "ir/error.h"
+
+namespace cnnc::codegen {
+
+// A large section: it may lie beyond 2 GB, after everything that code addresses relative to itself.
+static constexpr const char* kSectionName = ".lrodata";
+static constexpr uint64_t kAlignment = 64;
+static constexpr uint64_t kLargeSection = 0x10000000;  // SHF_X86_64_LARGE, which not every <elf.h> has
+
+// ---- the empty object ------------------------------------------------------------------------------------------------
+
+static Elf64_Shdr section(uint32_t type, uint64_t flags, uint64_t alignment) {
+  Elf64_Shdr header{};
+  header.sh_type = type;
+  header.sh_flags = flags;
+  header.sh_addralign = alignment;
+  return header;
+}
+
+namespace {
+// Strings of an ELF string table; the first is empty.
+struct StringTable {
+  std::string bytes = std::string(1, '\0');
+  uint32_t add(const std::string& text) {
+    const auto at = static_cast<uint32_t>(bytes.size());
+    bytes.append(text.c_str(), text.size() + 1);
+    return at;
+  }
+};
+
+class ObjectWriter {
+ public:
+  ObjectWriter() : file_(sizeof(Elf64_Ehdr)), sections_(1) {}
+
+  size_t add(const std::string& name, Elf64_Shdr header, const void* data, size_t bytes) {
+    file_.resize((file_.size() + 15) / 16 * 16);
+    header.sh_name = names_.add(name);
+    header.sh_offset = file_.size();
+    if (header.sh_type != SHT_NOBITS) header.sh_size = bytes;
+    const char* begin = static_cast<const char*>(data);
+    file_.insert(file_.end(), begin, begin + bytes);
+    sections_.push_back(header);
+    return sections_.size() - 1;
+  }
+
+  std::vector<char> finish() {
+    constexpr const char* kNames = ".shstrtab";
+    const uint32_t own_name = names_.add(kNames);
+    const std::string table = names_.bytes;  // add() puts the name into names_ once more
+    const size_t names = add(kNames, section(SHT_STRTAB, 0, 1), table.data(), table.size());
+    sections_[names].sh_name = own_name;
+    file_.resize((file_.size() + 15) / 16 * 16);
+    write_file_header(names);
+    const auto* begin = reinterpret_cast<const char*>(sections_.data());
+    file_.insert(file_.end(), begin, begin + sections_.size() * sizeof(Elf64_Shdr));
+    return std::move(file_);
+  }
+
+ private:
+  void write_file_header(size_t names) {
+    Elf64_Ehdr header{};
+    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+    header.e_ident[EI_CLASS] = ELFCLASS64;
+    header.e_ident[EI_DATA] = ELFDATA2LSB;
+    header.e_ident[EI_VERSION] = EV_CURRENT;
+    header.e_type = ET_REL;
+    header.e_machine = EM_X86_64;
+    header.e_version = EV_CURRENT;
+    header.e_shoff = file_.size();
+    header.e_ehsize = sizeof(Elf64_Ehdr);
+    header.e_shentsize = sizeof(Elf64_Shdr);
+    header.e_shnum = static_cast<uint16_t>(sections_.size());
+    header.e_shstrndx = static_cast<uint16_t>(names);
+    std::memcpy(file_.data(), &header, sizeof header);
+  }
+
+  std::vector<char> file_;
+  std::vector<Elf64_Shdr> sections_;
+  StringTable names_;
+};
+}  // namespace
+
+std::vector<char> empty_weights_object(const std::string& symbol, uint64_t bytes) {
+  constexpr uint64_t kLarge = SHF_ALLOC | SHF_WRITE | kLargeSection;
+  constexpr uint64_t kRetain = 1 << 21;  // SHF_GNU_RETAIN
+  ObjectWriter object;
+  // Bytes after a program's .bss make the linker open a new segment, which the empty section then ends.
+  const char filled[kAlignment] = {};
+  object.add(".ldata", section(SHT_PROGBITS, kLarge | kRetain, kAlignment), filled, sizeof filled);
+  Elf64_Shdr empty = section(SHT_NOBITS, kLarge, kAlignment);
+  empty.sh_size = bytes;
+  const size_t weights = object.add(kSectionName, empty, nullptr, 0);
+  object.add(".note.GNU-stack", section(SHT_PROGBITS, 0, 1), nullptr, 0);
+
+  StringTable strings;
+  Elf64_Sym symbols[2] = {};
+  symbols[1].st_name = strings.add(symbol);
+  symbols[1].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT);
+  symbols[1].st_other = STV_HIDDEN;
+  symbols[1].st_shndx = static_cast<uint16_t>(weights);
+  symbols[1].st_size = bytes;
+  const size_t names = object.add(".strtab", section(SHT_STRTAB, 0, 1), strings.bytes.data(), strings.bytes.size());
+  Elf64_Shdr table = section(SHT_SYMTAB, 0, 8);
+  table.sh_entsize = sizeof(Elf64_Sym);
+  table.sh_link = static_cast<uint32_t>(names);
+  table.sh_info = 1;  // the first global symbol
+  object.add(".symtab", table, symbols, sizeof symbols);
+  return object.finish();
+}
+
+// ---- filling ---------------------------------------------------------------------------------------------------------
+
+namespace {
+// A file of our own making that is read and written at offsets; every failure is an Error that names it.
+class EditedFile {
+ public:
+  explicit EditedFile(const std::string& path) : path_(path), fd_(open(path.c_str(), O_RDWR | O_CLOEXEC)) {
+    if (fd_ < 0) fail("open");
+  }
+  ~EditedFile() { close(fd_); }
+  EditedFile(const EditedFile&) = delete;
+
+  uint64_t size() const {
+    const off_t end = lseek(fd_, 0, SEEK_END);
+    if (end < 0) fail("read");
+    return static_cast<uint64_t>(end);
+  }
+  void read(void* to, size_t bytes, uint64_t offset) const {
+    if (pread(fd_, to, bytes, static_cast<off_t>(offset)) != static_cast<ssize_t>(bytes)) fail("read");
+  }
+  void write(const void* from, size_t bytes, uint64_t offset) {
+    const char* data = static_cast<const char*>(from);
+    while (bytes > 0) {
+      const ssize_t written = pwrite(fd_, data, bytes, static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail("write");
+      data += written;
+      offset += static_cast<uint64_t>(written);
+      bytes -= static_cast<size_t>(written);
+    }
+  }
+  void resize(uint64_t bytes) {
+    if (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) fail("write");
+  }
+  template <typename T>
+  std::vector<T> records(uint64_t offset, size_t count) const {
+    std::vector<T> result(count);
+    read(result.data(), count * sizeof(T), offset);
+    return result;
+  }
+
+ private:
+  [[noreturn]] void fail(const char* what) const {
+    throw Error(cat("cannot ", what, " ", quoted(path_), ": ", std::strerror(errno)), Fault::file);
+  }
+  std::string path_;
+  int fd_;
+};
+}  // namespace
+
+static size_t find_weights(const EditedFile& file, const Elf64_Ehdr& header, const std::vector<Elf64_Shdr>& sections) {
+  const Elf64_Shdr& names = sections[header.e_shstrndx];
+  const std::vector<char> text = file.records<char>(names.sh_offset, names.sh_size);
+  const auto found = std::find_if(sections.begin(), sections.end(), [&](const Elf64_Shdr& s) {
+    return s.sh_type == SHT_NOBITS && std::strcmp(text.data() + s.sh_name, kSectionName) == 0;
+  });
+  CNNC_CHECK(found != sections.end()) << "the linked file has no empty section " << kSectionName;
+  return static_cast<size_t>(found - sections.begin());
+}
+
+static void write_parts(EditedFile& file, uint64_t offset, const Weights& weights) {
+  file.resize(offset + weights.bytes);  // zeros where no part lies
+  for (const Weights::Part& part : weights.parts)
+    if (part.tensor.bytes() > 0) file.write(part.tensor.raw(), part.tensor.bytes(), offset + part.offset);
+}
+
+// Moves the segment that ends with the weights to the end of the file and gives it all its bytes.
+static void move_segment(EditedFile& file, const Elf64_Ehdr& header, std::vector<Elf64_Shdr>& sections,
+                         const Elf64_Shdr& weights) {
+  auto segments = file.records<Elf64_Phdr>(header.e_phoff, header.e_phnum);
+  const auto it = std::find_if(segments.begin(), segments.end(), [&](const Elf64_Phdr& s) {
+    return s.p_type == PT_LOAD && s.p_vaddr <= weights.sh_addr && weights.sh_addr < s.p_vaddr + s.p_memsz;
+  });
+  CNNC_CHECK(it != segments.end() && weights.sh_addr + weights.sh_size == it->p_vaddr + it->p_memsz)
+      << "the weights do not end a segment of the linked file";
+  const std::vector<char> before = file.records<char>(it->p_offset, it->p_filesz);
+  const uint64_t page = std::max<uint64_t>(it->p_align, 1);
+  it->p_offset = (file.size() + page - 1) / page * page + it->p_vaddr % page;
+  it->p_filesz = it->p_memsz;
+  it->p_flags = PF_R;
+  file.write(before.data(), before.size(), it->p_offset);
+  file.write(segments.data(), segments.size() * sizeof(Elf64_Phdr), header.e_phoff);
+  for (Elf64_Shdr& section : sections)
+    if (it->p_vaddr <= section.sh_addr && section.sh_addr < it->p_vaddr + it->p_memsz) {
+      section.sh_offset = it->p_offset + (section.sh_addr - it->p_vaddr);
+      section.sh_flags &= ~static_cast<uint64_t>(SHF_WRITE);
+    }
+}
+
+void fill_weights(const std::string& path, const Weights& weights) {
+  EditedFile file(path);
+  Elf64_Ehdr header;
+  file.read(&header, sizeof header, 0);
+  auto sections = file.records<Elf64_Shdr>(header.e_shoff, header.e_shnum);
+  Elf64_Shdr& section = sections[find_weights(file, header, sections)];
+  CNNC_CHECK(section.sh_size == weights.bytes) << "weights of another size";
+  if (header.e_phnum > 0) {
+    move_segment(file, header, sections, section);
+  } else {
+    section.sh_offset = (file.size() + kAlignment - 1) / kAlignment * kAlignment;
+    section.sh_flags &= ~static_cast<uint64_t>(SHF_WRITE);
+  }
+  section.sh_type = SHT_PROGBITS;
+  file.write(sections.data(), sections.size() * sizeof(Elf64_Shdr), header.e_shoff);
+  write_parts(file, section.sh_offset, weights);
+}
+
+}  // namespace cnnc::codegen

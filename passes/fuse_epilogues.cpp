@@ -1,0 +1,136 @@
+// Conv and MatMul with what follows them: bias, activations, residual additions work on the accumulators.
+#include <algorithm>
+#include <set>
+
+#include "ir/affine.h"
+#include "ir/contraction_view.h"
+#include "ir/op_def.h"
+#include "passes/fusion.h"
+#include "passes/passes.h"
+
+namespace cnnc {
+
+namespace {
+
+// More would not fit the registers beside the accumulators.
+constexpr size_t kMaxNodes = 24;
+// With more input channels, reading them far apart costs more than the Transpose.
+constexpr int64_t kMaxStridedChannels = 16;
+
+class EpilogueGrower {
+ public:
+  explicit EpilogueGrower(Node* root) : root_(root) { nodes_.push_back(root); }
+
+  // The longest chain of element-wise users of which only the last result is needed elsewhere.
+  std::vector<Node*> grow() {
+    std::vector<Node*> best = nodes_;
+    while (nodes_.size() < kMaxNodes) {
+      Node* next = next_user();
+      if (next == nullptr) break;
+      nodes_.push_back(next);
+      if (escaping() == 1 && next->output()->use_count() > 0) best = nodes_;
+    }
+    return best;
+  }
+
+ private:
+  bool contains(const Node* node) const { return std::find(nodes_.begin(), nodes_.end(), node) != nodes_.end(); }
+
+  // The earliest user of the body's values that can join it. Ids are no order of execution, positions are; users that
+  // come from one body value follow each other by their own operands.
+  Node* next_user() const {
+    Node* next = nullptr;
+    for (const Node* node : nodes_) {
+      for (const auto& [user, count] : node->output()->users()) {
+        if (contains(user) || !joins(*user)) continue;
+        if (next == nullptr || depends_on(*next, *user)) next = user;
+      }
+    }
+    return next;
+  }
+
+  static bool depends_on(const Node& node, const Node& other) {
+    return std::any_of(node.inputs().begin(), node.inputs().end(),
+                       [&](const Value* v) { return v && v->producer() == &other; });
+  }
+
+  bool joins(const Node& user) const {
+    if (&user.graph() != &root_->graph() || !user.op().is_elementwise() || user.output_count() != 1) return false;
+    if (user.output()->type().dims != root_->output()->type().dims) return false;
+    // Whatever else it reads must not wait for the body: an operand between would make a cycle.
+    return std::all_of(user.inputs().begin(), user.inputs().end(), [&](const Value* v) {
+      return v == nullptr || v->producer() == nullptr || contains(v->producer()) || !reaches_body(*v->producer());
+    });
+  }
+
+  bool reaches_body(const Node& node) const {
+    std::set<const Node*> seen;
+    std::vector<const Node*> work{&node};
+    while (!work.empty() && seen.size() < 200) {
+      const Node* n = work.back();
+      work.pop_back();
+      if (!seen.insert(n).second) continue;
+      if (contains(n)) return true;
+      for (const Value* v : n->inputs())
+        if (v && v->producer()) work.push_back(v->producer());
+    }
+    return false;
+  }
+
+  int escaping() const {
+    int count = 0;
+    for (const Node* node : nodes_) {
+      bool outside = node->output()->is_graph_output();
+      for (const auto& [user, operands] : node->output()->users()) outside |= !contains(user);
+      count += outside;
+    }
+    return count;
+  }
+
+  Node* root_;
+  std::vector<Node*> nodes_;
+};
+
+// A Transpose whose result the contraction can read through strides.
+Node* readable_transpose(const Node& root, size_t operand) {
+  const Value* value = root.input(operand);
+  Node* producer = value ? value->producer() : nullptr;
+  if (producer == nullptr || !producer->is("Transpose") || producer->input(0)->constant()) return nullptr;
+  if (root.is("MatMul")) return producer;
+  if (operand != 0) return nullptr;
+  const Dim& channels = value->type().dims.back();
+  return channels.is_const() && channels.value() <= kMaxStridedChannels ? producer : nullptr;
+}
+
+bool fuse_root(Graph& graph, Node* root) {
+  std::vector<Node*> nodes = EpilogueGrower(root).grow();
+  Value* result = nodes.back()->output();
+  std::vector<Node*> front;
+  for (size_t i = 0; i < 2; ++i)
+    if (Node* transpose = readable_transpose(*root, i); transpose && std::find(front.begin(), front.end(), transpose) == front.end())
+      front.push_back(transpose);
+  nodes.insert(nodes.begin(), front.begin(), front.end());
+  if (nodes.size() == 1) return false;
+  FusionCandidate candidate = fuse_body(nodes, result);
+  if (!contraction_view(*candidate.body)) return false;
+  replace_by_fused(graph, std::move(candidate), nodes, result);
+  return true;
+}
+
+bool run(Graph& graph) {
+  std::vector<Node*> roots;  // fusing one erases no other
+  for (const auto& node : graph.nodes())
+    if (node->is("Conv") || node->is("MatMul")) roots.push_back(node.get());
+  bool changed = false;
+  for (Node* root : roots) changed |= fuse_root(graph, root);
+  return changed;
+}
+
+}  // namespace
+
+Pass fuse_epilogues() {
+  return {"fuse-epilogues", "Conv or MatMul and the element-wise operators on its result become one kernel.",
+          [](Graph& graph, const Target&) { return run(graph); }, nullptr};
+}
+
+}  // namespace cnnc

@@ -1,0 +1,140 @@
+// Element-wise operators, movement and reductions that can share one loop nest become one kernel.
+#include <algorithm>
+
+#include "ir/affine.h"
+#include "ir/loop_nest.h"
+#include "ir/op_def.h"
+#include "passes/fusion.h"
+#include "passes/passes.h"
+
+namespace cnnc {
+
+namespace {
+
+constexpr size_t kMaxNodes = 32;
+
+bool is_contraction(const Node& node) {
+  if (node.is("Conv") || node.is("MatMul") || node.is("ConvTranspose")) return true;
+  const Graph* body = node.is("Fused") ? node.region("body") : nullptr;
+  return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
+}
+
+// Arithmetic on sizes stays visible: types depend on its content.
+bool is_loop_node(const Node& node) {
+  if (node.output_count() == 1 && node.output()->content()) return false;
+  return can_be_fused(node) && !node.op().is_view() && !is_contraction(node) && loop_nest(node).has_value();
+}
+
+size_t size_of_body(const Node& node) {
+  const Graph* body = node.is("Fused") ? node.region("body") : nullptr;
+  return body ? body->nodes().size() : 1;
+}
+
+// What it costs to compute an element again, in operators; loads cost nothing.
+int cost_of(const Node& node) {
+  int cost = 0;
+  const auto nest = loop_nest(node);
+  if (!nest->stages.empty()) return 1000;
+  visit(nest->result, [&](const Scalar& s) {
+    if (s->args.empty() || s.op() == ScalarOp::load || s.dtype() == DType::i64) return;
+    const bool function = s.op() >= ScalarOp::exp && s.op() <= ScalarOp::expm1;
+    cost += function || s.op() == ScalarOp::pow ? 8 : 1;
+  });
+  return cost;
+}
+
+// How often the consumer reads each element of operand `value`, and whether in whole neighbouring runs.
+struct Reading {
+  int loads = 0;          // places in the nest
+  bool repeated = false;  // an element is read at several points: broadcast, windows
+  bool guarded = false;   // under a condition (Concat, Pad)
+};
+
+class ReadingVisitor {
+ public:
+  ReadingVisitor(const Node& consumer, const Value* value) : consumer_(consumer), value_(value) {}
+
+  Reading read(const LoopNest& nest) {
+    loops_ = nest.loops;
+    for (const LoopNest::Stage& s : nest.stages) {
+      for (const Scalar& e : s.elements) add(e, true);
+      add(s.value, false);
+    }
+    add(nest.result, nest.rows || nest.stages.empty());
+    return reading_;
+  }
+
+ private:
+  void add(const Scalar& expr, bool over_all_loops) {
+    visit(expr, [&](const Scalar& e) {
+      if (e.op() == ScalarOp::select && reads(e)) reading_.guarded = true;
+      if (e.op() != ScalarOp::load || consumer_.input(static_cast<size_t>(e->integer)) != value_) return;
+      ++reading_.loads;
+      if (over_all_loops && !(value_->type().element_count() == product(loops_))) reading_.repeated = true;
+    });
+  }
+
+  bool reads(const Scalar& expr) const {
+    bool found = false;
+    visit(expr, [&](const Scalar& e) {
+      found |= e.op() == ScalarOp::load && consumer_.input(static_cast<size_t>(e->integer)) == value_;
+    });
+    return found;
+  }
+
+  const Node& consumer_;
+  const Value* value_;
+  Dims loops_;
+  Reading reading_;
+};
+
+// Whether computing the producer inside the consumer saves more (one pass over memory) than it repeats.
+bool worth_it(const Node& producer, const Node& consumer) {
+  const auto nest = loop_nest(consumer);
+  const Reading reading = ReadingVisitor(consumer, producer.output()).read(*nest);
+  const int cost = cost_of(producer);
+  if (cost >= 1000) return !reading.repeated && nest->stages.empty();  // a reduction and what follows it
+  if (reading.repeated) return cost <= 1 && !reading.guarded;
+  if (reading.guarded) return cost <= 4;
+  return reading.loads == 1 || cost * (reading.loads - 1) <= 12;
+}
+
+// The consumer with one of its producers inside, or null.
+Node* fuse_one(Graph& graph, Node* consumer) {
+  for (Value* operand : consumer->inputs()) {
+    Node* producer = operand ? operand->producer() : nullptr;
+    if (producer == nullptr || operand->is_graph_output() || operand->users().size() != 1) continue;
+    if (&producer->graph() != &graph || !is_loop_node(*producer)) continue;
+    if (size_of_body(*producer) + size_of_body(*consumer) > kMaxNodes || !worth_it(*producer, *consumer)) continue;
+    const std::vector<Node*> nodes{producer, consumer};
+    FusionCandidate candidate = fuse_body(nodes, consumer->output());
+    if (!loop_nest(*candidate.body)) continue;
+    return replace_by_fused(graph, std::move(candidate), nodes, consumer->output());
+  }
+  return nullptr;
+}
+
+// Consumers from last to first, each taking in producers until none fits: chains end in one node.
+bool run(Graph& graph) {
+  bool changed = false;
+  for (auto it = graph.nodes().end(); it != graph.nodes().begin();) {
+    Node* node = std::prev(it)->get();
+    if (is_loop_node(*node)) {
+      if (fuse_one(graph, node) != nullptr) {
+        changed = true;
+        continue;  // the Fused node stands in the same place, before `it`
+      }
+    }
+    --it;
+  }
+  return changed;
+}
+
+}  // namespace
+
+Pass fuse_loops() {
+  return {"fuse-loops", "Element-wise operators, movement and reductions that share one loop nest become one kernel.",
+          [](Graph& graph, const Target&) { return run(graph); }, nullptr};
+}
+
+}  // namespace cnnc

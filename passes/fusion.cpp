@@ -1,0 +1,101 @@
+#include "passes/fusion.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ir/error.h"
+#include "ir/op_def.h"
+
+namespace cnnc {
+
+namespace {
+
+class BodyBuilder {
+ public:
+  BodyBuilder() { candidate_.body = std::make_unique<Graph>("body"); }
+
+  FusionCandidate build(const std::vector<Node*>& nodes, Value* result) {
+    for (const Node* node : nodes) add(*node);
+    candidate_.body->add_output(map_.at(result));
+    return std::move(candidate_);
+  }
+
+ private:
+  Graph& body() { return *candidate_.body; }
+
+  Value* mapped(Value* value) {
+    if (value == nullptr) return nullptr;
+    if (auto it = map_.find(value); it != map_.end()) return it->second;
+    const Tensor* constant = value->constant();
+    if (constant != nullptr && constant->size() == 1) return map_[value] = body().constant(*constant);
+    Value* input = body().add_input(value->type());
+    input->set_content(value->content());
+    candidate_.operands.push_back(value);
+    return map_[value] = input;
+  }
+
+  void add(const Node& node) {
+    std::vector<Value*> inputs;
+    for (Value* operand : node.inputs()) inputs.push_back(mapped(operand));
+    body().set_current_origins(node.origins());
+    if (const Graph* region = node.is("Fused") ? node.region("body") : nullptr) {
+      take_over(*region, inputs, node);
+    } else {
+      Node* copy = body().clone_node(node, inputs);
+      if (!node.op().has_computation() && node.op().has_decomposition()) decompose(node, copy);
+      else for (size_t i = 0; i < node.output_count(); ++i) map_[node.output(i)] = copy->output(i);
+    }
+  }
+
+  void take_over(const Graph& region, const std::vector<Value*>& inputs, const Node& node) {
+    std::map<const Value*, Value*> inner;
+    for (size_t i = 0; i < inputs.size(); ++i) inner[region.inputs()[i].get()] = inputs[i];
+    for (const auto& n : region.nodes()) {
+      std::vector<Value*> operands;
+      for (Value* v : n->inputs()) operands.push_back(v ? inner.at(v) : nullptr);
+      body().set_current_origins(n->origins());
+      Node* copy = body().clone_node(*n, std::move(operands));
+      for (size_t i = 0; i < n->output_count(); ++i) inner[n->output(i)] = copy->output(i);
+    }
+    for (size_t i = 0; i < node.output_count(); ++i) map_[node.output(i)] = inner.at(region.outputs()[i]);
+  }
+
+  void decompose(const Node& node, Node* copy) {
+    body().set_insertion_point(copy->position());
+    const std::vector<Value*> results = copy->op().decomposition(*copy, body());
+    body().append_at_end();
+    for (size_t i = 0; i < node.output_count() && i < results.size(); ++i) map_[node.output(i)] = results[i];
+    body().erase(copy);
+  }
+
+  FusionCandidate candidate_;
+  std::map<const Value*, Value*> map_;
+};
+
+}  // namespace
+
+FusionCandidate fuse_body(const std::vector<Node*>& nodes, Value* result) { return BodyBuilder().build(nodes, result); }
+
+Node* replace_by_fused(Graph& graph, FusionCandidate candidate, const std::vector<Node*>& nodes, Value* result) {
+  Strings origins;
+  for (const Node* node : nodes) origins.insert(origins.end(), node->origins().begin(), node->origins().end());
+  std::sort(origins.begin(), origins.end());
+  origins.erase(std::unique(origins.begin(), origins.end()), origins.end());
+  const InsertBefore here(*result->producer());
+  Node* fused = graph.add("Fused", candidate.operands, {{"body", std::shared_ptr<Graph>(std::move(candidate.body))}}, 1);
+  fused->add_origins(origins);
+  graph.replace_uses(result, fused->output());
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+    bool used = false;
+    for (size_t i = 0; i < (*it)->output_count(); ++i) used |= (*it)->output(i)->use_count() > 0;
+    if (!used) graph.erase(*it);
+  }
+  return fused;
+}
+
+bool can_be_fused(const Node& node) {
+  if (!node.op().is_pure() || node.output_count() != 1 || node.is("Constant")) return false;
+  return node.is("Fused") || node.op().has_computation() || node.op().has_decomposition();
+}
+
+}  // namespace cnnc

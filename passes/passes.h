@@ -1,0 +1,26 @@
+// Every pass. passes/pipeline.cpp has the order in which they run.
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "passes/pass_manager.h"
+
+namespace cnnc {
+
+// Removes nodes that nothing uses.
+Pass eliminate_dead_code();
+// Makes equal computations one.
+Pass cse();
+// Computes what depends on constants only, and shapes that are known.
+Pass fold_constants();
+// Conv or MatMul and the element-wise operators on its result become one kernel.
+Pass fuse_epilogues();
+// Element-wise operators, movement and reductions that share one loop nest become one kernel.
+Pass fuse_loops();
+
+// All of the above, in order of name: what --passes=... may name.
+const std::vector<Pass>& all_passes();
+// Throws Error when there is none of that name.
+const Pass& pass_named(std::string_view name);
+
+}  // namespace cnnc

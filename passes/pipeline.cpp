@@ -1,0 +1,36 @@
+#include "passes/pipeline.h"
+
+#include <algorithm>
+
+#include "ir/error.h"
+#include "passes/passes.h"
+
+namespace cnnc {
+
+Pipeline inference_pipeline() {
+  return {
+      {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{fuse_epilogues()}},
+      {{fuse_loops()}},
+  };
+}
+
+const std::vector<Pass>& all_passes() {
+  static const std::vector<Pass> passes = [] {
+    std::vector<Pass> all = {cse(), eliminate_dead_code(), fold_constants(), fuse_epilogues(), fuse_loops()};
+    std::sort(all.begin(), all.end(), [](const Pass& a, const Pass& b) { return a.name < b.name; });
+    return all;
+  }();
+  return passes;
+}
+
+const Pass& pass_named(std::string_view name) {
+  std::string list;
+  for (const Pass& pass : all_passes()) {
+    if (pass.name == name) return pass;
+    list += (list.empty() ? "" : ", ") + pass.name;
+  }
+  throw Error(cat("there is no pass ", quoted(std::string(name)), "; there are: ", list), Fault::usage);
+}
+
+}  // namespace cnnc
