@@ -75,7 +75,8 @@ class BlockGather {
 }  // namespace
 
 template <typename T>
-void convolution(const ConvolutionShape& s, const T* input, const T* weights, const T* bias, T* output) {
+void convolution(const ConvolutionShape& s, const T* input, const T* weights, const T* bias,
+                 T* output) {
   BlockGather<T> gather(s);
   std::vector<T> sums(static_cast<size_t>(s.outputs * kBlockColumns));
   for (int64_t first = 0; first < gather.pixels(); first += kBlockColumns) {
@@ -84,8 +85,9 @@ void convolution(const ConvolutionShape& s, const T* input, const T* weights, co
     for (int64_t image_group = 0; image_group < s.batch * s.groups; ++image_group) {
       const int64_t n = image_group / s.groups, g = image_group % s.groups;
       gather.gather(input + n * s.input_batch_stride + g * s.channels * s.input_channel_stride);
-      multiply_block<T>(s.outputs, count, gather.depth(), weights + g * s.outputs * gather.depth(), gather.block(),
-                        bias ? bias + g * s.outputs : nullptr, sums.data(), {kBlockColumns, 1});
+      multiply_block<T>(s.outputs, count, gather.depth(), weights + g * s.outputs * gather.depth(),
+                        gather.block(), bias ? bias + g * s.outputs : nullptr, sums.data(),
+                        {kBlockColumns, 1});
       T* out = output + n * s.output_batch_stride + g * s.outputs * s.output_channel_stride;
       for (int64_t j = 0; j < count; ++j) {
         T* pixel = out + gather.output_offset(first + j);
@@ -96,7 +98,9 @@ void convolution(const ConvolutionShape& s, const T* input, const T* weights, co
   }
 }
 
-template void convolution<float>(const ConvolutionShape&, const float*, const float*, const float*, float*);
-template void convolution<double>(const ConvolutionShape&, const double*, const double*, const double*, double*);
+template void convolution<float>(const ConvolutionShape&, const float*, const float*, const float*,
+                                 float*);
+template void convolution<double>(const ConvolutionShape&, const double*, const double*,
+                                  const double*, double*);
 
 }  // namespace cnnc

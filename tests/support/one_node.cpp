@@ -14,8 +14,8 @@ Tensor counting(Shape shape) {
   return f32_tensor(std::move(shape), values);
 }
 
-std::vector<Tensor> run_op(const char* op, const std::vector<Tensor>& operands, Attributes attributes,
-                           int output_count) {
+std::vector<Tensor> run_op(const char* op, const std::vector<Tensor>& operands,
+                           Attributes attributes, int output_count) {
   Graph graph;
   std::vector<Value*> inputs;
   for (const Tensor& t : operands) inputs.push_back(graph.add_input(type_of(t)));
@@ -28,7 +28,8 @@ std::vector<float> floats_of(const Tensor& tensor) {
   return {tensor.data<float>(), tensor.data<float>() + tensor.size()};
 }
 
-std::string inferred(const char* op, const std::vector<std::vector<std::string>>& operands, Attributes attributes) {
+std::string inferred(const char* op, const std::vector<std::vector<std::string>>& operands,
+                     Attributes attributes) {
   Graph graph;
   std::vector<Value*> inputs;
   for (const auto& sizes : operands) {
@@ -39,7 +40,8 @@ std::string inferred(const char* op, const std::vector<std::vector<std::string>>
   return graph.make(op, inputs, std::move(attributes))->type().str();
 }
 
-std::string fault_of(const char* op, const std::vector<std::vector<std::string>>& operands, Attributes attributes) {
+std::string fault_of(const char* op, const std::vector<std::vector<std::string>>& operands,
+                     Attributes attributes) {
   try {
     inferred(op, operands, std::move(attributes));
     return "";
