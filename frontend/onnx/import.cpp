@@ -26,14 +26,17 @@ static auto naming_file(const std::string& name, const Import& import) {
 
 static ImportOptions with_prefix(ImportOptions options, const std::string& name) {
   if (options.warn)
-    options.warn = [name, warn = options.warn](const std::string& message) { warn(name + ": " + message); };
+    options.warn = [name, warn = options.warn](const std::string& message) {
+      warn(name + ": " + message);
+    };
   return options;
 }
 
 std::unique_ptr<Graph> import_onnx_file(const std::string& path, const ImportOptions& options) {
   return naming_file(path, [&] {
     const std::shared_ptr<const MappedFile> file = MappedFile::open(path);
-    // Parsing copies the weights; letting the file go meanwhile keeps them from being in memory twice.
+    // Parsing copies the weights; letting the file go meanwhile keeps them from being in memory
+    // twice.
     onnx::ModelProto model =
         parse_model(file->bytes(), options.limits, [&](size_t done) { file->release(done); });
     const size_t slash = path.rfind('/');
@@ -57,7 +60,8 @@ std::vector<std::string> onnx_input_names(const std::string& path) {
     const onnx::ModelProto model = parse_model(MappedFile::open(path)->bytes(), {});
     std::set<std::string> initialized;
     for (const auto& tensor : model.graph().initializer()) initialized.insert(tensor.name());
-    for (const auto& tensor : model.graph().sparse_initializer()) initialized.insert(tensor.values().name());
+    for (const auto& tensor : model.graph().sparse_initializer())
+      initialized.insert(tensor.values().name());
     std::vector<std::string> names;
     for (const auto& input : model.graph().input())
       if (initialized.count(input.name()) == 0) names.push_back(input.name());

@@ -15,7 +15,8 @@ namespace {
 // Hands the bytes out in blocks and tells when it has gone past one.
 class Blocks : public google::protobuf::io::ZeroCopyInputStream {
  public:
-  Blocks(std::string_view bytes, const std::function<void(size_t)>& done) : bytes_(bytes), done_(done) {}
+  Blocks(std::string_view bytes, const std::function<void(size_t)>& done)
+      : bytes_(bytes), done_(done) {}
 
   bool Next(const void** data, int* size) override {
     if (done_) done_(position_);
@@ -59,8 +60,9 @@ onnx::ModelProto parse_model(std::string_view bytes, const ImportLimits& limits,
   input.SetRecursionLimit(limits.nesting);
   onnx::ModelProto model;
   if (!model.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage())
-    throw Error(cat("not an ONNX model, or a truncated or damaged one, or one nested more than ", limits.nesting,
-                    " messages deep: its ", bytes.size(), " bytes are no valid protobuf message"));
+    throw Error(cat("not an ONNX model, or a truncated or damaged one, or one nested more than ",
+                    limits.nesting, " messages deep: its ", bytes.size(),
+                    " bytes are no valid protobuf message"));
   if (!model.has_graph()) throw Error("not an ONNX model, or a truncated one: it holds no graph");
   return model;
 }
