@@ -54,7 +54,8 @@ struct Loads {
 }  // namespace
 
 std::vector<int> in_place_operands(const Node& node, const std::string& kernel) {
-  if (node.output_count() != 1) return {};
+  // Libraries want operands and results apart.
+  if (node.output_count() != 1 || kernel.rfind("llvm:", 0) != 0) return {};
   Loads loads{node, dense_strides(node.output()->type().dims), {}, {}};
   if (kernel == "llvm:loops") {
     const auto nest = loop_nest(node);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "ir/contraction_view.h"
+#include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"
@@ -128,37 +129,65 @@ class Lowering {
     return constant_buffers_[tensor.raw()] = buffer;
   }
 
-  void add_step(const Node& node, int output, const std::string& kernel, size_t position) {
+  // What a step calls and what it reads.
+  struct Call {
+    ProgramStep step;  // kernel, sizes, tasks, scratch, parameters
+    std::vector<int> operands;
+  };
+
+  Call kernel_call(const Node& node, int output, const std::string& kernel) {
     const KernelCall call = builder_.add_kernel(kernel, node, output);
+    Call result;
+    result.operands = call.operands;
+    result.step.kernel = call.kernel;
+    result.step.sizes = call.sizes;
+    result.step.tasks_value = call.tasks_value;
+    result.step.scratch_value = call.scratch_value;
+    return result;
+  }
+
+  Call library_call(const Node& node, const std::string& kernel) {
+    const LibraryCall call = dnnl_call(kernel, node);
+    std::vector<std::string>& libraries = result_.libraries;
+    auto it = std::find(libraries.begin(), libraries.end(), call.symbol);
+    if (it == libraries.end()) it = libraries.insert(libraries.end(), call.symbol);
+    Call result;
+    result.operands = call.operands;
+    result.step.kernel = static_cast<uint32_t>(it - libraries.begin());
+    result.step.flags = kLibraryStep;
+    for (const Dim& d : call.sizes) result.step.sizes.push_back(builder_.value(d));
+    result.step.tasks_value = builder_.value(1);
+    result.step.params = call.params;
+    return result;
+  }
+
+  void add_step(const Node& node, int output, const std::string& kernel, size_t position) {
+    Call call = is_dnnl_kernel(kernel) ? library_call(node, kernel) : kernel_call(node, output, kernel);
     const Value& result = *node.output(static_cast<size_t>(output));
-    ProgramStep step;
+    ProgramStep& step = call.step;
     for (int operand : call.operands)
       step.operands.push_back({buffer_of(*node.input(static_cast<size_t>(operand))), kRead});
-    if (!buffers_.count(&result)) buffers_[&result] = result_buffer(node, result, kernel, call, position);
+    if (!buffers_.count(&result)) buffers_[&result] = result_buffer(node, result, kernel, call.operands, position);
     step.operands.push_back({buffers_.at(&result), kWrite});
     step.name = unique_name(node, result);
     step.kernel_name = kernel;
     for (const std::string& origin : node.origins()) step.sources += (step.sources.empty() ? "" : "\n") + origin;
-    step.kernel = call.kernel;
-    step.sizes = call.sizes;
-    step.tasks_value = call.tasks_value;
-    step.scratch_value = call.scratch_value;
     step.flops_value = builder_.value(flops_of(node, output));
-    step.bytes_value = builder_.value(bytes_of(node, result, call));
+    step.bytes_value = builder_.value(bytes_of(node, result, call.operands));
     const auto now = static_cast<uint32_t>(program().steps.size());
     for (const OperandRecord& o : step.operands) program().buffers[o.buffer].last_step = now;
     program().steps.push_back(std::move(step));
   }
 
   // A new buffer, or that of an operand that ends here and may be overwritten.
-  uint32_t result_buffer(const Node& node, const Value& result, const std::string& kernel, const KernelCall& call,
-                         size_t position) {
+  uint32_t result_buffer(const Node& node, const Value& result, const std::string& kernel,
+                         const std::vector<int>& operands, size_t position) {
     for (int operand : in_place_operands(node, kernel)) {
       const Value* root = root_of(node.input(static_cast<size_t>(operand)));
       auto it = buffers_.find(root);
       if (it == buffers_.end() || program().buffers[it->second].kind != BufferKind::arena) continue;
       if (last_use_.at(root) != position || shared_elsewhere(it->second, root, position)) continue;
-      if (std::find(call.operands.begin(), call.operands.end(), operand) == call.operands.end()) continue;
+      if (std::find(operands.begin(), operands.end(), operand) == operands.end()) continue;
       return it->second;
     }
     return new_buffer(BufferKind::arena, result.type());
@@ -193,9 +222,9 @@ class Lowering {
     return type.element_count();
   }
 
-  static Dim bytes_of(const Node& node, const Value& result, const KernelCall& call) {
+  static Dim bytes_of(const Node& node, const Value& result, const std::vector<int>& operands) {
     Dim bytes = result.type().bytes();
-    for (int operand : call.operands) bytes = bytes + node.input(static_cast<size_t>(operand))->type().bytes();
+    for (int operand : operands) bytes = bytes + node.input(static_cast<size_t>(operand))->type().bytes();
     return bytes;
   }
 

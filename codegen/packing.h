@@ -16,8 +16,8 @@ struct PanelPacking {
 };
 
 // Why the kernel cannot compute it, in one sentence; nothing when it can.
-std::optional<std::string> contract_refusal(const ContractionView& view);
-std::optional<std::string> depthwise_refusal(const ContractionView& view);
+std::optional<std::string> contract_refusal(const ContractionView& view, const TargetSpec& target);
+std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec& target);
 std::optional<std::string> matmul_refusal(const ContractionView& view);
 
 // Only for what the kernel does not refuse.

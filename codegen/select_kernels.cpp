@@ -4,6 +4,7 @@
 #include <set>
 
 #include "codegen/compile.h"
+#include "codegen/dnnl/steps.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"
@@ -17,7 +18,7 @@ using Refusal = std::optional<std::string>;
 
 struct Candidate {
   const char* name;
-  std::function<Refusal(const Node&)> refusal;
+  std::function<Refusal(const Node&, const TargetSpec&)> refusal;
 };
 
 // The weight operand of a contraction, when it is one of the node's own operands and not transposed in the body.
@@ -27,29 +28,30 @@ Value* weight_operand(const Node& node, const ContractionView& view) {
   return node.input(static_cast<size_t>(view.operands[1].operand));
 }
 
-Refusal packed_refusal(const Node& node, Refusal (*kernel)(const ContractionView&)) {
+Refusal packed_refusal(const Node& node, const TargetSpec& target,
+                       Refusal (*kernel)(const ContractionView&, const TargetSpec&)) {
   std::string why_not;
   const auto view = contraction_view(node, &why_not);
   if (!view) return why_not;
-  if (auto refusal = kernel(*view)) return refusal;
+  if (auto refusal = kernel(*view, target)) return refusal;
   const Value* weights = weight_operand(node, *view);
   if (weights == nullptr) return "its weights are transposed in the body";
   if (view->root->is("MatMul") && weights->constant() == nullptr) return "B is not constant";
   return std::nullopt;
 }
 
-const std::vector<Candidate>& all_candidates() {
+const std::vector<Candidate>& llvm_candidates() {
   static const std::vector<Candidate> kCandidates = {
-      {"llvm:depthwise", [](const Node& n) { return packed_refusal(n, depthwise_refusal); }},
-      {"llvm:contract", [](const Node& n) { return packed_refusal(n, contract_refusal); }},
+      {"llvm:depthwise", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, depthwise_refusal); }},
+      {"llvm:contract", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, contract_refusal); }},
       {"llvm:matmul",
-       [](const Node& n) -> Refusal {
+       [](const Node& n, const TargetSpec&) -> Refusal {
          std::string why_not;
          const auto view = contraction_view(n, &why_not);
          return view ? matmul_refusal(*view) : why_not;
        }},
       {"llvm:loops",
-       [](const Node& n) -> Refusal {
+       [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {
            std::string why_not;
            if (n.output(i)->use_count() > 0 && !loop_nest(n, static_cast<int>(i), &why_not)) return why_not;
@@ -58,6 +60,24 @@ const std::vector<Candidate>& all_candidates() {
        }},
   };
   return kCandidates;
+}
+
+const std::vector<Candidate>& dnnl_candidates() {
+  auto candidate = [](const char* name) {
+    return Candidate{name, [name](const Node& n, const TargetSpec&) { return dnnl_refusal(name, n); }};
+  };
+  static const std::vector<Candidate> kCandidates = {candidate("dnnl:convolution"), candidate("dnnl:matmul"),
+                                                     candidate("dnnl:pooling")};
+  return kCandidates;
+}
+
+// LLVM kernels are as fast where both exist and need no library, so they come first unless oneDNN is asked for.
+std::vector<Candidate> candidates(Kernels kernels) {
+  std::vector<Candidate> list = llvm_candidates();
+  if (kernels == Kernels::llvm) return list;
+  list.insert(kernels == Kernels::dnnl ? list.begin() : std::prev(list.end()), dnnl_candidates().begin(),
+              dnnl_candidates().end());
+  return list;
 }
 
 bool is_computed(const Node& node) { return !node.is("Constant") && !node.op().is_view(); }
@@ -118,10 +138,10 @@ void pack_weights(Graph& graph, Node& node, const std::string& kernel, const Tar
 
 }  // namespace
 
-std::vector<KernelChoice> kernel_candidates(const Node& node, const CompileOptions&) {
+std::vector<KernelChoice> kernel_candidates(const Node& node, const CompileOptions& options) {
   std::vector<KernelChoice> choices;
-  for (const Candidate& candidate : all_candidates())
-    choices.push_back({candidate.name, candidate.refusal(node).value_or("")});
+  for (const Candidate& candidate : candidates(options.kernels))
+    choices.push_back({candidate.name, candidate.refusal(node, options.target).value_or("")});
   return choices;
 }
 

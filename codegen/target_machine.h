@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <string>
 
+#include "ir/target.h"
+
 namespace cnnc::codegen {
 
 struct TargetSpec {
@@ -18,5 +20,20 @@ struct TargetSpec {
 
 // Throws Error (Fault::usage) for an unknown level.
 TargetSpec target_for(const std::string& level);
+
+// What passes see of it.
+class MachineTarget : public Target {
+ public:
+  explicit MachineTarget(TargetSpec spec) : spec_(std::move(spec)) {}
+
+  std::string name() const override { return spec_.cpu; }
+  int f32_lanes() const override { return spec_.f32_lanes; }
+  int vector_registers() const override { return spec_.registers; }
+  int64_t cache_bytes(int level) const override;
+  bool has_feature(std::string_view feature) const override;
+
+ private:
+  TargetSpec spec_;
+};
 
 }  // namespace cnnc::codegen

@@ -19,7 +19,9 @@ bool is_contraction(const Node& node) {
   return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
 }
 
+// Arithmetic on sizes stays visible: types depend on its content.
 bool is_loop_node(const Node& node) {
+  if (node.output_count() == 1 && node.output()->content()) return false;
   return can_be_fused(node) && !node.op().is_view() && !is_contraction(node) && loop_nest(node).has_value();
 }
 

@@ -7,10 +7,12 @@ namespace cnnc::codegen {
 
 namespace {
 
-// Cycles of one step of the reduction for a tile of w pixels and v vectors: two multiplications and two
-// loads a cycle, sums that wait for each other when there are few, weights from L2 at half a line a cycle.
+// Cycles of one step of the reduction for a tile of w pixels and v vectors: two multiplications and
+// two loads a cycle, sums that wait for each other when there are few, weights from L2 at half a
+// line a cycle.
 double step_cycles(const VectorIsa& isa, int w, int v, int lanes, int64_t steps) {
-  double multiplications = w * v * (isa.fma ? 0.5 : 1.0);
+  // Without fused multiplications there is no broadcasting load either: it takes a shuffle more.
+  double multiplications = isa.fma ? w * v * 0.5 : w * v + w * 0.5;
   double loads = (w + v) * 0.5;
   double latency = w * v < 8 ? std::max(1.0, 4.0 * w * v / 10) : 4.0;
   double panel = static_cast<double>(steps) * v * lanes * 4;
@@ -38,8 +40,8 @@ double row_cycles(const VectorIsa& isa, int64_t pixels, int width, int v, int la
   double cycles = static_cast<double>(tiles - wide) *
                   tile_cycles(isa, static_cast<int>(narrow), v, lanes, steps);
   if (wide)
-    cycles += static_cast<double>(wide) *
-              tile_cycles(isa, static_cast<int>(narrow) + 1, v, lanes, steps);
+    cycles +=
+        static_cast<double>(wide) * tile_cycles(isa, static_cast<int>(narrow) + 1, v, lanes, steps);
   return cycles;
 }
 

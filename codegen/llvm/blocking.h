@@ -20,13 +20,13 @@ TileShape choose_tile(const VectorIsa& isa, int lanes, std::optional<int64_t> pi
 
 // What the division of a contraction into tasks depends on.
 struct Work {
-  int64_t outer = 1;           // independent repetitions: images, groups, planes
-  int64_t units = 1;           // rows or tiles of pixels
+  int64_t outer = 1;  // independent repetitions: images, groups, planes
+  int64_t units = 1;  // rows or tiles of pixels
   int64_t panels = 1;
   double flops_per_unit_panel = 0;
-  double unit_bytes = 0;       // input that a unit reads
-  double panel_bytes = 0;      // weights that a panel reads
-  bool staged = false;         // each task copies its input first
+  double unit_bytes = 0;   // input that a unit reads
+  double panel_bytes = 0;  // weights that a panel reads
+  bool staged = false;     // each task copies its input first
 };
 
 struct TaskShape {
@@ -34,7 +34,8 @@ struct TaskShape {
   int64_t panels;
 };
 
-// Tasks that are even in number for 2, 4 and 8 threads, not too small, and stay within the L2 cache.
+// Tasks that are even in number for 2, 4 and 8 threads, not too small, and stay within the L2
+// cache.
 TaskShape choose_tasks(const Work& work);
 
 }  // namespace cnnc::codegen

@@ -1,8 +1,8 @@
 // Kernels for contractions: convolution, matrix product and depthwise convolution.
 //
-// Everything here emits finished vector IR into a function that the caller owns; no LLVM optimisation
-// pass has to run afterwards. Work is divided into a flat space of tasks that may run in any order and
-// on any number of threads: a task computes the same bits whoever runs it.
+// Everything here emits finished vector IR into a function that the caller owns; no LLVM
+// optimisation pass has to run afterwards. Work is divided into a flat space of tasks that may run
+// in any order and on any number of threads: a task computes the same bits whoever runs it.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
@@ -30,14 +30,14 @@ inline constexpr VectorIsa kAvx2{8, 16, true, false};
 inline constexpr VectorIsa kAvx512{16, 32, true, true};
 
 // To be called on every function that kernels are emitted into: 512-bit vectors stay whole, and the
-// instruction scheduler keeps a tile in registers. (With the scheduling models of some CPUs, Ice Lake's
-// for one, it moves loads so far up that half of the tile is spilled.)
+// instruction scheduler keeps a tile in registers. (With the scheduling models of some CPUs, Ice
+// Lake's for one, it moves loads so far up that half of the tile is spilled.)
 void set_kernel_attributes(llvm::Function& function);
 
 enum class FloatType { f32, f64 };
 
-// A number of elements: a constant, or a 64-bit integer known when the kernel runs. For planning alone
-// a run-time size needs no value yet.
+// A number of elements: a constant, or a 64-bit integer known when the kernel runs. For planning
+// alone a run-time size needs no value yet.
 class Size {
  public:
   Size() = default;
@@ -69,11 +69,13 @@ struct EpilogueContext {
   std::array<llvm::Value*, 3> position{};
 };
 
-// Returns the vector to store, of `lanes` elements of any type. It may load other operands at the place
-// it is given, also from the memory that the result is stored to: each result is computed once.
+// Returns the vector to store, of `lanes` elements of any type. It may load other operands at the
+// place it is given, also from the memory that the result is stored to: each result is computed
+// once.
 using Epilogue = std::function<llvm::Value*(EpilogueContext&)>;
 
-// One spatial axis. output = floor((input + pad_begin + pad_end - dilation * (kernel - 1) - 1) / stride) + 1.
+// One spatial axis. output = floor((input + pad_begin + pad_end - dilation * (kernel - 1) - 1) /
+// stride) + 1.
 struct SpatialAxis {
   Size input = 1;
   Size output = 1;
@@ -82,13 +84,13 @@ struct SpatialAxis {
   int64_t dilation = 1;
   int64_t pad_begin = 0;
   int64_t pad_end = 0;
-  Size input_stride = 0;   // elements between neighbours along this axis
+  Size input_stride = 0;  // elements between neighbours along this axis
   Size output_stride = 0;
 };
 
 // A convolution with constant, packed weights; also a matrix product C[M,N] = A[M,K] B[K,N] with
-// constant B: width.input = width.output = M, channels = K, output_channels = N. Output channels are
-// neighbours in memory; every other stride is free. All strides count elements.
+// constant B: width.input = width.output = M, channels = K, output_channels = N. Output channels
+// are neighbours in memory; every other stride is free. All strides count elements.
 struct ConvolutionSpec {
   FloatType type = FloatType::f32;
   Size batch = 1;
@@ -99,21 +101,23 @@ struct ConvolutionSpec {
   int64_t channels = 1;         // input channels of all groups
   int64_t output_channels = 1;  // of all groups
   Size channel_stride = 1;      // between input channels
-  // Rows and planes follow each other without gaps in input and output, so that a 1x1 convolution may
-  // walk over all pixels of an image as one row. Found by itself when all sizes are constants.
+  // Rows and planes follow each other without gaps in input and output, so that a 1x1 convolution
+  // may walk over all pixels of an image as one row. Found by itself when all sizes are constants.
   bool dense_pixels = false;
 };
 
-// Tiling of a contraction. Everything is a constant, so that it may be chosen before code is emitted.
+// Tiling of a contraction. Everything is a constant, so that it may be chosen before code is
+// emitted.
 struct ContractionPlan {
   int lanes = 16;
-  int vectors = 1;             // vectors of output channels in a tile
-  int width = 1;               // largest number of pixels in a tile
-  int64_t panels = 1;          // panels of nr() output channels, per group
+  int vectors = 1;     // vectors of output channels in a tile
+  int width = 1;       // largest number of pixels in a tile
+  int64_t panels = 1;  // panels of nr() output channels, per group
   int64_t panels_per_task = 1;
-  int64_t units_per_task = 1;  // a unit is a row, or a tile (flat), or a pixel (flat, run-time size)
-  bool flat = false;           // all pixels of an image form one row
-  bool staged = false;         // a task first copies its input into scratch memory, with zero borders
+  int64_t units_per_task =
+      1;                // a unit is a row, or a tile (flat), or a pixel (flat, run-time size)
+  bool flat = false;    // all pixels of an image form one row
+  bool staged = false;  // a task first copies its input into scratch memory, with zero borders
   int64_t staged_channels = 0;  // elements between staged pixels
 
   int64_t nr() const { return int64_t{lanes} * vectors; }
@@ -188,8 +192,8 @@ llvm::Value* emit_matmul_scratch(llvm::IRBuilderBase&, const MatMulSpec&, const 
 void emit_matmul(llvm::IRBuilderBase&, const MatMulSpec&, const MatMulPlan&, const VectorIsa&,
                  const KernelOperands&, const Epilogue& = nullptr);
 
-// Depthwise convolution, also with a channel multiplier, and other narrow groups. Weights are packed as
-// [ceil(O/lanes)][kd*kh*kw][C/g][lanes].
+// Depthwise convolution, also with a channel multiplier, and other narrow groups. Weights are
+// packed as [ceil(O/lanes)][kd*kh*kw][C/g][lanes].
 struct DepthwisePlan {
   int lanes = 16;
   int width = 1;  // pixels of a row that are computed together
@@ -199,8 +203,7 @@ struct DepthwisePlan {
 };
 
 // Says in one sentence why the depthwise kernel cannot do it; nothing when it can.
-std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec,
-                                             const VectorIsa& isa);
+std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec);
 DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa);
 int64_t packed_depthwise_size(const ConvolutionSpec& spec, const DepthwisePlan& plan);
 // The weight of output channel o, channel c within its group and tap t goes to

@@ -158,6 +158,10 @@ MatMulSpec matmul_spec(const ContractionView& view, const SizeOf& size) {
 
 // ---- what the kernels take -------------------------------------------------------------------------------------------
 
+static VectorIsa isa_of(const TargetSpec& target) {
+  return {target.f32_lanes, target.registers, target.fma, target.masks};
+}
+
 static std::optional<std::string> type_refusal(const ContractionView& view) {
   const DType t = view.root_type.dtype;
   if (t == DType::f32 || t == DType::f64) return std::nullopt;
@@ -175,7 +179,7 @@ static std::optional<std::string> convolution_refusal(const ContractionView& vie
   return std::nullopt;
 }
 
-std::optional<std::string> contract_refusal(const ContractionView& view) {
+std::optional<std::string> contract_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
   if (view.root->is("Conv")) return convolution_refusal(view);
   if (!has_packed_weights(*view.root) && view.operands[1].dims.size() != 2) return "B is no matrix";
@@ -187,7 +191,7 @@ std::optional<std::string> contract_refusal(const ContractionView& view) {
   return std::nullopt;
 }
 
-std::optional<std::string> depthwise_refusal(const ContractionView& view) {
+std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
   if (!view.root->is("Conv")) return "it is no convolution";
   if (auto refusal = convolution_refusal(view)) return refusal;
@@ -207,10 +211,6 @@ std::optional<std::string> matmul_refusal(const ContractionView& view) {
       if (!(m->dims[i] == 1) && !(m->dims[i] == out[out.size() - m->dims.size() + i]))
         return "whether its batch axes broadcast is known only at run time";
   return std::nullopt;
-}
-
-static VectorIsa isa_of(const TargetSpec& target) {
-  return {target.f32_lanes, target.registers, target.fma, target.masks};
 }
 
 PanelPacking contract_packing(const ContractionView& view, const TargetSpec& target) {

@@ -1,14 +1,14 @@
-// Convolution with packed weights. A task is a band of rows (or of pixels, where all pixels form one
-// row) times a block of weight panels:
+// Convolution with packed weights. A task is a band of rows (or of pixels, where all pixels form
+// one row) times a block of weight panels:
 //
 //   stage the input of the band, where that pays
 //   for each panel of the block: for each row of the band: for each tile of the row: sum, store
-#include "codegen/llvm/convolution_geometry.h"
-#include "codegen/llvm/staging.h"
-
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
+
+#include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/staging.h"
 
 namespace cnnc::codegen {
 
@@ -17,8 +17,8 @@ using llvm::Value;
 
 namespace {
 
-// Weights of this many bytes come from beyond the second-level cache; panels that this many pixels share
-// are fetched ahead.
+// Weights of this many bytes come from beyond the second-level cache; panels that this many pixels
+// share are fetched ahead.
 constexpr int64_t kLargeWeights = 512 << 10;
 constexpr int64_t kFewPixels = 512;
 
@@ -43,9 +43,9 @@ struct Task {
 
 struct Panel {
   Value* weights = nullptr;
-  Value* channel = nullptr;    // first output channel of all groups
-  std::vector<Value*> masks;   // empty when all lanes exist
-  Values initial;              // one vector of sums for each vector of channels
+  Value* channel = nullptr;   // first output channel of all groups
+  std::vector<Value*> masks;  // empty when all lanes exist
+  Values initial;             // one vector of sums for each vector of channels
 };
 
 struct Row {
@@ -61,8 +61,12 @@ class ConvolutionEmitter {
  public:
   ConvolutionEmitter(IRBuilderBase& b, const ConvolutionSpec& spec, const ContractionPlan& plan,
                      const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
-      : b_(b), spec_(plan.flat ? flatten(spec, &b) : spec), plan_(plan), isa_(isa),
-        operands_(operands), epilogue_(epilogue),
+      : b_(b),
+        spec_(plan.flat ? flatten(spec, &b) : spec),
+        plan_(plan),
+        isa_(isa),
+        operands_(operands),
+        epilogue_(epilogue),
         element_(element_type(b, spec.type)),
         vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
 
@@ -81,9 +85,8 @@ class ConvolutionEmitter {
 
   void emit() {
     auto extents = task_extents();
-    emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* index) {
-      emit_task(task_of(unflatten(b_, index, extents)));
-    });
+    emit_loop(b_, operands_.begin, operands_.end, 1,
+              [&](Value* index) { emit_task(task_of(unflatten(b_, index, extents))); });
   }
 
  private:
@@ -103,7 +106,8 @@ class ConvolutionEmitter {
     return number(tiles());
   }
 
-  // Tiles of a row of constant size, and the pixel where tile t begins: the first ones are wider by one.
+  // Tiles of a row of constant size, and the pixel where tile t begins: the first ones are wider by
+  // one.
   int64_t tiles() const { return divide_up(axis(2).output.constant(), plan_.width); }
   int64_t narrow() const { return axis(2).output.constant() / std::max<int64_t>(1, tiles()); }
   int64_t wide_tiles() const { return axis(2).output.constant() % std::max<int64_t>(1, tiles()); }
@@ -237,8 +241,7 @@ class ConvolutionEmitter {
     Value* first = mul(b_, index, plan_.nr());
     panel.channel = add(b_, mul(b_, task.group, outputs()), first);
     if (outputs() % plan_.nr() != 0)
-      for (int j = 0; j < plan_.vectors; ++j)
-        panel.masks.push_back(channel_mask(first, j));
+      for (int j = 0; j < plan_.vectors; ++j) panel.masks.push_back(channel_mask(first, j));
     for (int j = 0; j < plan_.vectors; ++j) panel.initial.push_back(initial_sum(panel, j));
     return panel;
   }
@@ -324,8 +327,7 @@ class ConvolutionEmitter {
       tile.columns = columns;
       tile.prefetch = prefetch_streams(task, row, pixel, tile);
       Values sums;
-      for (int i = 0; i < tile.width; ++i)
-        sums.append(panel.initial.begin(), panel.initial.end());
+      for (int i = 0; i < tile.width; ++i) sums.append(panel.initial.begin(), panel.initial.end());
       store(task, panel, row, pixel, tile, emit_tile(b_, isa_, tile, sums));
     });
   }
@@ -355,8 +357,7 @@ class ConvolutionEmitter {
     Tile tile;
     tile.width = width;
     tile.vectors = plan_.vectors;
-    tile.input =
-        at(row.input, mul(b_, sub(b_, pixel, view.pixel_origin), view.pixel_stride));
+    tile.input = at(row.input, mul(b_, sub(b_, pixel, view.pixel_origin), view.pixel_stride));
     tile.pixel_stride = view.pixel_stride;
     tile.channel_stride = view.channel_stride;
     tile.tap_strides = view.tap_strides;

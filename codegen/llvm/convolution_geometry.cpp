@@ -29,9 +29,8 @@ bool can_flatten(const ConvolutionSpec& spec) {
   if (depth.output.is(1)) return true;
   return height.output.is_constant() && width.output.is_constant() &&
          depth.input_stride.is_constant() && width.input_stride.is_constant() &&
-         depth.input_stride.constant() == width.input_stride.constant() *
-                                              height.output.constant() *
-                                              width.output.constant() &&
+         depth.input_stride.constant() ==
+             width.input_stride.constant() * height.output.constant() * width.output.constant() &&
          depth.output_stride.is(width.output_stride.constant() * height.output.constant() *
                                 width.output.constant());
 }

@@ -22,8 +22,8 @@ int64_t divide_up(int64_t x, int64_t y);
 // True when the kernel reads one pixel for each and all pixels of an image form one row.
 bool can_flatten(const ConvolutionSpec& spec);
 
-// The same convolution over one row of depth * height * width pixels. The builder is needed for sizes
-// known at run time; null leaves them open.
+// The same convolution over one row of depth * height * width pixels. The builder is needed for
+// sizes known at run time; null leaves them open.
 ConvolutionSpec flatten(const ConvolutionSpec& spec, llvm::IRBuilderBase* builder);
 
 // Some taps of this axis may lie outside of the input.
@@ -36,8 +36,8 @@ std::vector<PixelRun> pixel_runs(const SpatialAxis& axis, int width, bool zero_b
 // Taps of `axis` that have input at the output position.
 IndexRange tap_range(llvm::IRBuilderBase&, const SpatialAxis& axis, llvm::Value* position);
 
-// Covers a range of pixels that is known at run time by tiles of `width` pixels and narrower ones for the
-// rest; run(first, tiles, width) emits one kind.
+// Covers a range of pixels that is known at run time by tiles of `width` pixels and narrower ones
+// for the rest; run(first, tiles, width) emits one kind.
 void emit_runs(llvm::IRBuilderBase&, IndexRange pixels, int width,
                llvm::function_ref<void(llvm::Value* first, llvm::Value* tiles, int width)> run);
 

@@ -16,8 +16,8 @@ int64_t taps_of(const ConvolutionSpec& spec) {
   return spec.axes[0].kernel * spec.axes[1].kernel * spec.axes[2].kernel;
 }
 
-// Tiles are no wider than this so that their pixels, which are `stride` elements apart, leave room in each
-// set of a first-level cache with 4096-byte ways.
+// Tiles are no wider than this so that their pixels, which are `stride` elements apart, leave room
+// in each set of a first-level cache with 4096-byte ways.
 int width_limit(const Size& stride, const SpatialAxis& axis, int element_size) {
   constexpr int64_t kLinesInSet = 7;
   constexpr int64_t kWidest = 28;
@@ -62,10 +62,12 @@ int64_t units_of(const ConvolutionSpec& spec, const ContractionPlan& plan) {
 Work work_of(const ConvolutionSpec& spec, const ContractionPlan& plan) {
   int64_t channels = spec.channels / spec.groups, size = element_size(spec.type);
   const Size& pixels = spec.axes[2].output;
-  double unit_pixels = plan.flat || !pixels.is_constant() ? plan.width
-                                                          : static_cast<double>(pixels.constant());
+  double unit_pixels =
+      plan.flat || !pixels.is_constant() ? plan.width : static_cast<double>(pixels.constant());
   double steps = static_cast<double>(taps_of(spec) * channels);
-  auto known = [](const Size& s) { return s.is_constant() ? std::max<int64_t>(1, s.constant()) : 1; };
+  auto known = [](const Size& s) {
+    return s.is_constant() ? std::max<int64_t>(1, s.constant()) : 1;
+  };
   Work work;
   work.outer = known(spec.batch) * spec.groups * known(spec.axes[0].output);
   work.units = units_of(spec, plan);
@@ -90,9 +92,9 @@ ContractionPlan plan_convolution(const ConvolutionSpec& original, const VectorIs
   const Size& pixels = spec.axes[2].output;
   std::optional<int64_t> row;
   if (pixels.is_constant()) row = pixels.constant();
-  TileShape tile = choose_tile(isa, plan.lanes, row, vectors, steps,
-                               width_limit(spec.axes[2].input_stride, spec.axes[2],
-                                           element_size(spec.type)));
+  TileShape tile =
+      choose_tile(isa, plan.lanes, row, vectors, steps,
+                  width_limit(spec.axes[2].input_stride, spec.axes[2], element_size(spec.type)));
   plan.width = tile.width;
   plan.vectors = tile.vectors;
   plan.panels = divide_up(vectors, plan.vectors);

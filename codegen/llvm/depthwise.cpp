@@ -1,7 +1,8 @@
-// Depthwise convolution and narrow groups, channels last: vectors over output channels, several groups
-// in one vector. A tile is a stretch of a row of pixels for one vector of channels; each row of taps slides
-// over the input, so that every input vector is loaded once for all columns of the kernel. Where a group
-// has several channels, a shuffle hands each lane the channel of its group that is due.
+// Depthwise convolution and narrow groups, channels last: vectors over output channels, several
+// groups in one vector. A tile is a stretch of a row of pixels for one vector of channels; each row
+// of taps slides over the input, so that every input vector is loaded once for all columns of the
+// kernel. Where a group has several channels, a shuffle hands each lane the channel of its group
+// that is due.
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
@@ -50,7 +51,12 @@ class DepthwiseEmitter {
  public:
   DepthwiseEmitter(IRBuilderBase& b, const ConvolutionSpec& spec, const DepthwisePlan& plan,
                    const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
-      : b_(b), spec_(spec), plan_(plan), isa_(isa), operands_(operands), epilogue_(epilogue),
+      : b_(b),
+        spec_(spec),
+        plan_(plan),
+        isa_(isa),
+        operands_(operands),
+        epilogue_(epilogue),
         element_(element_type(b, spec.type)),
         vector_(llvm::FixedVectorType::get(element_, plan.lanes)),
         input_vector_(llvm::FixedVectorType::get(element_, input_channels(plan.lanes))) {}
@@ -132,7 +138,8 @@ class DepthwiseEmitter {
     const SpatialAxis& a = axis(2);
     Value* zero = number(0);
     Value* count = a.output.emit(b_);
-    Value* first = min(b_, ceil_div(b_, number(std::max<int64_t>(a.pad_begin, 0)), a.stride), count);
+    Value* first =
+        min(b_, ceil_div(b_, number(std::max<int64_t>(a.pad_begin, 0)), a.stride), count);
     int64_t reach = (a.kernel - 1) * a.dilation - a.pad_begin;
     Value* room = max(b_, add(b_, a.input.emit(b_), -reach), zero);
     Value* last = max(b_, min(b_, ceil_div(b_, room, a.stride), count), first);
@@ -161,8 +168,8 @@ class DepthwiseEmitter {
                  });
   }
 
-  using TapRow = llvm::function_ref<Values(const Stretch&, Value* input, Value* weights,
-                                           const Values& sums)>;
+  using TapRow =
+      llvm::function_ref<Values(const Stretch&, Value* input, Value* weights, const Values& sums)>;
 
   // All blocks of channels of a few pixels, so that memory is read and written in order. The last
   // block gets code of its own when it is not full.
@@ -174,8 +181,8 @@ class DepthwiseEmitter {
     auto emit_block = [&](Value* block, Value* mask, Value* input_mask) {
       Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, input_mask, {}, {}};
       // Frozen for the sake of loop strength reduction, as in tile.cpp.
-      tile.weights =
-          b_.CreateFreeze(at(operands_.weights, mul(b_, tile.channel, taps_of(spec_) * group_channels())));
+      tile.weights = b_.CreateFreeze(
+          at(operands_.weights, mul(b_, tile.channel, taps_of(spec_) * group_channels())));
       tile.input = b_.CreateFreeze(at(input, mul(b_, block, input_channels(plan_.lanes))));
       store(row, tile, sum_taps(row, tile, tap_row));
     };
@@ -183,8 +190,8 @@ class DepthwiseEmitter {
               [&](Value* block) { emit_block(block, nullptr, nullptr); });
     if (whole == plan_.blocks) return;
     Value* mask = lane_mask(b_, plan_.lanes, number(rest));
-    Value* input_mask = lane_mask(b_, static_cast<int>(input_channels(plan_.lanes)),
-                                  number(input_channels(rest)));
+    Value* input_mask =
+        lane_mask(b_, static_cast<int>(input_channels(plan_.lanes)), number(input_channels(rest)));
     emit_loop(b_, max(b_, row.blocks.begin, number(whole)), row.blocks.end, 1,
               [&](Value* block) { emit_block(block, mask, input_mask); });
   }
@@ -197,8 +204,8 @@ class DepthwiseEmitter {
             Value* offset = add(b_, mul(b_, kd, mul(b_, input_stride(0), axis(0).dilation)),
                                 mul(b_, kh, mul(b_, input_stride(1), axis(1).dilation)));
             Value* tap = mul(b_, add(b_, mul(b_, kd, axis(1).kernel), kh), axis(2).kernel);
-            return tap_row(tile, at(tile.input, offset),
-                           at(tile.weights, mul(b_, tap, tap_size())), sums);
+            return tap_row(tile, at(tile.input, offset), at(tile.weights, mul(b_, tap, tap_size())),
+                           sums);
           });
     };
     Values sums(tile.width, initial_sum(tile));
@@ -283,8 +290,8 @@ class DepthwiseEmitter {
     TileOutput out;
     out.base = operands_.output;
     out.pixel_stride = axis(2).output_stride.emit(b_);
-    out.offset = add(b_, add(b_, row.output_offset, tile.channel),
-                     mul(b_, tile.pixel, out.pixel_stride));
+    out.offset =
+        add(b_, add(b_, row.output_offset, tile.channel), mul(b_, tile.pixel, out.pixel_stride));
     if (tile.mask) out.masks = {tile.mask};
     out.batch = row.image;
     Value* row_number = add(b_, mul(b_, row.plane, axis(1).output.emit(b_)), row.row);
@@ -307,12 +314,15 @@ class DepthwiseEmitter {
 
 }  // namespace
 
-std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec, const VectorIsa& isa) {
+std::optional<std::string> depthwise_refusal(const ConvolutionSpec& spec) {
   int64_t channels = spec.channels / spec.groups, outputs = spec.output_channels / spec.groups;
+  // Whole groups fit into the smallest vectors, of 16 bytes; wider groups fill vectors by
+  // themselves.
+  int64_t most = 16 / element_size(spec.type);
   if (spec.groups == 1) return "needs several groups";
-  if (outputs > lanes_of(isa, spec.type) / 2 || (outputs & (outputs - 1)) != 0)
-    return "needs a power of two of output channels per group, at most half a vector, has " +
-           std::to_string(outputs);
+  if (outputs > most || (outputs & (outputs - 1)) != 0)
+    return "needs a power of two of output channels per group, at most " + std::to_string(most) +
+           ", has " + std::to_string(outputs);
   if (channels > outputs)
     return "needs no more input channels per group than output channels, has " +
            std::to_string(channels) + " for " + std::to_string(outputs);
@@ -329,15 +339,16 @@ DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) 
   // Registers hold the sums, a row of weights and an input vector.
   int64_t weights = std::min<int64_t>(columns.kernel * group_channels, isa.registers / 3);
   int64_t width = std::clamp<int64_t>(isa.registers - weights - 2, 1, 16);
-  int64_t pixels = columns.output.is_constant() ? std::max<int64_t>(1, columns.output.constant())
-                                                : width * 4;
+  int64_t pixels =
+      columns.output.is_constant() ? std::max<int64_t>(1, columns.output.constant()) : width * 4;
   plan.width = static_cast<int>(divide_up(pixels, divide_up(pixels, width)));
   Work work;
   work.outer = spec.batch.is_constant() ? std::max<int64_t>(1, spec.batch.constant()) : 1;
   work.units = rows.output.is_constant() ? std::max<int64_t>(1, rows.output.constant()) : 16;
   work.panels = plan.blocks;
   // A multiplication here costs about as much as two in a matrix product.
-  work.flops_per_unit_panel = 4.0 * static_cast<double>(pixels * taps_of(spec) * plan.lanes * group_channels);
+  work.flops_per_unit_panel =
+      4.0 * static_cast<double>(pixels * taps_of(spec) * plan.lanes * group_channels);
   TaskShape tasks = choose_tasks(work);
   plan.rows_per_task = tasks.units;
   plan.blocks_per_task = tasks.panels;

@@ -28,8 +28,8 @@ llvm::Value* div(llvm::IRBuilderBase&, llvm::Value*, llvm::Value*);
 llvm::Value* rem(llvm::IRBuilderBase&, llvm::Value*, llvm::Value*);
 llvm::Value* ceil_div(llvm::IRBuilderBase&, llvm::Value*, int64_t);
 
-// for (i = begin; i < end; i += step) carried = body(i, carried); returns the carried values after the
-// loop. A loop that is known to run once leaves no loop behind.
+// for (i = begin; i < end; i += step) carried = body(i, carried); returns the carried values after
+// the loop. A loop that is known to run once leaves no loop behind.
 Values emit_loop(llvm::IRBuilderBase&, llvm::Value* begin, llvm::Value* end, int64_t step,
                  const Values& carried,
                  llvm::function_ref<Values(llvm::Value*, const Values&)> body);

@@ -1,5 +1,6 @@
-// Batched matrix products of two matrices that are known only at run time. A task is a panel of columns
-// times a band of rows: the panel of B is packed, unless few rows use it, and all rows pass by.
+// Batched matrix products of two matrices that are known only at run time. A task is a panel of
+// columns times a band of rows: the panel of B is packed, unless few rows use it, and all rows pass
+// by.
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
@@ -19,7 +20,12 @@ class MatMulEmitter {
  public:
   MatMulEmitter(IRBuilderBase& b, const MatMulSpec& spec, const MatMulPlan& plan,
                 const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
-      : b_(b), spec_(spec), plan_(plan), isa_(isa), operands_(operands), epilogue_(epilogue),
+      : b_(b),
+        spec_(spec),
+        plan_(plan),
+        isa_(isa),
+        operands_(operands),
+        epilogue_(epilogue),
         element_(element_type(b, spec.type)),
         vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
 

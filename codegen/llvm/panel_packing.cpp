@@ -14,7 +14,9 @@ namespace {
 class PanelPacking {
  public:
   PanelPacking(IRBuilderBase& b, const MatrixPanel& panel)
-      : b_(b), panel_(panel), vector_(llvm::FixedVectorType::get(panel.element, panel.lanes)),
+      : b_(b),
+        panel_(panel),
+        vector_(llvm::FixedVectorType::get(panel.element, panel.lanes)),
         align_(panel.element->getPrimitiveSizeInBits() / 8) {}
 
   void emit() {
@@ -34,7 +36,8 @@ class PanelPacking {
 
   void copy_rows() {
     emit_loop(b_, number(0), panel_.rows, 1, [&](Value* row) {
-      Value* from = at(panel_.matrix, add(b_, mul(b_, row, panel_.row_stride), panel_.first_column));
+      Value* from =
+          at(panel_.matrix, add(b_, mul(b_, row, panel_.row_stride), panel_.first_column));
       Value* to = at(panel_.scratch, mul(b_, row, width()));
       for (int j = 0; j < panel_.vectors; ++j) {
         Value* offset = number(int64_t{j} * panel_.lanes);

@@ -43,9 +43,7 @@ class Staging {
   }
 
  private:
-  Value* at(Value* pointer, Value* offset) {
-    return b_.CreateGEP(block_.element, pointer, offset);
-  }
+  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(block_.element, pointer, offset); }
 
   // Offset of the input position of index i.
   Value* place(const StagedAxis& axis, Value* i) {

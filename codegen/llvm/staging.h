@@ -6,8 +6,8 @@
 
 namespace cnnc::codegen {
 
-// A block of [planes][rows][columns][channels]; planes, rows and columns step through the input from
-// `first` by `step` and may begin and end outside of it.
+// A block of [planes][rows][columns][channels]; planes, rows and columns step through the input
+// from `first` by `step` and may begin and end outside of it.
 struct StagedAxis {
   llvm::Value* first = nullptr;  // input position of index 0, may be negative
   int64_t step = 1;

@@ -49,4 +49,14 @@ TargetSpec target_for(const std::string& level) {
   return spec;
 }
 
+// Sizes that every CPU of the last ten years has; the host's own are not asked, for the code may run elsewhere.
+int64_t MachineTarget::cache_bytes(int level) const {
+  static constexpr int64_t kBytes[] = {32 << 10, 256 << 10, 8 << 20};
+  return level >= 1 && level <= 3 ? kBytes[level - 1] : 0;
+}
+
+bool MachineTarget::has_feature(std::string_view feature) const {
+  return (spec_.cpu_features & cpu_feature_by_name(std::string(feature).c_str())) != 0;
+}
+
 }  // namespace cnnc::codegen

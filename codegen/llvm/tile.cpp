@@ -75,8 +75,8 @@ class TileEmitter {
   size_t sum_count() const { return size_t(tile_.width) * tile_.vectors; }
 
   Values tap_row(Value* kd, Value* kh, Values sums) {
-    Value* input = at(tile_.input, add(b_, mul(b_, kd, tile_.tap_strides[0]),
-                                       mul(b_, kh, tile_.tap_strides[1])));
+    Value* input = at(
+        tile_.input, add(b_, mul(b_, kd, tile_.tap_strides[0]), mul(b_, kh, tile_.tap_strides[1])));
     int64_t columns = tile_.columns.size();
     Value* tap = mul(b_, add(b_, mul(b_, kd, tile_.kernel_height), kh), columns);
     Value* tap_size = mul(b_, tile_.channels, tile_.step_stride);
@@ -89,8 +89,8 @@ class TileEmitter {
     return sums;
   }
 
-  // Frozen, a pointer is no induction variable for loop strength reduction, which would find nothing to
-  // improve in our loops and take five times as long as all other passes.
+  // Frozen, a pointer is no induction variable for loop strength reduction, which would find
+  // nothing to improve in our loops and take five times as long as all other passes.
   Value* hide_from_loop_passes(Value* pointer) {
     return llvm::isa<llvm::Argument>(pointer) ? pointer : b_.CreateFreeze(pointer);
   }
@@ -118,8 +118,8 @@ class TileEmitter {
                      [&](Value* kw, const Values& carried) { return columns(kw, 1, carried); });
   }
 
-  // sums += input[0 .. count) * weights[0 .. count) for the given pixels. Few sums are split, step by
-  // step, over several sets of registers, to cover the latency of the multiplication.
+  // sums += input[0 .. count) * weights[0 .. count) for the given pixels. Few sums are split, step
+  // by step, over several sets of registers, to cover the latency of the multiplication.
   Values reduce(Value* input, Value* weights, Value* count, uint64_t pixels, const Values& sums) {
     constexpr int kSumsInFlight = 10;
     constexpr int kStraightCode = 128;
@@ -147,14 +147,12 @@ class TileEmitter {
       whole = b_.getInt64(*steps / unroll * unroll);
     else if (unroll > 1)
       whole = b_.CreateSub(count, b_.CreateURem(count, b_.getInt64(unroll)));
-    carried = emit_loop(b_, b_.getInt64(0), whole, unroll, carried,
-                        [&](Value*, const Values& now) {
-                          return steps_of(unroll, pixels, sets, now);
-                        });
-    if (unroll == 1 || whole == count) return carried;
-    return emit_loop(b_, whole, count, 1, carried, [&](Value*, const Values& now) {
-      return steps_of(1, pixels, sets, now);
+    carried = emit_loop(b_, b_.getInt64(0), whole, unroll, carried, [&](Value*, const Values& now) {
+      return steps_of(unroll, pixels, sets, now);
     });
+    if (unroll == 1 || whole == count) return carried;
+    return emit_loop(b_, whole, count, 1, carried,
+                     [&](Value*, const Values& now) { return steps_of(1, pixels, sets, now); });
   }
 
   Values steps_of(int steps, uint64_t pixels, int sets, Values carried) {

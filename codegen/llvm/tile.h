@@ -1,5 +1,5 @@
-// The register tile: `width` pixels times `vectors` vectors of output channels, summed over all taps
-// and input channels in registers.
+// The register tile: `width` pixels times `vectors` vectors of output channels, summed over all
+// taps and input channels in registers.
 #pragma once
 
 #include <array>

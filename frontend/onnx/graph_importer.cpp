@@ -58,8 +58,13 @@ void GraphImporter::import_inputs(Scope& scope, onnx::GraphProto& proto) {
   for (const auto& input : proto.input())
     if (!scope.defines(input.name())) inputs.push_back(&input);
   const std::vector<Type> types = input_types(inputs, options_);
-  for (size_t i = 0; i < inputs.size(); ++i)
-    scope.define(inputs[i]->name(), {.value = scope.graph().add_input(types[i], inputs[i]->name())});
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& name = inputs[i]->name();
+    Value* value = scope.graph().add_input(types[i], name);
+    if (const auto known = options_.values.find(name); known != options_.values.end())
+      value = scope.graph().constant(known->second);
+    scope.define(name, {.value = value});
+  }
 }
 
 void GraphImporter::import_region_inputs(Scope& scope, onnx::GraphProto& proto, bool known) {

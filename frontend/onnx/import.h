@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ir/graph.h"
 
@@ -34,6 +35,9 @@ struct ImportOptions {
   std::map<std::string, Dim> dims;
   // Shapes for inputs; -1 leaves the size of an axis as the model has it.
   std::map<std::string, Shape> shapes;
+  // Inputs whose elements are known already. The graph keeps these inputs, without uses, and computes what the model
+  // computes for these values only: so models run whose shapes are inputs.
+  std::map<std::string, Tensor> values;
   ImportLimits limits;
   // Gets what is odd but harmless, one line each; may be empty.
   std::function<void(const std::string&)> warn;
@@ -45,5 +49,8 @@ std::unique_ptr<Graph> import_onnx_file(const std::string& path, const ImportOpt
 // The same for a file in memory, called `name` in messages; it cannot refer to external files.
 std::unique_ptr<Graph> import_onnx_bytes(std::string_view bytes, const std::string& name,
                                          const ImportOptions& options = {});
+
+// Names of the model's inputs in order, without those that have an initializer: what ImportOptions may refer to.
+std::vector<std::string> onnx_input_names(const std::string& path);
 
 }  // namespace cnnc

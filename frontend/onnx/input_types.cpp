@@ -72,8 +72,24 @@ void check_names(const std::vector<const onnx::ValueInfoProto*>& inputs, const s
     if (symbols.count(symbol) == 0) misuse(cat("no size is called ", quoted(symbol), "; the model has ", list(symbols)));
     if (size.is_const() && size.value() < 0) misuse(cat("the size ", size, " for ", quoted(symbol), " is negative"));
   }
-  for (const auto& [name, shape] : options.shapes)
+  const auto check_name = [&](const std::string& name) {
     if (names.count(name) == 0) misuse(cat("no input is called ", quoted(name), "; the model has ", list(names)));
+  };
+  for (const auto& [name, shape] : options.shapes) check_name(name);
+  for (const auto& [name, value] : options.values) check_name(name);
+}
+
+// What the user says about an input's shape; null when nothing.
+const Shape* given_shape(const std::string& input, const ImportOptions& options) {
+  if (const auto value = options.values.find(input); value != options.values.end()) return &value->second.shape();
+  const auto shape = options.shapes.find(input);
+  return shape == options.shapes.end() ? nullptr : &shape->second;
+}
+
+void check_value(const std::string& input, const Type& type, const ImportOptions& options) {
+  const auto value = options.values.find(input);
+  if (value != options.values.end() && value->second.dtype() != type.dtype)
+    misuse(cat("the value for input ", quoted(input), " is ", type_of(value->second), ", need ", type));
 }
 
 }  // namespace
@@ -99,15 +115,15 @@ Type declared_type(const onnx::ValueInfoProto& info, const ImportLimits& limits,
 
 std::vector<Type> input_types(const std::vector<const onnx::ValueInfoProto*>& inputs, const ImportOptions& options) {
   std::vector<Type> types;
-  for (const auto* input : inputs) {
-    const auto given = options.shapes.find(input->name());
-    types.push_back(declared_type(*input, options.limits, given == options.shapes.end() ? nullptr : &given->second));
-  }
+  for (const auto* input : inputs)
+    types.push_back(declared_type(*input, options.limits, given_shape(input->name(), options)));
   check_names(inputs, types, options);
   Bindings bindings = options.dims;
-  for (size_t i = 0; i < inputs.size(); ++i)
-    if (const auto given = options.shapes.find(inputs[i]->name()); given != options.shapes.end())
-      bind_shape(inputs[i]->name(), types[i], given->second, bindings);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (const Shape* shape = given_shape(inputs[i]->name(), options))
+      bind_shape(inputs[i]->name(), types[i], *shape, bindings);
+    check_value(inputs[i]->name(), types[i], options);
+  }
   for (Type& type : types)
     for (Dim& dim : type.dims) dim = dim.substitute(bindings);
   return types;

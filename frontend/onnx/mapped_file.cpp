@@ -101,6 +101,11 @@ std::shared_ptr<const MappedFile> MappedFile::open_below(const std::string& fold
   return map(current.get(), what, true);
 }
 
+void MappedFile::release(size_t count) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  if (count >= page) ::madvise(address_, count / page * page, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (address_ != nullptr) ::munmap(address_, size_);
 }

@@ -18,6 +18,9 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
+  // Lets the memory of the first `count` bytes go; they are read from the file again when asked for again.
+  void release(size_t count) const;
+
   std::string_view bytes() const { return {static_cast<const char*>(address_), size_}; }
 
  private:

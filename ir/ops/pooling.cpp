@@ -190,7 +190,7 @@ void whole_power(OnnxNode& n) {
   if (!p) return;
   const double* value = std::get_if<double>(&*p);
   if (value == nullptr || *value != std::floor(*value) || std::abs(*value) > 1e9)
-    throw Error(cat(n.op, ": attribute \"p\" must be a whole number"));
+    throw Error(cat(n.op, ": attribute 'p' must be a whole number"));
   n.attributes["p"] = static_cast<int64_t>(*value);
 }
 

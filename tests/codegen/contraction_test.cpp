@@ -1,12 +1,16 @@
 // Generated contraction kernels against plain loops in double precision.
+#include "codegen/llvm/contraction.h"
+
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
-#include <cstdlib>
+#include <cstring>
+#include <list>
 #include <random>
 #include <vector>
 
-#include "codegen/llvm/contraction.h"
+#include "tests/codegen/guarded_memory.h"
 #include "tests/codegen/kernel_jit.h"
 
 namespace cnnc::codegen {
@@ -55,7 +59,7 @@ ConvolutionSpec spec_of(const Problem& p) {
   spec.channel_stride = p.planar ? p.input_pixels() : 1;
   int64_t in = p.planar ? 1 : p.channels, out = p.outputs;
   for (int i = 2; i >= 0; --i) {
-    spec.axes[i] = {p.input[i],    p.output(i),    p.kernel[i], p.stride[i], p.dilation[i],
+    spec.axes[i] = {p.input[i],     p.output(i),  p.kernel[i], p.stride[i], p.dilation[i],
                     p.pad_begin[i], p.pad_end[i], in,          out};
     in *= p.input[i];
     out *= p.output(i);
@@ -63,8 +67,9 @@ ConvolutionSpec spec_of(const Problem& p) {
   return spec;
 }
 
-// Replaces some sizes by run-time sizes, and strides by products of them: bit 0 of `which` is the batch,
-// bits 1 to 3 are the axes. (Their values are sizes 0, 1 to 3 for inputs, 4 to 6 for outputs.)
+// Replaces some sizes by run-time sizes, and strides by products of them: bit 0 of `which` is the
+// batch, bits 1 to 3 are the axes. (Their values are sizes 0, 1 to 3 for inputs, 4 to 6 for
+// outputs.)
 ConvolutionSpec symbolic(const ConvolutionSpec& spec, const Problem& p, int which,
                          const KernelBody* body) {
   auto size = [&](int i) { return body ? Size(body->size(i)) : Size::runtime(); };
@@ -148,16 +153,31 @@ void expect_reference(const Problem& p, const Tensors<T>& t) {
           }
 }
 
-struct Scratch {
-  explicit Scratch(int64_t bytes) : memory(std::aligned_alloc(64, bytes / 64 * 64 + 64)) {}
-  ~Scratch() { std::free(memory); }
-  void* memory;
-};
-
 // Runs every task alone, last one first: tasks must not depend on each other.
 void run_tasks(KernelFunction* kernel, void* const* args, const int64_t* sizes, int64_t tasks,
                void* scratch) {
   for (int64_t task = tasks; task-- > 0;) kernel(args, sizes, task, task + 1, scratch);
+}
+
+// Runs all tasks on copies of the operands that no kernel may reach beyond; copies the output back.
+template <typename T>
+void run_guarded(KernelFunction* kernel, const std::vector<const std::vector<T>*>& inputs,
+                 std::vector<T>& output, const std::vector<int64_t>& sizes, int64_t tasks,
+                 int64_t scratch_bytes) {
+  for (bool at_end : {true, false}) {
+    std::list<GuardedMemory> copies;
+    std::vector<void*> args;
+    auto guard = [&](const std::vector<T>& values) {
+      args.push_back(copies.emplace_back(values.data(), values.size() * sizeof(T), at_end).data());
+    };
+    for (const auto* values : inputs) guard(*values);
+    guard(output);
+    std::rotate(args.begin() + 2, args.end() - 1, args.end());
+    std::vector<char> zeros(scratch_bytes);
+    GuardedMemory scratch(zeros.data(), scratch_bytes, at_end);
+    run_tasks(kernel, args.data(), sizes.data(), tasks, scratch.data());
+    std::memcpy(output.data(), args[2], output.size() * sizeof(T));
+  }
 }
 
 // A kernel that stores the number of tasks and of scratch bytes into its first argument.
@@ -207,9 +227,7 @@ void check_convolution(const Problem& p, const std::string& cpu, int runtime_siz
     return std::pair(emit_convolution_tasks(body.builder, spec(body), plan),
                      emit_convolution_scratch(body.builder, spec(body), plan));
   });
-  Scratch scratch(bytes);
-  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
-  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  run_guarded<T>(kernel.function(), {&t.input, &packed, &t.bias}, t.output, sizes, tasks, bytes);
   expect_reference(p, t);
 }
 
@@ -261,13 +279,13 @@ class Contraction : public testing::TestWithParam<std::string> {
 
 TEST_P(Contraction, RandomConvolutionsAreExactOnEveryTask) {
   std::mt19937 random(20);
-  for (int i = 0; i < 60 && !HasFatalFailure(); ++i)
+  for (int i = 0; i < 40 && !HasFatalFailure(); ++i)
     check(random_problem(random), GetParam(), 0, random);
 }
 
 TEST_P(Contraction, RunTimeSizesGiveTheSameResults) {
   std::mt19937 random(21);
-  for (int i = 0; i < 80 && !HasFatalFailure(); ++i)
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i)
     check(random_problem(random), GetParam(), 1 + i % 15, random);
 }
 
@@ -297,7 +315,7 @@ void check_depthwise(const Problem& p, const std::string& cpu, int runtime_sizes
                      std::mt19937& random) {
   VectorIsa isa = isa_of(cpu);
   ConvolutionSpec fixed = spec_of(p);
-  ASSERT_EQ(depthwise_refusal(fixed, isa), std::nullopt);
+  ASSERT_EQ(depthwise_refusal(fixed), std::nullopt);
   DepthwisePlan plan = plan_depthwise(symbolic(fixed, p, runtime_sizes, nullptr), isa);
   auto spec = [&](const KernelBody& body) { return symbolic(fixed, p, runtime_sizes, &body); };
   Tensors<float> t = make_tensors<float>(p, random);
@@ -314,19 +332,18 @@ void check_depthwise(const Problem& p, const std::string& cpu, int runtime_sizes
                     Value* count = emit_depthwise_tasks(body.builder, spec(body), plan);
                     return std::pair(count, count);
                   }).first;
-  void* args[] = {t.input.data(), packed.data(), t.output.data(), t.bias.data()};
-  run_tasks(kernel.function(), args, sizes.data(), tasks, nullptr);
+  run_guarded<float>(kernel.function(), {&t.input, &packed, &t.bias}, t.output, sizes, tasks, 0);
   expect_reference(p, t);
 }
 
 TEST_P(Contraction, RandomDepthwiseConvolutions) {
   std::mt19937 random(24);
-  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+  for (int i = 0; i < 40 && !HasFatalFailure(); ++i) {
     Problem p = random_problem(random);
     p.planar = false;
     p.type = FloatType::f32;
     p.groups = pick(random, 2, 50);
-    int64_t outputs = int64_t{1} << pick(random, 0, isa_of(GetParam()).f32_lanes > 4 ? 2 : 1);
+    int64_t outputs = int64_t{1} << pick(random, 0, 2);
     p.outputs = p.groups * outputs;
     p.channels = p.groups * pick(random, 1, outputs);
     if (i % 8 == 0) p.kernel[2] = p.input[2] = 11;
@@ -339,8 +356,8 @@ TEST(Depthwise, SaysWhyItRefuses) {
   ConvolutionSpec spec;
   spec.groups = spec.channels = 4;
   spec.output_channels = 12;
-  EXPECT_EQ(depthwise_refusal(spec, kAvx2),
-            "needs a power of two of output channels per group, at most half a vector, has 3");
+  EXPECT_EQ(depthwise_refusal(spec),
+            "needs a power of two of output channels per group, at most 4, has 3");
 }
 
 struct Product {
@@ -412,15 +429,13 @@ void check_product(const Product& p, const std::string& cpu, bool runtime_sizes,
     return std::pair(emit_matmul_tasks(body.builder, spec(body), plan),
                      emit_matmul_scratch(body.builder, spec(body), plan));
   });
-  Scratch scratch(bytes);
-  void* args[] = {a.data(), b.data(), c.data()};
-  run_tasks(kernel.function(), args, sizes.data(), tasks, scratch.memory);
+  run_guarded<float>(kernel.function(), {&a, &b}, c, sizes, tasks, bytes);
   expect_product(p, a, b, c);
 }
 
 TEST_P(Contraction, RandomProductsOfRunTimeMatrices) {
   std::mt19937 random(25);
-  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+  for (int i = 0; i < 40 && !HasFatalFailure(); ++i) {
     Product p{pick(random, 1, 2), pick(random, 1, 3), pick(random, 1, 50), pick(random, 1, 90),
               pick(random, 0, 4) ? pick(random, 1, 70) : 1};
     if (pick(random, 0, 2) == 0) p.m = 1;
@@ -446,10 +461,10 @@ TEST_P(Contraction, EpilogueSeesPlaceMaskAndOldOutput) {
       Value* index = b.CreateAdd(b.CreateMul(context.pixel, b.getInt64(kOutputs)), context.channel);
       Value* place = b.CreateGEP(b.getInt32Ty(), operands.output, index);
       Value* mask = context.mask ? context.mask
-                                 : llvm::Constant::getAllOnesValue(llvm::FixedVectorType::get(
-                                       b.getInt1Ty(), context.lanes));
-      Value* old = b.CreateMaskedLoad(type, place, llvm::Align(4), mask,
-                                      llvm::Constant::getNullValue(type));
+                                 : llvm::Constant::getAllOnesValue(
+                                       llvm::FixedVectorType::get(b.getInt1Ty(), context.lanes));
+      Value* old =
+          b.CreateMaskedLoad(type, place, llvm::Align(4), mask, llvm::Constant::getNullValue(type));
       return b.CreateAdd(b.CreateFPToSI(context.value, type), old);
     });
   });

@@ -77,10 +77,9 @@ llvm::orc::JITTargetMachineBuilder machine(const std::string& cpu) {
 
 llvm::Function* declare_kernel(llvm::Module& module, llvm::IRBuilderBase& b) {
   llvm::Type *pointer = b.getPtrTy(), *index = b.getInt64Ty();
-  auto* type = llvm::FunctionType::get(b.getVoidTy(), {pointer, pointer, index, index, pointer},
-                                       false);
-  auto* function =
-      llvm::Function::Create(type, llvm::Function::ExternalLinkage, "kernel", module);
+  auto* type =
+      llvm::FunctionType::get(b.getVoidTy(), {pointer, pointer, index, index, pointer}, false);
+  auto* function = llvm::Function::Create(type, llvm::Function::ExternalLinkage, "kernel", module);
   set_kernel_attributes(*function);
   b.SetInsertPoint(llvm::BasicBlock::Create(b.getContext(), "entry", function));
   return function;

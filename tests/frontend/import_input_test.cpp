@@ -63,6 +63,20 @@ TEST(ImportInputs, ShapeReplacesAMissingOne) {
   EXPECT_EQ(import_model(model, options)->inputs()[0]->type().str(), "f32[5,x_1]");
 }
 
+TEST(ImportInputs, KnownValuesDecideShapes) {
+  const auto model = onnx_model("g (float[N] x, int64[2] shape) => (float[] y) { y = Reshape(x, shape) }");
+  EXPECT_THAT(import_error(model), HasSubstr("node 'Reshape:y' (Reshape)"));
+  ImportOptions options;
+  options.values = {{"shape", Tensor::ints({2, 3})}};
+  const auto graph = import_model(model, options);
+  EXPECT_EQ(graph->inputs().size(), 2u);
+  EXPECT_EQ(graph->outputs()[0]->type().str(), "f32[2,3]");
+  options.values = {{"shape", Tensor::scalar(DType::f32, 1)}};
+  EXPECT_THAT(import_error(model, options), HasSubstr("has 0 axes, the model has i64[2]"));
+  options.values = {{"shape", Tensor(DType::i32, {2})}};
+  EXPECT_EQ(import_error(model, options), "test.onnx: the value for input 'shape' is i32[2], need i64[2]");
+}
+
 TEST(ImportInputs, RefusesBadTypes) {
   auto model = onnx_model("g (float[2] x) => (float[2] y) { y = Relu(x) }");
   auto& type = *model.mutable_graph()->mutable_input(0)->mutable_type();

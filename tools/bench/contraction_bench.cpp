@@ -1,9 +1,10 @@
-// Generated contraction kernels next to oneDNN: GFLOP/s, fraction of the measured peak, compile time.
+// Generated contraction kernels next to oneDNN: GFLOP/s, fraction of the measured peak, compile
+// time.
 //
-//   contraction_bench [name filter]
+//   contraction_bench [name filter [cpu]]
+//
+// `cpu` is x86-64-v2, v3 or v4 (ONEDNN_MAX_CPU_ISA limits oneDNN); else this machine's.
 #include <unistd.h>
-
-#include <dnnl.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <dnnl.hpp>
 #include <string>
 #include <vector>
 
@@ -95,11 +97,11 @@ const Case kConvolutions[] = {
 
 // Rows of pixels: a product with constant weights is a 1x1 convolution over one row.
 const MatMulCase kConstantProducts[] = {
-    {"bert 128x768x768", 128, 768, 768},    {"bert 128x3072x768", 128, 3072, 768},
-    {"bert 128x768x3072", 128, 768, 3072},  {"vit 197x768x768", 197, 768, 768},
-    {"vit 197x3072x768", 197, 3072, 768},   {"vit 197x768x3072", 197, 768, 3072},
-    {"gemm 512x512x512", 512, 512, 512},    {"gemm 1024x1024x1024", 1024, 1024, 1024},
-    {"mlp 32x128x784", 32, 128, 784},       {"mlp 32x16x128", 32, 16, 128},
+    {"bert 128x768x768", 128, 768, 768},   {"bert 128x3072x768", 128, 3072, 768},
+    {"bert 128x768x3072", 128, 768, 3072}, {"vit 197x768x768", 197, 768, 768},
+    {"vit 197x3072x768", 197, 3072, 768},  {"vit 197x768x3072", 197, 768, 3072},
+    {"gemm 512x512x512", 512, 512, 512},   {"gemm 1024x1024x1024", 1024, 1024, 1024},
+    {"mlp 32x128x784", 32, 128, 784},      {"mlp 32x16x128", 32, 16, 128},
 };
 
 const MatMulCase kProducts[] = {
@@ -117,6 +119,8 @@ double thread_seconds() {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
+
+std::string target = "native";
 
 template <typename F>
 double seconds_of(const F& run) {
@@ -136,7 +140,7 @@ double seconds_of(const F& run) {
 double measure_peak(const VectorIsa& isa) {
   constexpr int kChains = 12;
   constexpr int64_t kTurns = 1000000;
-  JitKernel kernel("native", [&](const KernelBody& body) {
+  JitKernel kernel(target, [&](const KernelBody& body) {
     llvm::IRBuilderBase& b = body.builder;
     auto* vector = llvm::FixedVectorType::get(b.getFloatTy(), isa.f32_lanes);
     llvm::Value* x = b.CreateLoad(vector, body.argument(0));
@@ -209,8 +213,7 @@ Measurement run_kernel(const JitKernel& kernel, int64_t tasks, int64_t scratch_b
   Measurement result;
   result.compile_seconds = kernel.compile_seconds();
   result.shape = std::move(shape) + " " + std::to_string(tasks) + " tasks";
-  result.seconds =
-      seconds_of([&] { kernel.function()(args.data(), nullptr, 0, tasks, scratch); });
+  result.seconds = seconds_of([&] { kernel.function()(args.data(), nullptr, 0, tasks, scratch); });
   for (void* memory : args) std::free(memory);
   std::free(scratch);
   return result;
@@ -219,31 +222,31 @@ Measurement run_kernel(const JitKernel& kernel, int64_t tasks, int64_t scratch_b
 Measurement run_convolution(const ConvolutionSpec& spec, const VectorIsa& isa) {
   ContractionPlan plan = plan_convolution(spec, isa);
   int64_t tasks = 0, scratch = 0;
-  JitKernel kernel("native", [&](const KernelBody& body) {
+  JitKernel kernel(target, [&](const KernelBody& body) {
     tasks = number(emit_convolution_tasks(body.builder, spec, plan));
     scratch = number(emit_convolution_scratch(body.builder, spec, plan));
     emit_convolution(body.builder, spec, plan, isa, body.operands());
   });
-  return run_kernel(kernel, tasks, scratch,
-                    {buffer(pixels(spec, false) * spec.channels),
-                     buffer(packed_weights_size(spec, plan)),
-                     buffer(pixels(spec, true) * spec.output_channels)},
-                    std::to_string(plan.width) + "x" + std::to_string(plan.vectors) +
-                        (plan.flat ? " flat" : "") + (plan.staged ? " staged" : ""));
+  return run_kernel(
+      kernel, tasks, scratch,
+      {buffer(pixels(spec, false) * spec.channels), buffer(packed_weights_size(spec, plan)),
+       buffer(pixels(spec, true) * spec.output_channels)},
+      std::to_string(plan.width) + "x" + std::to_string(plan.vectors) + (plan.flat ? " flat" : "") +
+          (plan.staged ? " staged" : ""));
 }
 
 Measurement run_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) {
   DepthwisePlan plan = plan_depthwise(spec, isa);
   int64_t tasks = 0;
-  JitKernel kernel("native", [&](const KernelBody& body) {
+  JitKernel kernel(target, [&](const KernelBody& body) {
     tasks = number(emit_depthwise_tasks(body.builder, spec, plan));
     emit_depthwise(body.builder, spec, plan, isa, body.operands());
   });
-  return run_kernel(kernel, tasks, 0,
-                    {buffer(pixels(spec, false) * spec.channels),
-                     buffer(packed_depthwise_size(spec, plan)),
-                     buffer(pixels(spec, true) * spec.output_channels)},
-                    "depthwise " + std::to_string(plan.width));
+  return run_kernel(
+      kernel, tasks, 0,
+      {buffer(pixels(spec, false) * spec.channels), buffer(packed_depthwise_size(spec, plan)),
+       buffer(pixels(spec, true) * spec.output_channels)},
+      "depthwise " + std::to_string(plan.width));
 }
 
 Measurement run_matmul(const MatMulCase& c, const VectorIsa& isa) {
@@ -258,16 +261,16 @@ Measurement run_matmul(const MatMulCase& c, const VectorIsa& isa) {
   spec.output_row_stride = c.n;
   MatMulPlan plan = plan_matmul(spec, isa);
   int64_t tasks = 0, scratch = 0;
-  JitKernel kernel("native", [&](const KernelBody& body) {
+  JitKernel kernel(target, [&](const KernelBody& body) {
     tasks = number(emit_matmul_tasks(body.builder, spec, plan));
     scratch = number(emit_matmul_scratch(body.builder, spec, plan));
     emit_matmul(body.builder, spec, plan, isa, body.operands());
   });
-  return run_kernel(kernel, tasks, scratch,
-                    {buffer(c.batch * c.m * c.k), buffer(c.batch * c.k * c.n),
-                     buffer(c.batch * c.m * c.n)},
-                    std::to_string(plan.width) + "x" + std::to_string(plan.vectors) +
-                        (plan.packed ? " packed" : ""));
+  return run_kernel(
+      kernel, tasks, scratch,
+      {buffer(c.batch * c.m * c.k), buffer(c.batch * c.k * c.n), buffer(c.batch * c.m * c.n)},
+      std::to_string(plan.width) + "x" + std::to_string(plan.vectors) +
+          (plan.packed ? " packed" : ""));
 }
 
 using Tag = dnnl::memory::format_tag;
@@ -317,8 +320,8 @@ struct Report {
   void line(const char* name, double operations, const Measurement& ours, double theirs) {
     std::printf("%-28s %7.1f GF/s %4.0f%%  onednn %7.1f %4.0f%%  ratio %5.2f  %6.1f ms  %s\n", name,
                 operations / ours.seconds * 1e-9, 100 * operations / ours.seconds / peak,
-                operations / theirs * 1e-9, 100 * operations / theirs / peak,
-                theirs / ours.seconds, ours.compile_seconds * 1e3, ours.shape.c_str());
+                operations / theirs * 1e-9, 100 * operations / theirs / peak, theirs / ours.seconds,
+                ours.compile_seconds * 1e3, ours.shape.c_str());
     std::fflush(stdout);
     log_ratio += std::log(theirs / ours.seconds);
     ++count;
@@ -326,7 +329,9 @@ struct Report {
 };
 
 void run_all(const char* filter) {
-  VectorIsa isa = isa_of(machine_has("x86-64-v4") ? "x86-64-v4" : "x86-64-v3");
+  VectorIsa isa = isa_of(target != "native"         ? target
+                         : machine_has("x86-64-v4") ? "x86-64-v4"
+                                                    : "x86-64-v3");
   dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   Report report{measure_peak(isa)};
   std::printf("peak %.1f GF/s\n", report.peak * 1e-9);
@@ -334,7 +339,7 @@ void run_all(const char* filter) {
   for (const Case& c : kConvolutions) {
     if (!wanted(c.name)) continue;
     ConvolutionSpec spec = spec_of(c);
-    bool depthwise = c.groups > 1 && !depthwise_refusal(spec, isa);
+    bool depthwise = c.groups > 1 && !depthwise_refusal(spec);
     report.line(c.name, flops(spec),
                 depthwise ? run_depthwise(spec, isa) : run_convolution(spec, isa),
                 run_dnnl(engine, c));
@@ -345,8 +350,8 @@ void run_all(const char* filter) {
                   run_dnnl(engine, c, true));
   for (const MatMulCase& c : kProducts)
     if (wanted(c.name))
-      report.line(c.name, 2.0 * static_cast<double>(c.batch * c.m * c.n * c.k),
-                  run_matmul(c, isa), run_dnnl(engine, c, false));
+      report.line(c.name, 2.0 * static_cast<double>(c.batch * c.m * c.n * c.k), run_matmul(c, isa),
+                  run_dnnl(engine, c, false));
   std::printf("geometric mean of the ratios: %.3f\n", std::exp(report.log_ratio / report.count));
 }
 
@@ -359,5 +364,6 @@ int main(int argc, char** argv) {
     setenv("OMP_NUM_THREADS", "1", 1);
     execv("/proc/self/exe", argv);
   }
+  if (argc > 2) cnnc::codegen::target = argv[2];
   cnnc::codegen::run_all(argc > 1 ? argv[1] : "");
 }
