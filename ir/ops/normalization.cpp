@@ -143,7 +143,6 @@ Value* standardised(Graph& g, Value* x, const Ints& axes, double epsilon) {
 CNNC_OP(InstanceNormalization)
     .doc("(x - mean) / sqrt(variance + epsilon) over the spatial axes, times a scale plus a bias of each channel.")
     .onnx({1, 6, 22})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .input("scale", kFloatTypes)
     .input("B", kFloatTypes)
