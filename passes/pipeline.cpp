@@ -10,12 +10,16 @@ namespace cnnc {
 Pipeline inference_pipeline() {
   return {
       {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{channels_last()}},
+      {{fold_transposes(), move_transposes(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
   };
 }
 
 const std::vector<Pass>& all_passes() {
   static const std::vector<Pass> passes = [] {
-    std::vector<Pass> all = {cse(), eliminate_dead_code(), fold_constants()};
+    std::vector<Pass> all = {channels_last(),       cse(),             eliminate_dead_code(), fold_constants(),
+                             fold_transposes(), move_transposes(), transposes_to_views()};
     std::sort(all.begin(), all.end(), [](const Pass& a, const Pass& b) { return a.name < b.name; });
     return all;
   }();
