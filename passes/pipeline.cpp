@@ -10,6 +10,9 @@ namespace cnnc {
 Pipeline inference_pipeline() {
   return {
       {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{channels_last()}},
+      {{fold_transposes(), move_transposes(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
       {{fuse_loops()}},
   };
@@ -17,7 +20,13 @@ Pipeline inference_pipeline() {
 
 const std::vector<Pass>& all_passes() {
   static const std::vector<Pass> passes = [] {
-    std::vector<Pass> all = {cse(), eliminate_dead_code(), fold_constants(), fuse_epilogues(), fuse_loops()};
+    std::vector<Pass> all;
+    for (const Stage& stage : inference_pipeline()) {
+      for (const Pass& pass : stage.passes) {
+        const auto same = [&](const Pass& other) { return other.name == pass.name; };
+        if (std::none_of(all.begin(), all.end(), same)) all.push_back(pass);
+      }
+    }
     std::sort(all.begin(), all.end(), [](const Pass& a, const Pass& b) { return a.name < b.name; });
     return all;
   }();
