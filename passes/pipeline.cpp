@@ -11,7 +11,8 @@ Pipeline inference_pipeline() {
   return {
       {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{channels_last()}},
-      {{fold_transposes(), move_transposes(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{fold_transposes(), move_transposes(), fold_constants(), cse(), eliminate_dead_code()},
+       kUntilFixedPoint},
       {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
       {{fuse_loops()}},
