@@ -50,7 +50,7 @@ class LayoutChoice {
     if (vertices_.empty()) return false;
     const std::vector<bool> choice = cut_.sink_side();
     std::vector<bool> as_it_is(choice.size(), false);
-    as_it_is[MinCut::kSink] = true;
+    for (int vertex : held_already_) as_it_is[static_cast<size_t>(vertex)] = true;
     if (cut_.cost(choice) >= cut_.cost(as_it_is)) return false;
     std::vector<Node*> chosen;
     for (const auto& node : graph_.nodes())
@@ -157,6 +157,8 @@ class LayoutChoice {
     cut_.add_edge(producer, forth, cost(transpose_bytes(value.type(), perm_), position));
     const Type held{value.dtype(), permuted(value.type().dims, perm_)};
     cut_.add_edge(back, producer, cost(transpose_bytes(held, back_), position));
+    if (users.count(MinCut::kSink)) held_already_.push_back(forth);
+    if (users == std::set<int>{MinCut::kSink}) held_already_.push_back(back);
     for (int user : users) {
       cut_.add_edge(forth, user, MinCut::kUnlimited);
       cut_.add_edge(user, back, MinCut::kUnlimited);
@@ -213,6 +215,8 @@ class LayoutChoice {
   Graph& graph_;
   const Permutation perm_, back_;
   MinCut cut_;
+  // On the sink's side when nothing changes.
+  std::vector<int> held_already_{MinCut::kSink};
   std::map<const Node*, int64_t> positions_;
   std::map<const Node*, int> vertices_;
   std::map<const Node*, PermutedNode> rules_;

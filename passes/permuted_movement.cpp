@@ -54,9 +54,14 @@ std::optional<PermutedNode> with_sizes_operand(const Node& node, const Permutati
   return result;
 }
 
-// Indices with one axis put as many axes as they take away.
+// One index takes its axis away; indices with one axis put as many axes as they take away.
 std::optional<PermutedNode> gather(const Node& node, const Permutation& perm) {
-  return node.input(1)->rank() == 1 ? split(node, perm) : std::nullopt;
+  if (node.input(1)->rank() > 1) return std::nullopt;
+  auto result = split(node, perm);
+  if (!result || node.input(1)->rank() == 1) return result;
+  const int64_t axis = node.int_attribute("axis");
+  result->result = without_axes(perm, {axis < 0 ? axis + static_cast<int64_t>(perm.size()) : axis});
+  return result;
 }
 
 }  // namespace

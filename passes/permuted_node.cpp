@@ -25,6 +25,17 @@ Ints moved_axes(const Ints& axes, const Permutation& perm) {
   return moved;
 }
 
+Permutation without_axes(const Permutation& perm, Ints axes) {
+  std::sort(axes.begin(), axes.end());
+  Permutation rest;
+  for (int64_t a : perm) {
+    if (std::binary_search(axes.begin(), axes.end(), a)) continue;
+    const auto gone = std::lower_bound(axes.begin(), axes.end(), a) - axes.begin();
+    rest.push_back(a - gone);
+  }
+  return rest;
+}
+
 namespace {
 
 std::optional<PermutedNode> elementwise(const Node& node, const Permutation& perm) {

@@ -37,5 +37,7 @@ std::optional<PermutedNode> with_transposed_data(const Node& node, const Permuta
 Tensor integer_operand(const Node& node, size_t operand, const Ints& values);
 // Axes, which may count from the end, where the permutation puts them.
 Ints moved_axes(const Ints& axes, const Permutation& perm);
+// What is left of a permutation when axes of its operand are gone.
+Permutation without_axes(const Permutation& perm, Ints axes);
 
 }  // namespace cnnc
