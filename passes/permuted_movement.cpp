@@ -18,8 +18,10 @@ std::optional<PermutedNode> split(const Node& node, const Permutation& perm) {
   return result;
 }
 
-// Slice and Pad: operand 3 has the axes that operand 1 is about; without it the axes are the first `count`.
-std::optional<PermutedNode> with_axes_operand(const Node& node, const Permutation& perm, int64_t count) {
+// Slice and Pad: operand 3 has the axes that operand 1 is about; without it the axes are the first
+// `count`.
+std::optional<PermutedNode> with_axes_operand(const Node& node, const Permutation& perm,
+                                              int64_t count) {
   auto result = with_transposed_data(node, perm);
   if (!result) return std::nullopt;
   Ints axes = identity_permutation(static_cast<int>(count));

@@ -55,7 +55,8 @@ std::optional<PermutedNode> global_pool(const Node& node, const Permutation& per
 
 PermutationRule reduction_rule(const std::string& op) {
   if (op == "ArgMax" || op == "ArgMin") return arg_reduction;
-  if (op == "GlobalAveragePool" || op == "GlobalMaxPool" || op == "GlobalLpPool") return global_pool;
+  if (op == "GlobalAveragePool" || op == "GlobalMaxPool" || op == "GlobalLpPool")
+    return global_pool;
   return op.compare(0, 6, "Reduce") == 0 ? reduction : nullptr;
 }
 
