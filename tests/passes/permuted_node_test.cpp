@@ -32,22 +32,26 @@ void surround(ExampleGraph& example, const PermutedNode& rule, const Permutation
       graph.set_output(i, graph.make("Transpose", {graph.outputs()[i]}, {{"perm", perm}}));
 }
 
-void check_example(const OpDef& op, const Example& example, const Permutation& perm) {
+// Whether there is a rule.
+bool check_example(const OpDef& op, const Example& example, const Permutation& perm) {
   constexpr double kUnits = 64;  // sums run in another order
   ExampleGraph built = example_graph(op, example);
   const auto rule = permuted_node(*built.node, perm);
-  if (!rule) return;
+  if (!rule) return false;
   surround(built, *rule, perm);
   const std::vector<Tensor> expected = interpret(*built.graph, built.inputs);
-  move_transposes().run(*built.graph, FakeTarget());
+  const bool same_axes = rule->result == perm && !rule->transposed.empty();
+  EXPECT_TRUE(move_transposes().run(*built.graph, FakeTarget()) || !same_axes);
   verify(*built.graph);
   const std::vector<Tensor> actual = interpret(*built.graph, built.inputs);
   for (size_t i = 0; i < expected.size(); ++i)
     EXPECT_EQ(difference(expected[i], actual[i], kUnits), "") << "output " << i << "\n"
                                                               << print(*built.graph);
+  return true;
 }
 
 TEST(PermutedNode, ComputesTheSameOnEveryExample) {
+  int checked = 0;
   for (const OpDef* op : all_ops()) {
     if (!op->is_pure()) continue;
     for (const Example& example : op->examples()) {
@@ -58,10 +62,12 @@ TEST(PermutedNode, ComputesTheSameOnEveryExample) {
       for (int rank : {data ? data->rank() : 0, result->rank()}) {
         if (rank < 2 || rank > 4) continue;
         Permutation perm = identity_permutation(rank);
-        while (std::next_permutation(perm.begin(), perm.end())) check_example(*op, example, perm);
+        while (std::next_permutation(perm.begin(), perm.end()))
+          checked += check_example(*op, example, perm);
       }
     }
   }
+  EXPECT_GT(checked, 1000);
 }
 
 }  // namespace
