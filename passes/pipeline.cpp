@@ -9,7 +9,10 @@ namespace cnnc {
 
 Pipeline inference_pipeline() {
   return {
-      {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{canonicalize(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(), eliminate_dead_code()},
+       kUntilFixedPoint},
+      {{decompose()}},
+      {{canonicalize(), fold_constants(), cse(), fold_pads(), fold_batch_norm(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
       {{fuse_loops()}},
   };
@@ -17,7 +20,8 @@ Pipeline inference_pipeline() {
 
 const std::vector<Pass>& all_passes() {
   static const std::vector<Pass> passes = [] {
-    std::vector<Pass> all = {cse(), eliminate_dead_code(), fold_constants(), fuse_epilogues(), fuse_loops()};
+    std::vector<Pass> all = {canonicalize(),    cse(),         decompose(),      eliminate_dead_code(), fold_batch_norm(),
+                             fold_constants(),  fold_pads(),   fuse_epilogues(), fuse_loops(),          recognize_operators()};
     std::sort(all.begin(), all.end(), [](const Pass& a, const Pass& b) { return a.name < b.name; });
     return all;
   }();
