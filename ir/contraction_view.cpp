@@ -48,6 +48,9 @@ class ViewBuilder {
     const Dims from = dense_strides(source->type().dims);
     StridedOperand result{source->index(), operand->type().dims, {}};
     for (int64_t p : transposed_axes(*producer)) result.strides.push_back(from[static_cast<size_t>(p)]);
+    // Nothing walks along an axis of size one: it takes the stride with which it joins the axis behind it.
+    for (size_t a = result.dims.size(); a-- > 1;)
+      if (result.dims[a - 1] == 1) result.strides[a - 1] = result.strides[a] * result.dims[a];
     return result;
   }
 

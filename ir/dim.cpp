@@ -98,8 +98,11 @@ Dim operator-(const Dim& a, const Dim& b) { return a + Dim(-1) * b; }
 
 Dim operator*(const Dim& a, const Dim& b) {
   if (a.is_const() && b.is_const()) return checked_mul(a.value_, b.value_);
+  // Hostile models multiply sums until nothing can hold the product.
+  constexpr size_t kMaxTerms = 1024;
   Dim::TermMap map;
   for (auto& [ka, ta] : a.term_map()) {
+    if (map.size() > kMaxTerms) throw Error(cat("a size expression has more than ", kMaxTerms, " terms"), Fault::limit);
     for (auto& [kb, tb] : b.term_map()) {
       Dim::Term product{checked_mul(ta.coefficient, tb.coefficient), ta.factors};
       product.factors.insert(product.factors.end(), tb.factors.begin(), tb.factors.end());

@@ -5,7 +5,7 @@
 //
 // Semantics, the same in every consumer:
 //   integers   wrap around; div and rem by zero give 0; div truncates, floor_div rounds down; shifts by the width or
-//              more give 0
+//              more give 0, shr keeps the sign of signed types
 //   floats     IEEE; min and max return NaN when an operand is NaN; round_even rounds halves to even
 //   cast       float to int truncates and saturates, NaN gives 0; int to int wraps; anything to bool is `x != 0`
 //   f16, bf16  are storage types: arithmetic on them is done by casting to f32 and back

@@ -27,6 +27,17 @@ Pass recognize_operators();
 Pass fuse_epilogues();
 // Element-wise operators, movement and reductions that share one loop nest become one kernel.
 Pass fuse_loops();
+// Brings convolutions and pools to [N, spatial..., C], between Transposes.
+Pass channels_last();
+// Merges, cancels and drops Transposes, and folds them into the weights of dense layers.
+Pass fold_transposes();
+// Moves Transposes through operators to where they cancel or move the fewest bytes.
+Pass move_transposes();
+// Makes a Reshape of each Transpose that leaves the elements in order.
+Pass transposes_to_views();
+
+// The rewrites of fold_transposes(), which move_transposes() applies too.
+std::vector<Rewrite> transpose_rewrites();
 
 // All of the above, in order of name: what --passes=... may name.
 const std::vector<Pass>& all_passes();

@@ -12,7 +12,13 @@ Pipeline inference_pipeline() {
       {{canonicalize(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(), eliminate_dead_code()},
        kUntilFixedPoint},
       {{decompose()}},
-      {{canonicalize(), fold_constants(), cse(), fold_pads(), fold_batch_norm(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{canonicalize(), fold_constants(), cse(), fold_batch_norm(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{channels_last()}},
+      // Without the Transposes between them, more padding and arithmetic meets its convolution.
+      {{fold_transposes(), move_transposes(), fold_pads(), fold_batch_norm(), canonicalize(), fold_constants(), cse(),
+        eliminate_dead_code()},
+       kUntilFixedPoint},
+      {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
       {{fuse_loops()}},
   };
@@ -20,8 +26,13 @@ Pipeline inference_pipeline() {
 
 const std::vector<Pass>& all_passes() {
   static const std::vector<Pass> passes = [] {
-    std::vector<Pass> all = {canonicalize(),    cse(),         decompose(),      eliminate_dead_code(), fold_batch_norm(),
-                             fold_constants(),  fold_pads(),   fuse_epilogues(), fuse_loops(),          recognize_operators()};
+    std::vector<Pass> all;
+    for (const Stage& stage : inference_pipeline()) {
+      for (const Pass& pass : stage.passes) {
+        const auto same = [&](const Pass& other) { return other.name == pass.name; };
+        if (std::none_of(all.begin(), all.end(), same)) all.push_back(pass);
+      }
+    }
     std::sort(all.begin(), all.end(), [](const Pass& a, const Pass& b) { return a.name < b.name; });
     return all;
   }();

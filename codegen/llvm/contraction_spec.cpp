@@ -191,11 +191,11 @@ std::optional<std::string> contract_refusal(const ContractionView& view, const T
   return std::nullopt;
 }
 
-std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec& target) {
+std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
   if (!view.root->is("Conv")) return "it is no convolution";
   if (auto refusal = convolution_refusal(view)) return refusal;
-  return depthwise_refusal(convolution_spec(view, planning_size), isa_of(target));
+  return depthwise_refusal(convolution_spec(view, planning_size));
 }
 
 std::optional<std::string> matmul_refusal(const ContractionView& view) {

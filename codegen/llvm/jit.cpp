@@ -9,6 +9,11 @@
 
 #include "ir/error.h"
 
+// The library steps that a model may refer to (runtime/dnnl_*.cpp).
+extern "C" {
+extern const cnnc_library_step cnnc_dnnl_convolution, cnnc_dnnl_matmul, cnnc_dnnl_pooling;
+}
+
 namespace cnnc::codegen {
 
 // LLVM's way of reporting ends here.
@@ -28,6 +33,17 @@ struct JitModel::Parts {
   cnnc_model model{};
 };
 
+static void define_library_steps(llvm::orc::LLJIT& jit) {
+  llvm::orc::SymbolMap symbols;
+  auto define = [&](const char* name, const cnnc_library_step& step) {
+    symbols[jit.mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(&step), llvm::JITSymbolFlags::Exported};
+  };
+  define("cnnc_dnnl_convolution", cnnc_dnnl_convolution);
+  define("cnnc_dnnl_matmul", cnnc_dnnl_matmul);
+  define("cnnc_dnnl_pooling", cnnc_dnnl_pooling);
+  check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
+}
+
 JitModel::JitModel(CompiledModel compiled) : parts_(std::make_unique<Parts>()) {
   llvm::InitializeNativeTarget();
   llvm::InitializeNativeTargetAsmPrinter();
@@ -35,6 +51,7 @@ JitModel::JitModel(CompiledModel compiled) : parts_(std::make_unique<Parts>()) {
   llvm::orc::LLJIT& jit = *parts_->jit;
   const char prefix = jit.getDataLayout().getGlobalPrefix();
   jit.getMainJITDylib().addGenerator(unwrap(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(prefix)));
+  define_library_steps(jit);
   check(jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
       llvm::StringRef(compiled.object.data(), compiled.object.size()), "cnnc")));
   parts_->weights = Tensor(DType::u8, {static_cast<int64_t>(compiled.weights.bytes)});

@@ -89,7 +89,7 @@ llvm::Function* ObjectBuilder::Parts::new_function(const std::string& name, std:
       type, exported ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::InternalLinkage, name, module);
   f->addFnAttr("target-cpu", target.cpu);
   f->addFnAttr("target-features", target.features);
-  if (target.f32_lanes == 16) f->addFnAttr("prefer-vector-width", "512");
+  set_kernel_attributes(*f);
   f->addFnAttr(llvm::Attribute::NoUnwind);
   for (unsigned i = 0; i < params.size(); ++i)
     if (params[i]->isPointerTy()) f->addParamAttr(i, llvm::Attribute::NoAlias);

@@ -24,7 +24,8 @@ bool is_graph(const Proto& proto) { return kind_in(proto) == Proto::GRAPH; }
 Proto* resolved(Proto& proto, const Arguments* arguments) {
   if (proto.ref_attr_name().empty()) return &proto;
   if (arguments == nullptr)
-    throw Error(cat("attribute ", quoted(proto.name()), " refers to an attribute of a function, but this is none"));
+    throw Error(cat("attribute ", quoted(proto.name()),
+                    " refers to an attribute of a function, but this is none"));
   const auto it = arguments->find(proto.ref_attr_name());
   return it == arguments->end() ? nullptr : it->second;
 }
@@ -53,7 +54,8 @@ Attribute read_attribute(Proto& proto, TensorReader& tensors) {
   const std::string kind = Proto::AttributeType_IsValid(proto.type())
                                ? Proto::AttributeType_Name(proto.type())
                                : cat("number ", static_cast<int>(proto.type()));
-  throw Error(cat("attribute ", quoted(proto.name()), " has the kind ", kind, ", which is not supported"));
+  throw Error(
+      cat("attribute ", quoted(proto.name()), " has the kind ", kind, ", which is not supported"));
 }
 
 }  // namespace cnnc

@@ -5,8 +5,8 @@
 
 namespace cnnc {
 
-// "a TensorFlow Lite model", ... with what to do where there is something; empty when the bytes look like none of the
-// known formats, so that they may be an ONNX model.
+// "a TensorFlow Lite model", ... with what to do where there is something; empty when the bytes
+// look like none of the known formats, so that they may be an ONNX model.
 std::string foreign_format(std::string_view bytes);
 
 }  // namespace cnnc

@@ -7,7 +7,8 @@ namespace cnnc {
 namespace {
 
 const onnx::OpSchema* schema_of(const onnx::NodeProto& node, int64_t opset) {
-  return onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset), canonical_domain(node.domain()));
+  return onnx::OpSchemaRegistry::Schema(node.op_type(), static_cast<int>(opset),
+                                        canonical_domain(node.domain()));
 }
 
 onnx::TypeProto onnx_type(const Value* value) {
@@ -18,8 +19,10 @@ onnx::TypeProto onnx_type(const Value* value) {
   tensor->mutable_shape();
   for (const Dim& dim : value->type().dims) {
     auto* out = tensor->mutable_shape()->add_dim();
-    if (dim.is_const()) out->set_dim_value(dim.value());
-    else out->set_dim_param(dim.str());
+    if (dim.is_const())
+      out->set_dim_value(dim.value());
+    else
+      out->set_dim_param(dim.str());
   }
   return proto;
 }
@@ -28,14 +31,17 @@ onnx::TypeProto onnx_type(const Value* value) {
 
 Functions::Functions(onnx::ModelProto& model) {
   for (onnx::FunctionProto& function : *model.mutable_functions()) {
-    const auto key = std::tuple(canonical_domain(function.domain()), function.name(), function.overload());
+    const auto key =
+        std::tuple(canonical_domain(function.domain()), function.name(), function.overload());
     if (!local_.emplace(key, &function).second)
-      throw Error(cat("function ", quoted(qualified(function.domain(), function.name())), " is defined twice"));
+      throw Error(cat("function ", quoted(qualified(function.domain(), function.name())),
+                      " is defined twice"));
   }
 }
 
 onnx::FunctionProto* Functions::local(const onnx::NodeProto& node) {
-  const auto it = local_.find(std::tuple(canonical_domain(node.domain()), node.op_type(), node.overload()));
+  const auto it =
+      local_.find(std::tuple(canonical_domain(node.domain()), node.op_type(), node.overload()));
   return it == local_.end() ? nullptr : it->second;
 }
 
@@ -58,9 +64,10 @@ onnx::FunctionProto* Functions::standard(const onnx::NodeProto& node, int64_t op
   return made_for(*schema, node, version, operands);
 }
 
-// The body is asked for in the version that it was written in, which is then also what it says it imports.
-onnx::FunctionProto* Functions::made_for(const onnx::OpSchema& schema, const onnx::NodeProto& node, int version,
-                                         const std::vector<Value*>& operands) {
+// The body is asked for in the version that it was written in, which is then also what it says it
+// imports.
+onnx::FunctionProto* Functions::made_for(const onnx::OpSchema& schema, const onnx::NodeProto& node,
+                                         int version, const std::vector<Value*>& operands) {
   while (version > 0 && !schema.HasContextDependentFunctionWithOpsetVersion(version)) --version;
   if (version == 0) return nullptr;
   std::vector<onnx::TypeProto> types;
@@ -76,7 +83,9 @@ onnx::FunctionProto* Functions::made_for(const onnx::OpSchema& schema, const onn
 
 const OpsetTable& Functions::opsets(const onnx::FunctionProto& function) {
   const auto it = opsets_.find(&function);
-  return it != opsets_.end() ? it->second : opsets_.emplace(&function, OpsetTable(function.opset_import())).first->second;
+  return it != opsets_.end()
+             ? it->second
+             : opsets_.emplace(&function, OpsetTable(function.opset_import())).first->second;
 }
 
 std::string reason_unsupported(const onnx::NodeProto& node, int64_t opset) {

@@ -15,7 +15,8 @@ static OpsetTable opsets_of(const onnx::ModelProto& model) {
   return opsets;
 }
 
-GraphImporter::GraphImporter(onnx::ModelProto& model, std::optional<std::string> folder, const ImportOptions& options)
+GraphImporter::GraphImporter(onnx::ModelProto& model, std::optional<std::string> folder,
+                             const ImportOptions& options)
     : model_(model),
       options_(options),
       tensors_(std::move(folder), options.limits),
@@ -28,7 +29,8 @@ void GraphImporter::warn(const std::string& message) const {
 
 std::unique_ptr<Graph> GraphImporter::import_model() {
   if (model_.ir_version() > onnx::IR_VERSION)
-    warn(cat("the file has IR version ", model_.ir_version(), ", the newest known is ", int{onnx::IR_VERSION}));
+    warn(cat("the file has IR version ", model_.ir_version(), ", the newest known is ",
+             int{onnx::IR_VERSION}));
   onnx::GraphProto& proto = *model_.mutable_graph();
   if (proto.output_size() == 0) throw Error("the graph has no outputs");
   auto graph = std::make_unique<Graph>(proto.name().empty() ? "main" : proto.name());
@@ -42,7 +44,8 @@ std::unique_ptr<Graph> GraphImporter::import_model() {
   return graph;
 }
 
-// ---- a graph's names ---------------------------------------------------------------------------------------------------
+// ---- a graph's names
+// ---------------------------------------------------------------------------------------------------
 
 // They become Constant nodes when a node asks for them, so that unused ones vanish.
 void GraphImporter::define_initializers(Scope& scope, onnx::GraphProto& proto) {
@@ -58,20 +61,27 @@ void GraphImporter::import_inputs(Scope& scope, onnx::GraphProto& proto) {
   for (const auto& input : proto.input())
     if (!scope.defines(input.name())) inputs.push_back(&input);
   const std::vector<Type> types = input_types(inputs, options_);
-  for (size_t i = 0; i < inputs.size(); ++i)
-    scope.define(inputs[i]->name(), {.value = scope.graph().add_input(types[i], inputs[i]->name())});
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& name = inputs[i]->name();
+    Value* value = scope.graph().add_input(types[i], name);
+    if (const auto known = options_.values.find(name); known != options_.values.end())
+      value = scope.graph().constant(known->second);
+    scope.define(name, {.value = value});
+  }
 }
 
 void GraphImporter::import_region_inputs(Scope& scope, onnx::GraphProto& proto, bool known) {
   for (const auto& input : proto.input()) {
     if (scope.defines(input.name())) continue;
     Binding binding{.failed = !known};
-    if (known) binding.value = scope.graph().add_input(declared_type(input, options_.limits), input.name());
+    if (known)
+      binding.value = scope.graph().add_input(declared_type(input, options_.limits), input.name());
     scope.define(input.name(), binding);
   }
 }
 
-void GraphImporter::import_nodes(Scope& scope, google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
+void GraphImporter::import_nodes(Scope& scope,
+                                 google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes) {
   for (int index : execution_order(nodes)) import_node(scope, *nodes.Mutable(index));
 }
 
@@ -103,10 +113,13 @@ void GraphImporter::check_declared(const Value& value, const onnx::ValueInfoProt
         same = dim.dim_value() == value.dim(a).value();
     }
   }
-  if (!same) warn(cat("output ", quoted(info.name()), " is ", value.type(), ", the file declares another type"));
+  if (!same)
+    warn(cat("output ", quoted(info.name()), " is ", value.type(),
+             ", the file declares another type"));
 }
 
-// ---- names to values ---------------------------------------------------------------------------------------------------
+// ---- names to values
+// ---------------------------------------------------------------------------------------------------
 
 Value* GraphImporter::value_of(Scope& scope, const std::string& name) {
   if (name.empty()) return nullptr;
@@ -115,9 +128,11 @@ Value* GraphImporter::value_of(Scope& scope, const std::string& name) {
   if (binding == nullptr)
     throw Error(cat("nothing defines ", quoted(name), " in graph ", quoted(scope.graph().name())));
   if (binding->failed) throw DependsOnFailed();
-  if (binding->value != nullptr || (binding->tensor == nullptr && binding->sparse == nullptr)) return binding->value;
+  if (binding->value != nullptr || (binding->tensor == nullptr && binding->sparse == nullptr))
+    return binding->value;
   binding->failed = true;  // unless the next lines succeed
-  Tensor tensor = binding->tensor ? tensors_.read(*binding->tensor) : tensors_.read(*binding->sparse);
+  Tensor tensor =
+      binding->tensor ? tensors_.read(*binding->tensor) : tensors_.read(*binding->sparse);
   Graph& graph = where->graph();
   const Strings origins = graph.current_origins();
   graph.set_current_origins({});
@@ -128,7 +143,8 @@ Value* GraphImporter::value_of(Scope& scope, const std::string& name) {
   return binding->value;
 }
 
-std::shared_ptr<Graph> GraphImporter::import_region(Scope& outer, onnx::GraphProto& proto, bool known_inputs) {
+std::shared_ptr<Graph> GraphImporter::import_region(Scope& outer, onnx::GraphProto& proto,
+                                                    bool known_inputs) {
   auto graph = std::make_shared<Graph>(proto.name().empty() ? "body" : proto.name());
   Scope scope(*graph, outer.opsets(), &outer);
   define_initializers(scope, proto);

@@ -15,8 +15,10 @@ namespace cnnc {
 
 class GraphImporter {
  public:
-  // Takes tensors out of `model`, which must outlive this. External data lies below `folder`, if there is one.
-  GraphImporter(onnx::ModelProto& model, std::optional<std::string> folder, const ImportOptions& options);
+  // Takes tensors out of `model`, which must outlive this. External data lies below `folder`, if
+  // there is one.
+  GraphImporter(onnx::ModelProto& model, std::optional<std::string> folder,
+                const ImportOptions& options);
 
   std::unique_ptr<Graph> import_model();
 
@@ -40,9 +42,11 @@ class GraphImporter {
   void import_nodes(Scope& scope, google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes);
   void import_outputs(Scope& scope, const onnx::GraphProto& proto);
   void check_declared(const Value& value, const onnx::ValueInfoProto& info) const;
-  // `known_inputs`: whether the types of the region's inputs are; else everything that uses them fails.
+  // `known_inputs`: whether the types of the region's inputs are; else everything that uses them
+  // fails.
   std::shared_ptr<Graph> import_region(Scope& outer, onnx::GraphProto& proto, bool known_inputs);
-  // The value that a name stands for, null for an absent operand; throws DependsOnFailed, or Error when undefined.
+  // The value that a name stands for, null for an absent operand; throws DependsOnFailed, or Error
+  // when undefined.
   Value* value_of(Scope& scope, const std::string& name);
   void warn(const std::string& message) const;
 
@@ -51,7 +55,8 @@ class GraphImporter {
   Results import_operation(Scope& scope, onnx::NodeProto& proto);
   Results import_operator(Scope& scope, onnx::NodeProto& proto, const OpDef& op, int64_t opset);
   Results import_standard_function(Scope& scope, onnx::NodeProto& proto, int64_t opset);
-  Results import_call(Scope& scope, onnx::NodeProto& proto, onnx::FunctionProto& function, bool standard);
+  Results import_call(Scope& scope, onnx::NodeProto& proto, onnx::FunctionProto& function,
+                      bool standard);
   void note_unsupported(Scope& scope, onnx::NodeProto& proto, int64_t opset);
   std::vector<Value*> operands_of(Scope& scope, const onnx::NodeProto& proto);
   Attributes attributes_of(Scope& scope, onnx::NodeProto& proto);

@@ -1,8 +1,9 @@
 // ONNX files to Graph.
 //
-// The file is untrusted input: whatever it holds, import gives a graph or throws an Error. Every node is brought to the
-// newest form of its operator, functions are expanded in place, and initializers become Constant nodes. All that is not
-// supported is reported at once, with the names of the nodes. See docs/import.md.
+// The file is untrusted input: whatever it holds, import gives a graph or throws an Error. Every
+// node is brought to the newest form of its operator, functions are expanded in place, and
+// initializers become Constant nodes. All that is not supported is reported at once, with the names
+// of the nodes. See docs/import.md.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ir/graph.h"
 
@@ -34,16 +36,23 @@ struct ImportOptions {
   std::map<std::string, Dim> dims;
   // Shapes for inputs; -1 leaves the size of an axis as the model has it.
   std::map<std::string, Shape> shapes;
+  // Inputs whose elements are known already. The graph keeps these inputs, without uses, and
+  // computes what the model computes for these values only: so models run whose shapes are inputs.
+  std::map<std::string, Tensor> values;
   ImportLimits limits;
   // Gets what is odd but harmless, one line each; may be empty.
   std::function<void(const std::string&)> warn;
 };
 
-// Throws Error: Fault::file when a file cannot be read, Fault::model when the model is invalid or needs what is not
-// supported, Fault::usage when `options` do not fit the model, Fault::limit.
+// Throws Error: Fault::file when a file cannot be read, Fault::model when the model is invalid or
+// needs what is not supported, Fault::usage when `options` do not fit the model, Fault::limit.
 std::unique_ptr<Graph> import_onnx_file(const std::string& path, const ImportOptions& options = {});
 // The same for a file in memory, called `name` in messages; it cannot refer to external files.
 std::unique_ptr<Graph> import_onnx_bytes(std::string_view bytes, const std::string& name,
                                          const ImportOptions& options = {});
+
+// Names of the model's inputs in order, without those that have an initializer: what ImportOptions
+// may refer to.
+std::vector<std::string> onnx_input_names(const std::string& path);
 
 }  // namespace cnnc

@@ -41,9 +41,11 @@ std::string text_of(const Shape& shape) {
 }
 
 // Adds what an input's given shape says about the symbols of its declared type.
-void bind_shape(const std::string& input, const Type& type, const Shape& shape, Bindings& bindings) {
+void bind_shape(const std::string& input, const Type& type, const Shape& shape,
+                Bindings& bindings) {
   const std::string given = cat("the shape ", text_of(shape), " for input ", quoted(input));
-  if (shape.size() != type.dims.size()) misuse(cat(given, " has ", shape.size(), " axes, the model has ", type));
+  if (shape.size() != type.dims.size())
+    misuse(cat(given, " has ", shape.size(), " axes, the model has ", type));
   for (size_t a = 0; a < shape.size(); ++a) {
     if (shape[a] < -1) misuse(cat(given, " has the size ", shape[a]));
     if (shape[a] == -1) continue;
@@ -57,8 +59,8 @@ void bind_shape(const std::string& input, const Type& type, const Shape& shape, 
   }
 }
 
-void check_names(const std::vector<const onnx::ValueInfoProto*>& inputs, const std::vector<Type>& types,
-                 const ImportOptions& options) {
+void check_names(const std::vector<const onnx::ValueInfoProto*>& inputs,
+                 const std::vector<Type>& types, const ImportOptions& options) {
   std::set<std::string> symbols, names;
   for (const Type& type : types)
     for (const Dim& dim : type.dims) symbols.merge(dim.symbols());
@@ -69,45 +71,74 @@ void check_names(const std::vector<const onnx::ValueInfoProto*>& inputs, const s
     return text.empty() ? std::string("none") : text;
   };
   for (const auto& [symbol, size] : options.dims) {
-    if (symbols.count(symbol) == 0) misuse(cat("no size is called ", quoted(symbol), "; the model has ", list(symbols)));
-    if (size.is_const() && size.value() < 0) misuse(cat("the size ", size, " for ", quoted(symbol), " is negative"));
+    if (symbols.count(symbol) == 0)
+      misuse(cat("no size is called ", quoted(symbol), "; the model has ", list(symbols)));
+    if (size.is_const() && size.value() < 0)
+      misuse(cat("the size ", size, " for ", quoted(symbol), " is negative"));
   }
-  for (const auto& [name, shape] : options.shapes)
-    if (names.count(name) == 0) misuse(cat("no input is called ", quoted(name), "; the model has ", list(names)));
+  const auto check_name = [&](const std::string& name) {
+    if (names.count(name) == 0)
+      misuse(cat("no input is called ", quoted(name), "; the model has ", list(names)));
+  };
+  for (const auto& [name, shape] : options.shapes) check_name(name);
+  for (const auto& [name, value] : options.values) check_name(name);
+}
+
+// What the user says about an input's shape; null when nothing.
+const Shape* given_shape(const std::string& input, const ImportOptions& options) {
+  if (const auto value = options.values.find(input); value != options.values.end())
+    return &value->second.shape();
+  const auto shape = options.shapes.find(input);
+  return shape == options.shapes.end() ? nullptr : &shape->second;
+}
+
+void check_value(const std::string& input, const Type& type, const ImportOptions& options) {
+  const auto value = options.values.find(input);
+  if (value != options.values.end() && value->second.dtype() != type.dtype)
+    misuse(cat("the value for input ", quoted(input), " is ", type_of(value->second), ", need ",
+               type));
 }
 
 }  // namespace
 
-Type declared_type(const onnx::ValueInfoProto& info, const ImportLimits& limits, const Shape* shape) {
+Type declared_type(const onnx::ValueInfoProto& info, const ImportLimits& limits,
+                   const Shape* shape) {
   const std::string what = "input " + quoted(info.name());
   if (!info.has_type()) throw Error(cat(what, " has no type"));
-  if (!info.type().has_tensor_type()) throw Error(cat(what, " is ", kind_of(info.type()), "; only tensors are supported"));
+  if (!info.type().has_tensor_type())
+    throw Error(cat(what, " is ", kind_of(info.type()), "; only tensors are supported"));
   const auto& tensor = info.type().tensor_type();
   const std::optional<DType> dtype = dtype_of_onnx(tensor.elem_type());
-  if (!dtype) throw Error(cat(what, " has the element type ", onnx_type_name(tensor.elem_type()), ", which is not supported"));
+  if (!dtype)
+    throw Error(cat(what, " has the element type ", onnx_type_name(tensor.elem_type()),
+                    ", which is not supported"));
   Type type{*dtype, {}};
   if (!tensor.has_shape() && shape != nullptr) {
-    for (size_t a = 0; a < shape->size(); ++a) type.dims.push_back(Dim::symbol(cat(info.name(), "_", a)));
+    for (size_t a = 0; a < shape->size(); ++a)
+      type.dims.push_back(Dim::symbol(cat(info.name(), "_", a)));
     return type;
   }
   if (!tensor.has_shape()) throw Error(cat(what, " has no shape; give one with --shape"));
   if (tensor.shape().dim_size() > limits.rank)
-    throw Error(cat(what, " has ", tensor.shape().dim_size(), " axes, the limit is ", limits.rank), Fault::limit);
-  for (const auto& dim : tensor.shape().dim()) type.dims.push_back(declared_dim(dim, info.name(), type.rank()));
+    throw Error(cat(what, " has ", tensor.shape().dim_size(), " axes, the limit is ", limits.rank),
+                Fault::limit);
+  for (const auto& dim : tensor.shape().dim())
+    type.dims.push_back(declared_dim(dim, info.name(), type.rank()));
   return type;
 }
 
-std::vector<Type> input_types(const std::vector<const onnx::ValueInfoProto*>& inputs, const ImportOptions& options) {
+std::vector<Type> input_types(const std::vector<const onnx::ValueInfoProto*>& inputs,
+                              const ImportOptions& options) {
   std::vector<Type> types;
-  for (const auto* input : inputs) {
-    const auto given = options.shapes.find(input->name());
-    types.push_back(declared_type(*input, options.limits, given == options.shapes.end() ? nullptr : &given->second));
-  }
+  for (const auto* input : inputs)
+    types.push_back(declared_type(*input, options.limits, given_shape(input->name(), options)));
   check_names(inputs, types, options);
   Bindings bindings = options.dims;
-  for (size_t i = 0; i < inputs.size(); ++i)
-    if (const auto given = options.shapes.find(inputs[i]->name()); given != options.shapes.end())
-      bind_shape(inputs[i]->name(), types[i], given->second, bindings);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (const Shape* shape = given_shape(inputs[i]->name(), options))
+      bind_shape(inputs[i]->name(), types[i], *shape, bindings);
+    check_value(inputs[i]->name(), types[i], options);
+  }
   for (Type& type : types)
     for (Dim& dim : type.dims) dim = dim.substitute(bindings);
   return types;

@@ -8,11 +8,14 @@
 
 namespace cnnc {
 
-// The type that the file declares. An axis without a size gets the symbol NAME_AXIS. Throws Error when the file does not
-// say the element type or, unless `shape` is given, the number of axes.
-Type declared_type(const onnx::ValueInfoProto& info, const ImportLimits& limits, const Shape* shape = nullptr);
+// The type that the file declares. An axis without a size gets the symbol NAME_AXIS. Throws Error
+// when the file does not say the element type or, unless `shape` is given, the number of axes.
+Type declared_type(const onnx::ValueInfoProto& info, const ImportLimits& limits,
+                   const Shape* shape = nullptr);
 
-// Types of the inputs with sizes bound as `options` says. Throws Error (Fault::usage) when they do not fit the model.
-std::vector<Type> input_types(const std::vector<const onnx::ValueInfoProto*>& inputs, const ImportOptions& options);
+// Types of the inputs with sizes bound as `options` says. Throws Error (Fault::usage) when they do
+// not fit the model.
+std::vector<Type> input_types(const std::vector<const onnx::ValueInfoProto*>& inputs,
+                              const ImportOptions& options);
 
 }  // namespace cnnc

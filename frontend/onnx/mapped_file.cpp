@@ -48,12 +48,14 @@ const char* kind_of_file(mode_t mode) {
 std::vector<std::string> components(const std::string& location, const std::string& what) {
   if (location.empty()) cannot_read(what, "its name is empty");
   if (location.find('\0') != std::string::npos) cannot_read(what, "its name holds a NUL");
-  if (location[0] == '/') cannot_read(what, "its name is absolute; it must be inside the model's folder");
+  if (location[0] == '/')
+    cannot_read(what, "its name is absolute; it must be inside the model's folder");
   std::vector<std::string> parts;
   for (size_t begin = 0; begin <= location.size();) {
     const size_t end = std::min(location.find('/', begin), location.size());
     const std::string part = location.substr(begin, end - begin);
-    if (part == "..") cannot_read(what, "its name holds '..'; it must be inside the model's folder");
+    if (part == "..")
+      cannot_read(what, "its name holds '..'; it must be inside the model's folder");
     if (!part.empty() && part != ".") parts.push_back(part);
     begin = end + 1;
   }
@@ -63,12 +65,15 @@ std::vector<std::string> components(const std::string& location, const std::stri
 
 }  // namespace
 
-std::shared_ptr<const MappedFile> MappedFile::map(int descriptor, const std::string& what, bool only_name) {
+std::shared_ptr<const MappedFile> MappedFile::map(int descriptor, const std::string& what,
+                                                  bool only_name) {
   struct stat status;
   if (::fstat(descriptor, &status) != 0) cannot_read(what, std::strerror(errno));
   if (!S_ISREG(status.st_mode)) cannot_read(what, kind_of_file(status.st_mode));
   if (only_name && status.st_nlink > 1)
-    cannot_read(what, "it has several names (hard links), perhaps outside the model's folder; copy the file");
+    cannot_read(
+        what,
+        "it has several names (hard links), perhaps outside the model's folder; copy the file");
   const size_t size = static_cast<size_t>(status.st_size);
   void* address = nullptr;  // an empty file cannot be mapped
   if (size > 0) {
@@ -86,19 +91,27 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
   return map(file.get(), what, false);
 }
 
-std::shared_ptr<const MappedFile> MappedFile::open_below(const std::string& folder, const std::string& location) {
+std::shared_ptr<const MappedFile> MappedFile::open_below(const std::string& folder,
+                                                         const std::string& location) {
   const std::string what = "external data file " + quoted(location);
   const std::vector<std::string> parts = components(location, what);
   Descriptor current(::open(folder.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY));
   for (size_t i = 0; i < parts.size() && current.get() >= 0; ++i) {
     const int kind = i + 1 < parts.size() ? O_DIRECTORY : O_NONBLOCK;
-    current = Descriptor(::openat(current.get(), parts[i].c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | kind));
+    current = Descriptor(
+        ::openat(current.get(), parts[i].c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | kind));
   }
   if (current.get() < 0) {
-    if (errno == ELOOP) cannot_read(what, "it is a symbolic link; the model's folder must hold the file itself");
+    if (errno == ELOOP)
+      cannot_read(what, "it is a symbolic link; the model's folder must hold the file itself");
     cannot_read(what, std::strerror(errno));
   }
   return map(current.get(), what, true);
+}
+
+void MappedFile::release(size_t count) const {
+  const size_t page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  if (count >= page) ::madvise(address_, count / page * page, MADV_DONTNEED);
 }
 
 MappedFile::~MappedFile() {

@@ -8,16 +8,18 @@
 
 namespace cnnc {
 
-// What nodes are called in the graph: nodes of the model's functions after the call, too, and the parts of a standard
-// operator after that operator.
+// What nodes are called in the graph: nodes of the model's functions after the call, too, and the
+// parts of a standard operator after that operator.
 std::string GraphImporter::origin_of(const onnx::NodeProto& proto) const {
   if (calls_.empty()) return name_of(proto);
-  return calls_.back().standard ? calls_.back().origin : cat(calls_.back().origin, "/", name_of(proto));
+  return calls_.back().standard ? calls_.back().origin
+                                : cat(calls_.back().origin, "/", name_of(proto));
 }
 
 void GraphImporter::import_node(Scope& scope, onnx::NodeProto& proto) {
   if (!calls_.empty() && ++function_nodes_ > options_.limits.function_nodes)
-    throw Error(cat("its functions expand to more than ", options_.limits.function_nodes, " nodes"), Fault::limit);
+    throw Error(cat("its functions expand to more than ", options_.limits.function_nodes, " nodes"),
+                Fault::limit);
   const auto count = static_cast<size_t>(proto.output_size());
   Results results(count, Binding{.failed = true});
   try {
@@ -26,25 +28,30 @@ void GraphImporter::import_node(Scope& scope, onnx::NodeProto& proto) {
   } catch (const DependsOnFailed&) {
   } catch (const Error& e) {
     const bool named = e.message().rfind("node ", 0) == 0;
-    const Error error(named ? e.message() : cat(description_of(proto), ": ", e.message()), e.fault());
+    const Error error(named ? e.message() : cat(description_of(proto), ": ", e.message()),
+                      e.fault());
     if (e.fault() == Fault::internal || e.fault() == Fault::limit) throw error;
     problems_.add(error);
   }
   for (size_t i = 0; i < count; ++i) {
     const std::string& name = proto.output(static_cast<int>(i));
     if (name.empty()) continue;
-    if (Value* value = results[i].value; value != nullptr && value->name().empty() && !scope.is_function())
+    if (Value* value = results[i].value;
+        value != nullptr && value->name().empty() && !scope.is_function())
       value->set_name(name);
-    if (scope.defines(name)) throw Error(cat(description_of(proto), ": its output ", quoted(name), " is already defined"));
+    if (scope.defines(name))
+      throw Error(cat(description_of(proto), ": its output ", quoted(name), " is already defined"));
     scope.define(name, results[i]);
   }
 }
 
 GraphImporter::Results GraphImporter::import_operation(Scope& scope, onnx::NodeProto& proto) {
-  if (onnx::FunctionProto* function = functions_.local(proto)) return import_call(scope, proto, *function, false);
+  if (onnx::FunctionProto* function = functions_.local(proto))
+    return import_call(scope, proto, *function, false);
   const int64_t opset = scope.opsets().version(proto.domain());
   const OpDef* op = find_onnx_op(canonical_domain(proto.domain()), proto.op_type());
-  if (op != nullptr && opset >= op->onnx_versions().front()) return import_operator(scope, proto, *op, opset);
+  if (op != nullptr && opset >= op->onnx_versions().front())
+    return import_operator(scope, proto, *op, opset);
   if (Functions::has_standard(proto, opset)) return import_standard_function(scope, proto, opset);
   note_unsupported(scope, proto, opset);
   throw DependsOnFailed();
@@ -53,19 +60,23 @@ GraphImporter::Results GraphImporter::import_operation(Scope& scope, onnx::NodeP
 // Its regions are imported all the same, to find what is not supported inside of them.
 void GraphImporter::note_unsupported(Scope& scope, onnx::NodeProto& proto, int64_t opset) {
   std::string reason = reason_unsupported(proto, opset);
-  if (!calls_.empty() && calls_.back().standard) reason += cat("; it is a part of ", calls_.back().node->op_type());
+  if (!calls_.empty() && calls_.back().standard)
+    reason += cat("; it is a part of ", calls_.back().node->op_type());
   problems_.add_operator(reason, origin_of(proto));
   for (onnx::AttributeProto& attribute : *proto.mutable_attribute())
-    if (attribute.ref_attr_name().empty() && is_graph(attribute)) import_region(scope, *attribute.mutable_g(), false);
+    if (attribute.ref_attr_name().empty() && is_graph(attribute))
+      import_region(scope, *attribute.mutable_g(), false);
 }
 
-// ---- operators -----------------------------------------------------------------------------------------------------
+// ---- operators
+// -----------------------------------------------------------------------------------------------------
 
 static int output_count_of(const onnx::NodeProto& proto, const OpDef& op) {
   int count = proto.output_size();
   while (count > 0 && proto.output(count - 1).empty()) --count;
   const auto most = static_cast<int>(op.outputs().size());
-  if (count > most && !op.outputs().back().variadic) throw Error(cat("has ", count, " outputs, gives at most ", most));
+  if (count > most && !op.outputs().back().variadic)
+    throw Error(cat("has ", count, " outputs, gives at most ", most));
   return std::max(count, 1);
 }
 
@@ -87,10 +98,15 @@ static void upgrade(OnnxNode& node) {
   }
 }
 
-GraphImporter::Results GraphImporter::import_operator(Scope& scope, onnx::NodeProto& proto, const OpDef& op,
-                                                      int64_t opset) {
+GraphImporter::Results GraphImporter::import_operator(Scope& scope, onnx::NodeProto& proto,
+                                                      const OpDef& op, int64_t opset) {
   Graph& graph = scope.graph();
-  OnnxNode node{op.name(), operands_of(scope, proto), attributes_of(scope, proto), output_count_of(proto, op), opset, graph};
+  OnnxNode node{op.name(),
+                operands_of(scope, proto),
+                attributes_of(scope, proto),
+                output_count_of(proto, op),
+                opset,
+                graph};
   graph.set_current_origins({origin_of(proto)});
   upgrade(node);
   const Node* made = graph.add(node.op, node.inputs, std::move(node.attributes), node.output_count);
@@ -113,21 +129,25 @@ Attributes GraphImporter::attributes_of(Scope& scope, onnx::NodeProto& proto) {
     if (attribute.name() == "consumed_inputs") continue;
     onnx::AttributeProto* value = resolved(attribute, scope.arguments());
     if (value == nullptr) continue;
-    if (attributes.count(attribute.name())) throw Error(cat("attribute ", quoted(attribute.name()), " is given twice"));
+    if (attributes.count(attribute.name()))
+      throw Error(cat("attribute ", quoted(attribute.name()), " is given twice"));
     if (!is_graph(*value)) {
       attributes[attribute.name()] = read_attribute(*value, tensors_);
       continue;
     }
     std::shared_ptr<Graph> region = import_region(scope, *value->mutable_g(), true);
-    if (region->outputs().size() < static_cast<size_t>(value->g().output_size())) throw DependsOnFailed();
+    if (region->outputs().size() < static_cast<size_t>(value->g().output_size()))
+      throw DependsOnFailed();
     attributes[attribute.name()] = std::move(region);
   }
   return attributes;
 }
 
-// ---- functions -----------------------------------------------------------------------------------------------------
+// ---- functions
+// -----------------------------------------------------------------------------------------------------
 
-GraphImporter::Results GraphImporter::import_standard_function(Scope& scope, onnx::NodeProto& proto, int64_t opset) {
+GraphImporter::Results GraphImporter::import_standard_function(Scope& scope, onnx::NodeProto& proto,
+                                                               int64_t opset) {
   const std::vector<Value*> operands = operands_of(scope, proto);
   onnx::NodeProto node = proto;
   node.clear_attribute();
@@ -144,13 +164,15 @@ GraphImporter::Results GraphImporter::import_standard_function(Scope& scope, onn
 }
 
 // Attributes that the call gives, and the function's own values for the others.
-Arguments GraphImporter::arguments_of(Scope& scope, onnx::NodeProto& proto, onnx::FunctionProto& function) {
+Arguments GraphImporter::arguments_of(Scope& scope, onnx::NodeProto& proto,
+                                      onnx::FunctionProto& function) {
   Arguments arguments;
   for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
     onnx::AttributeProto* value = resolved(attribute, scope.arguments());
     if (value == nullptr) continue;
     if (is_graph(*value))
-      throw Error(cat("passes a graph to a function as attribute ", quoted(attribute.name()), ", which is not supported"));
+      throw Error(cat("passes a graph to a function as attribute ", quoted(attribute.name()),
+                      ", which is not supported"));
     arguments[attribute.name()] = value;
   }
   for (onnx::AttributeProto& fallback : *function.mutable_attribute_proto())
@@ -158,15 +180,19 @@ Arguments GraphImporter::arguments_of(Scope& scope, onnx::NodeProto& proto, onnx
   return arguments;
 }
 
-GraphImporter::Results GraphImporter::import_call(Scope& caller, onnx::NodeProto& proto, onnx::FunctionProto& function,
-                                                  bool standard) {
-  if (std::any_of(calls_.begin(), calls_.end(), [&](const Call& call) { return call.function == &function; }))
+GraphImporter::Results GraphImporter::import_call(Scope& caller, onnx::NodeProto& proto,
+                                                  onnx::FunctionProto& function, bool standard) {
+  if (std::any_of(calls_.begin(), calls_.end(),
+                  [&](const Call& call) { return call.function == &function; }))
     throw Error(cat("function ", quoted(function.name()), " calls itself"));
   if (calls_.size() >= static_cast<size_t>(options_.limits.function_depth))
-    throw Error(cat("functions call each other more than ", options_.limits.function_depth, " deep"), Fault::limit);
+    throw Error(
+        cat("functions call each other more than ", options_.limits.function_depth, " deep"),
+        Fault::limit);
   if (proto.input_size() > function.input_size() || proto.output_size() > function.output_size())
-    throw Error(cat("has ", proto.input_size(), " inputs and ", proto.output_size(), " outputs, the function has ",
-                    function.input_size(), " and ", function.output_size()));
+    throw Error(cat("has ", proto.input_size(), " inputs and ", proto.output_size(),
+                    " outputs, the function has ", function.input_size(), " and ",
+                    function.output_size()));
 
   const Arguments arguments = arguments_of(caller, proto, function);
   Scope scope(caller.graph(), functions_.opsets(function), arguments);
@@ -190,7 +216,8 @@ GraphImporter::Results GraphImporter::import_call(Scope& caller, onnx::NodeProto
   for (int i = 0; i < proto.output_size(); ++i) {
     Scope* where = nullptr;
     const Binding* result = scope.find(function.output(i), &where);
-    if (result == nullptr) throw Error(cat("nothing in the function defines its output ", quoted(function.output(i))));
+    if (result == nullptr)
+      throw Error(cat("nothing in the function defines its output ", quoted(function.output(i))));
     results.push_back(*result);
   }
   return results;

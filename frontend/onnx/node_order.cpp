@@ -50,8 +50,8 @@ std::unordered_map<std::string_view, int> producers_of(const NodeProtos& nodes) 
       if (output.empty()) continue;
       const auto [it, inserted] = producers.emplace(output, i);
       if (!inserted)
-        throw Error(cat(description_of(nodes[i]), ": its output ", quoted(output), " is already defined by ",
-                        description_of(nodes[it->second])));
+        throw Error(cat(description_of(nodes[i]), ": its output ", quoted(output),
+                        " is already defined by ", description_of(nodes[it->second])));
     }
   return producers;
 }

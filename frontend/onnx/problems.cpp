@@ -13,7 +13,8 @@ void Problems::add_operator(const std::string& reason, const std::string& node) 
 
 static std::string line_of(const std::string& reason, const std::vector<std::string>& nodes) {
   std::string names;
-  for (size_t i = 0; i < std::min(nodes.size(), kMostNodes); ++i) names += (i ? ", " : " ") + quoted(nodes[i]);
+  for (size_t i = 0; i < std::min(nodes.size(), kMostNodes); ++i)
+    names += (i ? ", " : " ") + quoted(nodes[i]);
   if (nodes.size() > kMostNodes) names += ", ...";
   return cat(reason, " (", nodes.size(), nodes.size() == 1 ? " node:" : " nodes:", names, ")");
 }
@@ -24,9 +25,10 @@ void Problems::report() const {
   for (const auto& [reason, nodes] : operators_) lines.push_back(line_of(reason, nodes));
   for (const Error& error : others_) lines.push_back(error.message());
 
-  const bool one_kind = operators_.empty() && std::all_of(others_.begin(), others_.end(), [&](const Error& e) {
-    return e.fault() == others_[0].fault();
-  });
+  const bool one_kind =
+      operators_.empty() && std::all_of(others_.begin(), others_.end(), [&](const Error& e) {
+        return e.fault() == others_[0].fault();
+      });
   const Fault fault = one_kind ? others_[0].fault() : Fault::model;
   if (lines.size() == 1) throw Error(lines[0], fault);
   std::string text = cat("cannot be imported, for ", lines.size(), " reasons:");

@@ -10,7 +10,8 @@ namespace cnnc {
 
 class Problems {
  public:
-  // The operator of `node` is not supported; `reason` is one sentence, the same for all nodes of this operator.
+  // The operator of `node` is not supported; `reason` is one sentence, the same for all nodes of
+  // this operator.
   void add_operator(const std::string& reason, const std::string& node);
   void add(const Error& error) { others_.push_back(error); }
   bool empty() const { return operators_.empty() && others_.empty(); }

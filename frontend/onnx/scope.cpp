@@ -5,7 +5,8 @@
 namespace cnnc {
 
 void Scope::define(std::string_view name, Binding binding) {
-  if (!names_.emplace(name, binding).second) throw Error(cat(quoted(std::string(name)), " is defined twice"));
+  if (!names_.emplace(name, binding).second)
+    throw Error(cat(quoted(std::string(name)), " is defined twice"));
 }
 
 Binding* Scope::find(std::string_view name, Scope** where) {

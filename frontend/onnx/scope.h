@@ -26,7 +26,10 @@ class Scope {
  public:
   // Of a graph's own nodes; names that are not defined here are looked up in `outer`.
   Scope(Graph& graph, const OpsetTable& opsets, Scope* outer = nullptr)
-      : graph_(graph), opsets_(opsets), outer_(outer), arguments_(outer ? outer->arguments_ : nullptr) {}
+      : graph_(graph),
+        opsets_(opsets),
+        outer_(outer),
+        arguments_(outer ? outer->arguments_ : nullptr) {}
   // Of the nodes that a call of a function becomes in `graph`.
   Scope(Graph& graph, const OpsetTable& opsets, const Arguments& arguments)
       : graph_(graph), opsets_(opsets), arguments_(&arguments), function_(true) {}

@@ -62,7 +62,8 @@ Tensor narrowed(DType dtype, Shape shape, const google::protobuf::RepeatedField<
 
 Tensor booleans(Shape shape, const google::protobuf::RepeatedField<int32_t>& field) {
   Tensor tensor(DType::boolean, std::move(shape));
-  std::transform(field.begin(), field.end(), tensor.mutable_data<uint8_t>(), [](int32_t v) { return v != 0; });
+  std::transform(field.begin(), field.end(), tensor.mutable_data<uint8_t>(),
+                 [](int32_t v) { return v != 0; });
   return tensor;
 }
 
@@ -93,12 +94,14 @@ Tensor from_typed_field(onnx::TensorProto& proto, DType dtype, Shape shape) {
   }
 }
 
-// Bools are 0 or 1 in a Tensor and any byte in a file; pointers to elements are aligned in a Tensor.
+// Bools are 0 or 1 in a Tensor and any byte in a file; pointers to elements are aligned in a
+// Tensor.
 Tensor as_tensor(DType dtype, Shape shape, std::shared_ptr<const void> owner, const char* data) {
   Tensor tensor(dtype, std::move(shape), std::move(owner), data);
   const auto* bytes = reinterpret_cast<const uint8_t*>(data);
   if (reinterpret_cast<uintptr_t>(data) % size_of(dtype) != 0) tensor.mutable_raw();
-  if (dtype == DType::boolean && std::any_of(bytes, bytes + tensor.bytes(), [](uint8_t b) { return b > 1; })) {
+  if (dtype == DType::boolean &&
+      std::any_of(bytes, bytes + tensor.bytes(), [](uint8_t b) { return b > 1; })) {
     uint8_t* own = tensor.mutable_data<uint8_t>();
     std::transform(own, own + tensor.bytes(), own, [](uint8_t b) { return b != 0; });
   }
@@ -116,7 +119,8 @@ uint64_t parse_number(const onnx::StringStringEntryProto& entry) {
   uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
-    throw Error(cat("its external data have the ", entry.key(), " ", quoted(text), ", need a number of bytes"));
+    throw Error(cat("its external data have the ", entry.key(), " ", quoted(text),
+                    ", need a number of bytes"));
   return value;
 }
 
@@ -129,28 +133,36 @@ struct ExternalRange {
 ExternalRange external_range(const onnx::TensorProto& proto) {
   ExternalRange range;
   for (const auto& entry : proto.external_data()) {
-    if (entry.key() == "location") range.location = entry.value();
-    else if (entry.key() == "offset") range.offset = parse_number(entry);
-    else if (entry.key() == "length") range.length = parse_number(entry);
+    if (entry.key() == "location")
+      range.location = entry.value();
+    else if (entry.key() == "offset")
+      range.offset = parse_number(entry);
+    else if (entry.key() == "length")
+      range.length = parse_number(entry);
   }
   if (range.location.empty()) throw Error("its data are external, but no file is named");
   return range;
 }
 
-std::string tensor_name(const std::string& name) { return name.empty() ? "a tensor without a name" : "tensor " + quoted(name); }
+std::string tensor_name(const std::string& name) {
+  return name.empty() ? "a tensor without a name" : "tensor " + quoted(name);
+}
 
-// Position in the dense tensor of the k-th element of a sparse one: a flat index or one index per axis.
+// Position in the dense tensor of the k-th element of a sparse one: a flat index or one index per
+// axis.
 int64_t dense_position(const Tensor& indices, const Shape& shape, int64_t k, int64_t count) {
   if (indices.shape().size() == 1) {
     const int64_t flat = indices.as_int(k);
-    if (flat < 0 || flat >= count) throw Error(cat("index ", flat, " is out of range for ", count, " elements"));
+    if (flat < 0 || flat >= count)
+      throw Error(cat("index ", flat, " is out of range for ", count, " elements"));
     return flat;
   }
   int64_t flat = 0;
   const auto rank = static_cast<int64_t>(shape.size());
   for (int64_t a = 0; a < rank; ++a) {
     const int64_t index = indices.as_int(k * rank + a), size = shape[static_cast<size_t>(a)];
-    if (index < 0 || index >= size) throw Error(cat("index ", index, " is out of range for axis ", a, " of ", size));
+    if (index < 0 || index >= size)
+      throw Error(cat("index ", index, " is out of range for axis ", a, " of ", size));
     flat = flat * size + index;
   }
   return flat;
@@ -159,10 +171,13 @@ int64_t dense_position(const Tensor& indices, const Shape& shape, int64_t k, int
 void check_indices(const Tensor& values, const Tensor& indices, const Shape& shape) {
   const auto rank = static_cast<int64_t>(shape.size());
   const int64_t count = values.size();
-  if (values.shape().size() != 1) throw Error(cat("its values have ", values.shape().size(), " axes, need 1"));
-  if (indices.dtype() != DType::i64) throw Error(cat("its indices are ", name_of(indices.dtype()), ", need i64"));
+  if (values.shape().size() != 1)
+    throw Error(cat("its values have ", values.shape().size(), " axes, need 1"));
+  if (indices.dtype() != DType::i64)
+    throw Error(cat("its indices are ", name_of(indices.dtype()), ", need i64"));
   if (indices.shape() != Shape{count} && indices.shape() != Shape{count, rank})
-    throw Error(cat("its indices are ", type_of(indices), ", need i64[", count, "] or i64[", count, ",", rank, "]"));
+    throw Error(cat("its indices are ", type_of(indices), ", need i64[", count, "] or i64[", count,
+                    ",", rank, "]"));
 }
 
 }  // namespace
@@ -176,19 +191,22 @@ std::optional<DType> dtype_of_onnx(int data_type) {
 std::string onnx_type_name(int data_type) {
   if (!onnx::TensorProto_DataType_IsValid(data_type)) return cat("number ", data_type);
   std::string name = onnx::TensorProto_DataType_Name(data_type);
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   return name;
 }
 
 // The tensor's shape; its bytes are known to fit a size_t.
 template <typename Sizes>
 Shape TensorReader::shape_of(const Sizes& dims, DType dtype) const {
-  if (dims.size() > limits_.rank) throw Error(cat("has ", dims.size(), " axes, the limit is ", limits_.rank), Fault::limit);
+  if (dims.size() > limits_.rank)
+    throw Error(cat("has ", dims.size(), " axes, the limit is ", limits_.rank), Fault::limit);
   int64_t bytes = static_cast<int64_t>(size_of(dtype));
   for (int64_t d : dims) {
     if (d < 0) throw Error(cat("has the negative size ", d));
     // A zero elsewhere makes it empty, and must not hide an overflow.
-    if (__builtin_mul_overflow(bytes, std::max<int64_t>(d, 1), &bytes)) throw Error("has a shape of more than 2^63 bytes");
+    if (__builtin_mul_overflow(bytes, std::max<int64_t>(d, 1), &bytes))
+      throw Error("has a shape of more than 2^63 bytes");
   }
   return {dims.begin(), dims.end()};
 }
@@ -205,38 +223,49 @@ Tensor TensorReader::read(onnx::TensorProto& proto) {
 
 Tensor TensorReader::read_new(onnx::TensorProto& proto) {
   const std::optional<DType> dtype = dtype_of_onnx(proto.data_type());
-  if (!dtype) throw Error(cat("the element type ", onnx_type_name(proto.data_type()), " is not supported"));
+  if (!dtype)
+    throw Error(cat("the element type ", onnx_type_name(proto.data_type()), " is not supported"));
   if (proto.has_segment()) throw Error("is stored in segments, which is not supported");
   Shape shape = shape_of(proto.dims(), *dtype);
   const int64_t count = element_count(shape);
   const size_t bytes = static_cast<size_t>(count) * size_of(*dtype);
-  if (proto.data_location() == onnx::TensorProto::EXTERNAL) return external(proto, *dtype, std::move(shape), bytes);
+  if (proto.data_location() == onnx::TensorProto::EXTERNAL)
+    return external(proto, *dtype, std::move(shape), bytes);
 
   const TypedField field = typed_field(proto, *dtype);
   if (proto.has_raw_data() && !(proto.raw_data().empty() && typed_elements(proto) > 0)) {
-    if (typed_elements(proto) > 0) throw Error("has its data twice, in raw_data and in a typed field");
+    if (typed_elements(proto) > 0)
+      throw Error("has its data twice, in raw_data and in a typed field");
     if (proto.raw_data().size() != bytes)
-      throw Error(cat("raw_data has ", proto.raw_data().size(), " bytes, ", Type{*dtype, to_dims(shape)}, " needs ", bytes));
+      throw Error(cat("raw_data has ", proto.raw_data().size(), " bytes, ",
+                      Type{*dtype, to_dims(shape)}, " needs ", bytes));
     return from_raw_data(proto, *dtype, std::move(shape));
   }
   if (typed_elements(proto) != field.count)
-    throw Error(cat("has data in a field that is not for ", name_of(*dtype), ", need ", field.name, " or raw_data"));
+    throw Error(cat("has data in a field that is not for ", name_of(*dtype), ", need ", field.name,
+                    " or raw_data"));
   if (field.count != count)
-    throw Error(cat(field.name, " has ", field.count, " elements, ", Type{*dtype, to_dims(shape)}, " needs ", count));
-  return count == 0 ? Tensor(*dtype, std::move(shape)) : from_typed_field(proto, *dtype, std::move(shape));
+    throw Error(cat(field.name, " has ", field.count, " elements, ", Type{*dtype, to_dims(shape)},
+                    " needs ", count));
+  return count == 0 ? Tensor(*dtype, std::move(shape))
+                    : from_typed_field(proto, *dtype, std::move(shape));
 }
 
-Tensor TensorReader::external(const onnx::TensorProto& proto, DType dtype, Shape shape, size_t bytes) {
+Tensor TensorReader::external(const onnx::TensorProto& proto, DType dtype, Shape shape,
+                              size_t bytes) {
   const ExternalRange range = external_range(proto);
-  if (!folder_) throw Error(cat("its data are in the external file ", quoted(range.location), ", and this model has no folder"));
+  if (!folder_)
+    throw Error(cat("its data are in the external file ", quoted(range.location),
+                    ", and this model has no folder"));
   std::shared_ptr<const MappedFile>& file = files_[range.location];
   if (!file) file = MappedFile::open_below(*folder_, range.location);
   const std::string_view all = file->bytes();
   if (range.length && *range.length != bytes)
-    throw Error(cat("its external data have ", *range.length, " bytes, ", Type{dtype, to_dims(shape)}, " needs ", bytes));
+    throw Error(cat("its external data have ", *range.length, " bytes, ",
+                    Type{dtype, to_dims(shape)}, " needs ", bytes));
   if (range.offset > all.size() || all.size() - range.offset < bytes)
-    throw Error(cat("its external data are bytes ", range.offset, " to ", range.offset, " + ", bytes, " of ",
-                    quoted(range.location), ", which has ", all.size()));
+    throw Error(cat("its external data are bytes ", range.offset, " to ", range.offset, " + ",
+                    bytes, " of ", quoted(range.location), ", which has ", all.size()));
   if (bytes == 0) return Tensor(dtype, std::move(shape));
   return as_tensor(dtype, std::move(shape), file, all.data() + range.offset);
 }
@@ -258,15 +287,16 @@ Tensor TensorReader::read_new(onnx::SparseTensorProto& proto) {
   check_indices(values, indices, shape);
   const int64_t count = element_count(shape), width = static_cast<int64_t>(size_of(values.dtype()));
   if (count * width > limits_.sparse_bytes - sparse_bytes_)
-    throw Error(cat("needs ", count * width, " bytes written out, and the limit is ", limits_.sparse_bytes,
-                    " for all sparse tensors"),
+    throw Error(cat("needs ", count * width, " bytes written out, and the limit is ",
+                    limits_.sparse_bytes, " for all sparse tensors"),
                 Fault::limit);
   sparse_bytes_ += count * width;
   Tensor dense(values.dtype(), shape);
   char* out = static_cast<char*>(dense.mutable_raw());
   const char* in = static_cast<const char*>(values.raw());
   for (int64_t k = 0; k < values.size(); ++k)
-    std::memcpy(out + dense_position(indices, shape, k, count) * width, in + k * width, static_cast<size_t>(width));
+    std::memcpy(out + dense_position(indices, shape, k, count) * width, in + k * width,
+                static_cast<size_t>(width));
   return dense;
 }
 

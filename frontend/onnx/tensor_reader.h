@@ -23,8 +23,8 @@ class TensorReader {
   TensorReader(std::optional<std::string> folder, const ImportLimits& limits)
       : folder_(std::move(folder)), limits_(limits) {}
 
-  // Takes the data out of `proto` instead of copying them, and gives the same tensor again when asked again; `proto`
-  // stays where it is. Throws Error in the tensor's name.
+  // Takes the data out of `proto` instead of copying them, and gives the same tensor again when
+  // asked again; `proto` stays where it is. Throws Error in the tensor's name.
   Tensor read(onnx::TensorProto& proto);
   // Written out densely.
   Tensor read(onnx::SparseTensorProto& proto);

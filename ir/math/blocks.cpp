@@ -11,8 +11,12 @@ Scalar polynomial(const Scalar& x, std::initializer_list<double> c) {
   return sum;
 }
 
-Scalar at_most(const Scalar& x, double limit) { return select(x.like(limit) < x, x.like(limit), x); }
-Scalar at_least(const Scalar& x, double limit) { return select(x < x.like(limit), x.like(limit), x); }
+Scalar at_most(const Scalar& x, double limit) {
+  return select(x.like(limit) < x, x.like(limit), x);
+}
+Scalar at_least(const Scalar& x, double limit) {
+  return select(x < x.like(limit), x.like(limit), x);
+}
 
 Scalar with_sign(const Scalar& magnitude, const Scalar& sign) {
   const Scalar sign_bit = Scalar::constant_int(DType::i32, std::numeric_limits<int32_t>::min());
@@ -20,7 +24,9 @@ Scalar with_sign(const Scalar& magnitude, const Scalar& sign) {
 }
 
 Scalar infinity() { return Scalar::constant(DType::f32, std::numeric_limits<double>::infinity()); }
-Scalar not_a_number() { return Scalar::constant(DType::f32, std::numeric_limits<double>::quiet_NaN()); }
+Scalar not_a_number() {
+  return Scalar::constant(DType::f32, std::numeric_limits<double>::quiet_NaN());
+}
 
 Scalar bits(const Scalar& x) { return bitcast(x, DType::i32); }
 Scalar from_bits(const Scalar& i) { return bitcast(i, DType::f32); }

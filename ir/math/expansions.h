@@ -1,9 +1,9 @@
 // The expansion of each elementary function of an f32 argument. Private to expand_math.
 //
-// All are branch-free and written so that each line is one vector instruction on x86: clamps are `select(limit < x, ...)`
-// (minps, maxps: they pass NaN through), powers of two are built with integer arithmetic, roundings to an integer add and
-// subtract a large number. They rely on every operator being rounded on its own: the consumer must not contract a * b + c
-// or reassociate.
+// All are branch-free and written so that each line is one vector instruction on x86: clamps are
+// `select(limit < x, ...)` (minps, maxps: they pass NaN through), powers of two are built with
+// integer arithmetic, roundings to an integer add and subtract a large number. They rely on every
+// operator being rounded on its own: the consumer must not contract a * b + c or reassociate.
 #pragma once
 #include <initializer_list>
 

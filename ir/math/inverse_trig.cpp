@@ -21,7 +21,8 @@ static AsinParts asin_parts(const Scalar& x) {
   const Scalar large = a > a.like(0.5);
   const Scalar s = select(large, fma(a, a.like(-0.5), a.like(0.5)), a * a);
   const Scalar root = select(large, sqrt(s), a);  // NaN where |x| > 1
-  const Scalar tail = polynomial(s, {0.166667521, 0.0749530643, 0.0454697721, 0.0241807662, 0.0421664491});
+  const Scalar tail =
+      polynomial(s, {0.166667521, 0.0749530643, 0.0454697721, 0.0241807662, 0.0421664491});
   return {large, fma(root * s, tail, root)};
 }
 
@@ -42,8 +43,8 @@ Scalar expand_atan(const Scalar& x) {
   const Scalar large = a > a.like(1);
   const Scalar t = select(large, 1.0 / a, a);
   const Scalar s = t * t;
-  const Scalar tail = polynomial(s, {-0.333331525, 0.199937671, -0.14211008, 0.10665822, -0.0755183846, 0.043207597,
-                                     -0.0163654089, 0.00292008603});
+  const Scalar tail = polynomial(s, {-0.333331525, 0.199937671, -0.14211008, 0.10665822,
+                                     -0.0755183846, 0.043207597, -0.0163654089, 0.00292008603});
   const Scalar p = fma(t * s, tail, t);
   return with_sign(select(large, plus_half_pi(-p), p), x);
 }

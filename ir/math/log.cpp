@@ -24,10 +24,11 @@ FloatParts parts(const Scalar& x) {
                            select(denormal, i32(kRootHalfBits + (23 << 23)), i32(kRootHalfBits)));
 }
 
-// e ln 2 + log(1 + f) for sqrt(1/2) <= 1 + f < sqrt(2). The part of ln 2 beyond f32 is below 0.1 ulp of any result.
+// e ln 2 + log(1 + f) for sqrt(1/2) <= 1 + f < sqrt(2). The part of ln 2 beyond f32 is below 0.1
+// ulp of any result.
 static Scalar log_of_parts(const Scalar& e, const Scalar& f) {
-  const Scalar tail = polynomial(f, {-0.5, 0.333340406, -0.250007719, 0.199571148, -0.165946648, 0.150023639,
-                                     -0.141483828, 0.0826684982});
+  const Scalar tail = polynomial(f, {-0.5, 0.333340406, -0.250007719, 0.199571148, -0.165946648,
+                                     0.150023639, -0.141483828, 0.0826684982});
   const Scalar log1p_f = fma(f * f, tail, f);
   return fma(cast(e, DType::f32), f.like(kLn2), log1p_f);
 }

@@ -3,13 +3,15 @@
 
 namespace cnnc::math {
 
-// log2 of a positive finite f32 to about 40 bits, in f64: the product with the exponent needs 24 bits behind the point.
+// log2 of a positive finite f32 to about 40 bits, in f64: the product with the exponent needs 24
+// bits behind the point.
 static Scalar log2_f64(const Scalar& a) {
   const FloatParts p = parts(a);
   const Scalar m = cast(p.mantissa, DType::f64);
   const Scalar s = (m - 1.0) / (m + 1.0);  // log2 m = 2 / ln 2 artanh s
-  const Scalar log2_m = s * polynomial(s * s, {2.8853900817900788, 0.9617966733516321, 0.57708358299830254,
-                                               0.41167283942253258, 0.34072783647512817});
+  const Scalar log2_m =
+      s * polynomial(s * s, {2.8853900817900788, 0.9617966733516321, 0.57708358299830254,
+                             0.41167283942253258, 0.34072783647512817});
   return cast(p.exponent, DType::f64) + log2_m;
 }
 
@@ -20,8 +22,8 @@ static Scalar exp2_f64(const Scalar& t) {
   const Scalar shifted = limited + round;  // the integer nearest to t in the low bits
   const Scalar r = cast(limited - (shifted - round), DType::f32);
   const Scalar n = cast(bitcast(shifted, DType::i64), DType::i32);
-  const Scalar p = polynomial(r, {1, 0.693147242, 0.240226552, 0.0555027276, 0.00961706601, 0.00134178298,
-                                  0.000158209499});
+  const Scalar p = polynomial(
+      r, {1, 0.693147242, 0.240226552, 0.0555027276, 0.00961706601, 0.00134178298, 0.000158209499});
   const Scalar half = shift_right(n, 1), bias = Scalar::constant_int(DType::i32, 127);
   return p * from_bits(shift_left(half + bias, 23)) * from_bits(shift_left(n - half + bias, 23));
 }

@@ -1,4 +1,5 @@
-// sin, cos, tan: the argument is brought to [-pi / 4, pi / 4] in f64, right for every finite f32, then f32 polynomials.
+// sin, cos, tan: the argument is brought to [-pi / 4, pi / 4] in f64, right for every finite f32,
+// then f32 polynomials.
 #include "ir/math/expansions.h"
 
 namespace cnnc::math {
@@ -10,15 +11,16 @@ struct ReducedAngle {
   Scalar r;         // f32
 };
 
-// 2 / pi times `1 / scale`, without multiples of 4 (full turns), as the sum of `high` (multiple of 2^-27), `middle`
-// (multiple of 2^-56) and `low`. The product of `high` and an f32 is exact in f64.
+// 2 / pi times `1 / scale`, without multiples of 4 (full turns), as the sum of `high` (multiple of
+// 2^-27), `middle` (multiple of 2^-56) and `low`. The product of `high` and an f32 is exact in f64.
 struct TwoOverPi {
   double scale, high, middle, low;
 };
 }  // namespace
 
-// The first entry serves |x| < 2^26, entry k > 0 serves 2^(21 k + 5) <= |x| < 2^(21 k + 26): there scaled |x| is an integer,
-// which multiples of 4 need, and below 2^44, so that its product with `high` is rounded to an integer within 2^-9.
+// The first entry serves |x| < 2^26, entry k > 0 serves 2^(21 k + 5) <= |x| < 2^(21 k + 26): there
+// scaled |x| is an integer, which multiples of 4 need, and below 2^44, so that its product with
+// `high` is rounded to an integer within 2^-9.
 static constexpr TwoOverPi kTwoOverPi[] = {
     {1, 0x1.45f306c000000p-1, 0x1.c9c882a000000p-29, 0x1.4fe13abe8fa9ap-59},
     {0x1p-3, 0x1.17cc1b8000000p+0, -0x1.b1bbeae000000p-29, 0x1.3f84eafa3ea6ap-58},
@@ -29,7 +31,7 @@ static constexpr TwoOverPi kTwoOverPi[] = {
 };
 
 // The member of the table's entry for |x| = a.
-static Scalar table_entry(const Scalar& a, double TwoOverPi::* member) {
+static Scalar table_entry(const Scalar& a, double TwoOverPi::*member) {
   Scalar value = a.like(kTwoOverPi[0].*member);
   for (size_t k = 1; k < std::size(kTwoOverPi); ++k)
     value = select(a < a.like(0x1p23 / kTwoOverPi[k].scale), value, a.like(kTwoOverPi[k].*member));
@@ -44,7 +46,8 @@ static ReducedAngle reduce(const Scalar& x) {
   // Adding 1.5 2^52 rounds to an integer, found in the sum's low bits.
   const double round = 0x1.8p52;
   const Scalar shifted = fma(scaled, middle, product) + round;
-  Scalar turns = fma(scaled, middle, product - (shifted - round));  // quarter turns, about half a one at most
+  Scalar turns =
+      fma(scaled, middle, product - (shifted - round));  // quarter turns, about half a one at most
   turns = fma(scaled, table_entry(a, &TwoOverPi::low), turns);
   const Scalar r = turns * 0x1.921fb54442d18p+0;
   return {cast(bitcast(shifted, DType::i64), DType::i32), cast(r, DType::f32)};
@@ -80,7 +83,8 @@ Scalar expand_cos(const Scalar& x) {
 Scalar expand_tan(const Scalar& x) {
   const ReducedAngle angle = reduce(x);
   const Scalar s = angle.r * angle.r;
-  const Scalar tail = polynomial(s, {0.333333343, 0.1333538, 0.0536387265, 0.023747623, 0.00406867266, 0.00888816081});
+  const Scalar tail = polynomial(
+      s, {0.333333343, 0.1333538, 0.0536387265, 0.023747623, 0.00406867266, 0.00888816081});
   const Scalar tan = fma(angle.r * s, tail, angle.r);
   return times_sign(select(is_odd(angle.quadrant), -1.0 / tan, tan), x);
 }

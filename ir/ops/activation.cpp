@@ -11,7 +11,6 @@ using enum DType;
 CNNC_OP(Relu)
     .doc("max(x, 0).")
     .onnx({1, 6, 13, 14})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kNumberTypes)
     .elementwise([](Scalar x) { return max(x, x.like(0)); })
     .example({random(f32, {2, 3, 4})})
@@ -22,7 +21,6 @@ CNNC_OP(Relu)
 CNNC_OP(LeakyRelu)
     .doc("x where x >= 0, else alpha x.")
     .onnx({1, 6, 16})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .attribute("alpha", 0.01)
     .elementwise_with([](const OpContext& c, const Scalars& x) {
@@ -33,7 +31,6 @@ CNNC_OP(LeakyRelu)
 
 // Up to opset 6 a slope of rank 1 had one element, or one for each channel (axis 1).
 void align_legacy_slope(OnnxNode& node) {
-  drop_consumed_inputs(node);
   if (node.inputs.size() < 2 || !node.inputs[0] || !node.inputs[1]) return;
   Value*& slope = node.inputs[1];
   if (slope->rank() == 1 && !(slope->dim(0) == 1))
@@ -77,7 +74,6 @@ CNNC_OP(ThresholdedRelu)
 CNNC_OP(Elu)
     .doc("x where x >= 0, else alpha (e^x - 1).")
     .onnx({1, 6, 22})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .attribute("alpha", 1.0)
     .elementwise_with([](const OpContext& c, const Scalars& x) {
@@ -88,7 +84,6 @@ CNNC_OP(Elu)
 
 // Selu-1 rounds its constants to four digits.
 void legacy_selu_constants(OnnxNode& node) {
-  drop_consumed_inputs(node);
   node.attributes.try_emplace("alpha", static_cast<double>(1.6732f));
   node.attributes.try_emplace("gamma", static_cast<double>(1.0507f));
 }
@@ -126,7 +121,6 @@ Scalar hard_sigmoid(const Scalar& x, double alpha, double beta) {
 CNNC_OP(HardSigmoid)
     .doc("alpha x + beta limited to [0, 1].")
     .onnx({1, 6, 22})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .attribute("alpha", 0.2)
     .attribute("beta", 0.5)
@@ -147,7 +141,6 @@ CNNC_OP(HardSwish)
 CNNC_OP(Sigmoid)
     .doc("1 / (1 + e^-x).")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return sigmoid(x); })
     .example({random(f32, {2, 3, 4}, -4, 4)})

@@ -7,8 +7,8 @@ namespace {
 
 bool is_training(const OpContext& c) { return c.integer("training_mode") != 0; }
 
-// Scale, bias, mean and variance have one element for each channel or, as before opset 9 with spatial = 0, for each
-// place in an image.
+// Scale, bias, mean and variance have one element for each channel or, as before opset 9 with
+// spatial = 0, for each place in an image.
 std::vector<Type> batch_norm_type(const OpContext& c) {
   c.require(c.rank() >= 1, "the input has no axes, need at least one");
   const Dims per_place(c.dims().begin() + 1, c.dims().end());
@@ -16,12 +16,14 @@ std::vector<Type> batch_norm_type(const OpContext& c) {
     if (!is_training(c) && c.rank() > 2 && c.dims(i) == per_place) continue;
     const std::string& name = c.node().op().inputs()[i].name;
     c.require(c.rank(i) == 1, name, " ", c.type(i), " has ", c.rank(i), " axes, need 1");
-    require_equal(c, c.dims(i)[0], "the size of " + name, c.rank() == 1 ? Dim(1) : c.dims()[1], "the number of channels");
+    require_equal(c, c.dims(i)[0], "the size of " + name, c.rank() == 1 ? Dim(1) : c.dims()[1],
+                  "the number of channels");
   }
   return {c.type(), c.type(3), c.type(4)};
 }
 
-// An operand with one element for each channel, placed to broadcast over the input; others broadcast as they are.
+// An operand with one element for each channel, placed to broadcast over the input; others
+// broadcast as they are.
 Value* placed(Graph& g, Value* v, int rank) {
   if (v->rank() != 1 || rank <= 2) return v;
   Ints axes;
@@ -29,11 +31,14 @@ Value* placed(Graph& g, Value* v, int rank) {
   return g.make("Unsqueeze", {v, g.constant(Tensor::ints(axes))});
 }
 
-// x * scale / sqrt(var + epsilon) + (bias - mean * scale / sqrt(var + epsilon)), the two factors computed per channel.
+// x * scale / sqrt(var + epsilon) + (bias - mean * scale / sqrt(var + epsilon)), the two factors
+// computed per channel.
 Value* from_statistics(const Node& node, Graph& g, Value* mean, Value* variance) {
   Value* x = widened(g, node.input(0));
   const auto wide = [&](Value* v) { return converted(g, v, x->dtype()); };
-  Value* factor = g.make("Mul", {wide(node.input(1)), inverse_deviation(g, wide(variance), node.float_attribute("epsilon"))});
+  Value* factor = g.make(
+      "Mul",
+      {wide(node.input(1)), inverse_deviation(g, wide(variance), node.float_attribute("epsilon"))});
   Value* offset = g.make("Sub", {wide(node.input(2)), g.make("Mul", {wide(mean), factor})});
   Value* y = g.make("Mul", {x, placed(g, factor, x->rank())});
   y = g.make("Add", {y, placed(g, offset, x->rank())});
@@ -42,7 +47,8 @@ Value* from_statistics(const Node& node, Graph& g, Value* mean, Value* variance)
 
 // old * momentum + current * (1 - momentum)
 Value* running(Graph& g, Value* old, Value* current, double momentum) {
-  Value* kept = g.make("Mul", {converted(g, old, current->dtype()), number_like(g, current, momentum)});
+  Value* kept =
+      g.make("Mul", {converted(g, old, current->dtype()), number_like(g, current, momentum)});
   Value* added = g.make("Mul", {current, number_like(g, current, 1 - momentum)});
   return converted(g, g.make("Add", {kept, added}), old->dtype());
 }
@@ -71,13 +77,17 @@ void training_by_outputs(OnnxNode& n) {
   for (const char* name : {"is_test", "consumed_inputs", "spatial"}) n.take(name);
   if (n.output_count <= 1) return;
   if (n.output_count > 3)
-    throw Error(cat(n.op, ": outputs saved_mean and saved_var, which opset 14 removed, are not supported"));
+    throw Error(
+        cat(n.op, ": outputs saved_mean and saved_var, which opset 14 removed, are not supported"));
   n.attributes["training_mode"] = int64_t{1};
 }
 
 CNNC_OP(BatchNormalization)
-    .doc("(x - mean) / sqrt(variance + epsilon) times a scale plus a bias, all of each channel. With training_mode, mean and "
-         "variance are those of the batch, and the running ones are returned too: old * momentum + new * (1 - momentum).")
+    .doc(
+        "(x - mean) / sqrt(variance + epsilon) times a scale plus a bias, all of each channel. "
+        "With training_mode, mean and "
+        "variance are those of the batch, and the running ones are returned too: old * momentum + "
+        "new * (1 - momentum).")
     .onnx({1, 6, 7, 9, 14, 15})
     .onnx_upgrade(13, training_by_outputs)
     .input("X", kFloatTypes)
@@ -93,18 +103,24 @@ CNNC_OP(BatchNormalization)
     .attribute("training_mode", int64_t{0})
     .infer(batch_norm_type)
     .decompose(batch_norm_parts)
-    .example({random(DType::f32, {2, 3, 4, 5}), random(DType::f32, {3}), random(DType::f32, {3}), random(DType::f32, {3}),
-              random(DType::f32, {3}, 0.5, 2)}, {}, 1)
-    .example({random(DType::f32, {4, 3}), random(DType::f32, {3}), random(DType::f32, {3}), random(DType::f32, {3}),
-              random(DType::f32, {3}, 0.5, 2)}, {{"epsilon", 0.01}}, 1)
-    .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3}), random(DType::f32, {3}), random(DType::f32, {3}),
-              random(DType::f32, {3}, 0.5, 2)}, {{"training_mode", int64_t{1}}, {"momentum", 0.75}}, 3)
+    .example({random(DType::f32, {2, 3, 4, 5}), random(DType::f32, {3}), random(DType::f32, {3}),
+              random(DType::f32, {3}), random(DType::f32, {3}, 0.5, 2)},
+             {}, 1)
+    .example({random(DType::f32, {4, 3}), random(DType::f32, {3}), random(DType::f32, {3}),
+              random(DType::f32, {3}), random(DType::f32, {3}, 0.5, 2)},
+             {{"epsilon", 0.01}}, 1)
+    .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3}), random(DType::f32, {3}),
+              random(DType::f32, {3}), random(DType::f32, {3}, 0.5, 2)},
+             {{"training_mode", int64_t{1}}, {"momentum", 0.75}}, 3)
     .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3, 4}), random(DType::f32, {3, 4}),
-              random(DType::f32, {3, 4}), random(DType::f32, {3, 4}, 0.5, 2)}, {}, 1)
-    .example({random(DType::f16, {2, 3, 4}), random(DType::f16, {3}), random(DType::f16, {3}), random(DType::f32, {3}),
-              random(DType::f32, {3}, 0.5, 2)}, {}, 1)
-    .example({random(DType::f64, {5}), random(DType::f64, {1}), random(DType::f64, {1}), random(DType::f64, {1}),
-              random(DType::f64, {1}, 0.5, 2)}, {}, 1);
+              random(DType::f32, {3, 4}), random(DType::f32, {3, 4}, 0.5, 2)},
+             {}, 1)
+    .example({random(DType::f16, {2, 3, 4}), random(DType::f16, {3}), random(DType::f16, {3}),
+              random(DType::f32, {3}), random(DType::f32, {3}, 0.5, 2)},
+             {}, 1)
+    .example({random(DType::f64, {5}), random(DType::f64, {1}), random(DType::f64, {1}),
+              random(DType::f64, {1}), random(DType::f64, {1}, 0.5, 2)},
+             {}, 1);
 
 }  // namespace
 }  // namespace cnnc

@@ -99,14 +99,19 @@ CNNC_OP(ConstantOfShape)
     .example({given(Tensor::ints({}))}, {{"value", Tensor::of<uint8_t>(boolean, {1}, {1})}})
     .example({given(Tensor::ints({0, 2}))}, {{"value", Tensor(f16, {1})}});
 
-// The number that an operand holds, when it is known.
+// The number that an operand holds, when it is known: a constant, or a known size that was cast to
+// a float.
 double need_number(const OpContext& c, size_t operand, const char* name) {
-  const Tensor* constant = c.node().input(operand)->constant();
+  const Value* value = c.node().input(operand);
+  const Tensor* constant = value->constant();
   if (constant != nullptr && constant->size() == 1) return constant->as_double(0);
+  while (value->producer() != nullptr && value->producer()->is("Cast"))
+    value = value->producer()->input(0);
+  const std::optional<Ints> ints = value->known_ints();
+  if (ints && ints->size() == 1) return static_cast<double>((*ints)[0]);
   c.fail(name,
          " decides the size of the result and is known only while the model runs; sizes that data "
-         "decides are not "
-         "supported");
+         "decides are not supported");
 }
 
 Dim range_size(const OpContext& c) {

@@ -29,7 +29,8 @@ void require_equal(const OpContext& c, const Dim& a, const std::string& a_name, 
                    const std::string& b_name) {
   if (a == b) return;
   c.require(!a.is_const() || !b.is_const(), a_name, " is ", a, " but ", b_name, " is ", b);
-  c.fail(a_name, " is ", a, " and ", b_name, " is ", b, ", which must be equal; bind the symbols with --dim or --shape");
+  c.fail(a_name, " is ", a, " and ", b_name, " is ", b,
+         ", which must be equal; bind the symbols with --dim or --shape");
 }
 
 WideOperands::WideOperands(const std::vector<const Tensor*>& operands) : wide_(operands) {

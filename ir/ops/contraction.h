@@ -10,7 +10,8 @@ namespace cnnc {
 DType sum_dtype(DType dtype);
 // An operand's element in its sum's type.
 Scalar load_for_sum(const OpContext& c, size_t operand, Scalars indices);
-// The sum of `element` over `reduce`, in the output's type; `add` (may be null) is added to the finished sum.
+// The sum of `element` over `reduce`, in the output's type; `add` (may be null) is added to the
+// finished sum.
 Computation sum_of(const OpContext& c, Dims reduce, const Scalar& element, const Scalar& add = {});
 
 // Throws Error unless two sizes that must agree do: "<a_name> is 3 but <b_name> is 4".
@@ -27,7 +28,8 @@ class WideOperands {
   std::vector<Tensor> converted_;
   std::vector<const Tensor*> wide_;
 };
-// `tensor` with its elements rounded to a 16-bit float type, or itself when it has the type already.
+// `tensor` with its elements rounded to a 16-bit float type, or itself when it has the type
+// already.
 Tensor narrowed(Tensor tensor, DType dtype);
 
 }  // namespace cnnc

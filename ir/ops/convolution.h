@@ -5,11 +5,11 @@
 namespace cnnc {
 
 struct Convolution {
-  ChannelLayout layout;  // of input and output
+  ChannelLayout layout;                  // of input and output
   Dim batch, channels, output_channels;  // channels of all groups
   int64_t groups = 1;
-  // Conv: windows over the input. ConvTranspose: windows over the OUTPUT, which is `input` of the axes, as the gradient
-  // of a convolution has them.
+  // Conv: windows over the input. ConvTranspose: windows over the OUTPUT, which is `input` of the
+  // axes, as the gradient of a convolution has them.
   Window window;
 
   Dim channels_per_group() const { return Dim::floor_div(channels, groups); }

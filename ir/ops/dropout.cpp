@@ -5,7 +5,8 @@ namespace cnnc {
 namespace {
 
 std::vector<Type> dropout_type(const OpContext& c) {
-  c.require(!c.has(2) || c.need_ints(2) == Ints{0}, "training_mode needs random numbers, which are not supported; export "
+  c.require(!c.has(2) || c.need_ints(2) == Ints{0},
+            "training_mode needs random numbers, which are not supported; export "
             "the model for inference");
   return {c.type(), {DType::boolean, c.dims()}};
 }
@@ -23,18 +24,23 @@ std::vector<Value*> dropout_parts(const Node& node, Graph& g) {
   if (node.output_count() < 2) return results;
   Tensor kept(DType::boolean, {1});
   kept.set_int(0, 1);
-  results.push_back(g.make("ConstantOfShape", {g.make("Shape", {data})}, {{"value", std::move(kept)}}));
+  results.push_back(
+      g.make("ConstantOfShape", {g.make("Shape", {data})}, {{"value", std::move(kept)}}));
   return results;
 }
 
 CNNC_OP(Dropout)
-    .doc("Passes the data on, with a mask of what it kept: everything, for dropping elements belongs to training.")
+    .doc(
+        "Passes the data on, with a mask of what it kept: everything, for dropping elements "
+        "belongs to training.")
     .onnx({1, 6, 7, 10, 12, 13, 22})
-    // Before opset 7 the attribute is_test said it; ONNX later made it the only meaning without training_mode.
-    .onnx_upgrade(6, [](OnnxNode& n) {
-      n.take("is_test");
-      n.take("consumed_inputs");
-    })
+    // Before opset 7 the attribute is_test said it; ONNX later made it the only meaning without
+    // training_mode.
+    .onnx_upgrade(6,
+                  [](OnnxNode& n) {
+                    n.take("is_test");
+                    n.take("consumed_inputs");
+                  })
     .onnx_upgrade(11, [](OnnxNode& n) { n.take("ratio"); })
     .onnx_upgrade(kEveryOpset, forget_ratio_of_zero)
     .input("data", kFloatTypes)
@@ -47,7 +53,8 @@ CNNC_OP(Dropout)
     .decompose(dropout_parts)
     .example({random(DType::f32, {2, 3})}, {}, 1)
     .example({random(DType::f16, {2, 3, 4}), given(Tensor::scalar(DType::f32, 0.25))}, {}, 2)
-    .example({random(DType::f32, {2}), absent(), given(Tensor::of<char>(DType::boolean, {}, {0}))}, {}, 2);
+    .example({random(DType::f32, {2}), absent(), given(Tensor::of<char>(DType::boolean, {}, {0}))},
+             {}, 2);
 
 }  // namespace
 }  // namespace cnnc

@@ -1,6 +1,5 @@
 // Element-wise functions of analysis.
 #include "ir/op_def.h"
-#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
@@ -9,7 +8,6 @@ using enum DType;
 CNNC_OP(Exp)
     .doc("e^x.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .elementwise([](Scalar x) { return exp(x); })
     .example({random(f32, {2, 3, 4}, -3, 3)})
@@ -19,7 +17,6 @@ CNNC_OP(Exp)
 CNNC_OP(Log)
     .doc("Natural logarithm; NaN for negative numbers.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .elementwise([](Scalar x) { return log(x); })
     .example({random(f32, {2, 3, 4}, 0.1, 9)})
@@ -101,7 +98,6 @@ CNNC_OP(Cosh)
 CNNC_OP(Tanh)
     .doc("Hyperbolic tangent.")
     .onnx({1, 6, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .elementwise([](Scalar x) { return tanh(x); })
     .example({random(f32, {2, 3, 4}, -3, 3)})

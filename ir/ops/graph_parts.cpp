@@ -19,7 +19,8 @@ Value* number_like(Graph& g, const Value* x, double number) {
 }
 
 Value* inverse_deviation(Graph& g, Value* variance, double epsilon) {
-  return g.make("Reciprocal", {g.make("Sqrt", {g.make("Add", {variance, number_like(g, variance, epsilon)})})});
+  return g.make("Reciprocal",
+                {g.make("Sqrt", {g.make("Add", {variance, number_like(g, variance, epsilon)})})});
 }
 
 Moments moments(Graph& g, Value* x, const Ints& axes) {

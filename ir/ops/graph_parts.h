@@ -15,7 +15,8 @@ Value* number_like(Graph& g, const Value* x, double number);
 // 1 / sqrt(x + epsilon).
 Value* inverse_deviation(Graph& g, Value* variance, double epsilon);
 
-// Mean and variance over `axes` in two passes: the second one sums squares of what is left without the mean.
+// Mean and variance over `axes` in two passes: the second one sums squares of what is left without
+// the mean.
 struct Moments {
   Value *mean, *centred, *variance;
 };

@@ -5,13 +5,15 @@ namespace cnnc {
 namespace {
 
 std::vector<Type> lrn_type(const OpContext& c) {
-  c.require(c.rank() >= 2, "the input ", c.type(), " has ", c.rank(), " axes, need batch and channels");
+  c.require(c.rank() >= 2, "the input ", c.type(), " has ", c.rank(),
+            " axes, need batch and channels");
   const int64_t size = c.integer("size");
   c.require(size >= 1 && size < (int64_t{1} << 31), "size is ", size, ", need a positive number");
   return {c.type()};
 }
 
-// x / (bias + alpha / size * sum)^beta, the sum of squares over `size` channels around the element's own.
+// x / (bias + alpha / size * sum)^beta, the sum of squares over `size` channels around the
+// element's own.
 Computation lrn(const OpContext& c, int) {
   const int rank = c.rank();
   const int64_t size = c.integer("size");
@@ -27,8 +29,10 @@ Computation lrn(const OpContext& c, int) {
 }
 
 CNNC_OP(LRN)
-    .doc("Local response normalisation: x / (bias + alpha / size * s)^beta, s the sum of squares over `size` neighbouring "
-         "channels.")
+    .doc(
+        "Local response normalisation: x / (bias + alpha / size * s)^beta, s the sum of squares "
+        "over `size` neighbouring "
+        "channels.")
     .onnx({1, 13})
     .input("X", kFloatTypes)
     .output("Y")
@@ -39,7 +43,8 @@ CNNC_OP(LRN)
     .infer(lrn_type)
     .compute(lrn)
     .example({random(DType::f32, {2, 5, 3, 3})}, {{"size", int64_t{3}}})
-    .example({random(DType::f64, {1, 5, 4})}, {{"size", int64_t{4}}, {"alpha", 0.5}, {"beta", 0.5}, {"bias", 2.0}})
+    .example({random(DType::f64, {1, 5, 4})},
+             {{"size", int64_t{4}}, {"alpha", 0.5}, {"beta", 0.5}, {"bias", 2.0}})
     .example({random(DType::f16, {1, 4, 2, 2})}, {{"size", int64_t{7}}});
 
 }  // namespace

@@ -1,16 +1,19 @@
 // Matrix products: MatMul, Gemm, MatMulInteger.
+#include "runtime/kernels/matmul.h"
+
 #include "ir/ops/contraction.h"
 #include "ir/ops/packed_weights.h"
-#include "runtime/kernels/matmul.h"
 
 namespace cnnc {
 namespace {
 
-// ---- MatMul ----------------------------------------------------------------------------------------------------------
+// ---- MatMul
+// ----------------------------------------------------------------------------------------------------------
 
 // The sizes of a product of batches of matrices; vectors are matrices of one row or one column.
 struct Product {
-  Dims a, b;  // logical sizes of the operands, transposition undone: [batch..., m, k] and [batch..., k, n]
+  Dims a, b;  // logical sizes of the operands, transposition undone: [batch..., m, k] and
+              // [batch..., k, n]
   bool a_vector = false, b_vector = false;
   Dims batch;
 
@@ -37,7 +40,8 @@ Dims matrix_sizes(const OpContext& c, Dims dims, bool transposed, bool left, con
 
 Dims weight_shape(const OpContext& c) {
   const Dims dims = to_dims(c.integers("weight_shape"));
-  c.require(dims.size() == 2 && !transposes(c, "transB"), "packed weights need a weight_shape of 2 sizes and no transB");
+  c.require(dims.size() == 2 && !transposes(c, "transB"),
+            "packed weights need a weight_shape of 2 sizes and no transB");
   return dims;
 }
 
@@ -51,10 +55,12 @@ Product product_of(const OpContext& c, const Dims& a, const Dims& b) {
                 cat("the matching axis of B ", Type{c.dtype(1), b}));
   const size_t rank = std::max(p.a.size(), p.b.size()) - 2;
   for (size_t i = 0; i < rank; ++i) {
-    const auto size = [&](const Dims& d) { return i + d.size() < rank + 2 ? Dim(1) : d[i + d.size() - rank - 2]; };
+    const auto size = [&](const Dims& d) {
+      return i + d.size() < rank + 2 ? Dim(1) : d[i + d.size() - rank - 2];
+    };
     const std::optional<Dim> joined = broadcast(size(p.a), size(p.b));
-    c.require(joined.has_value(), "batch axes of A ", Type{c.dtype(0), a}, " and B ", Type{c.dtype(1), b},
-              " do not broadcast");
+    c.require(joined.has_value(), "batch axes of A ", Type{c.dtype(0), a}, " and B ",
+              Type{c.dtype(1), b}, " do not broadcast");
     p.batch.push_back(*joined);
   }
   return p;
@@ -78,15 +84,18 @@ Scalars batch_indices(const Dims& matrices, const Dims& batch) {
   const size_t rank = matrices.size() - 2, offset = batch.size() - rank;
   for (size_t i = 0; i < rank; ++i) {
     const Scalar own = Scalar::index(static_cast<int>(offset + i));
-    if (matrices[i] == 1) indices.push_back(Scalar::i64(0));
-    else if (matrices[i] == batch[offset + i]) indices.push_back(own);
-    else indices.push_back(select(Scalar::size(matrices[i]) == Scalar::i64(1), Scalar::i64(0), own));
+    if (matrices[i] == 1)
+      indices.push_back(Scalar::i64(0));
+    else if (matrices[i] == batch[offset + i])
+      indices.push_back(own);
+    else
+      indices.push_back(select(Scalar::size(matrices[i]) == Scalar::i64(1), Scalar::i64(0), own));
   }
   return indices;
 }
 
-Scalar load_matrix(const OpContext& c, size_t operand, Scalars batch, const Scalar& row, const Scalar& column,
-                   bool vector, bool transposed) {
+Scalar load_matrix(const OpContext& c, size_t operand, Scalars batch, const Scalar& row,
+                   const Scalar& column, bool vector, bool transposed) {
   if (vector) return load_for_sum(c, operand, {operand == 0 ? column : row});
   batch.push_back(transposed ? column : row);
   batch.push_back(transposed ? row : column);
@@ -96,11 +105,15 @@ Scalar load_matrix(const OpContext& c, size_t operand, Scalars batch, const Scal
 Computation matmul_computation(const OpContext& c, int) {
   const Product p = product_of(c);
   const int rank = c.output_type().rank(), batch = static_cast<int>(p.batch.size());
-  const Scalar row = Scalar::index(batch), column = Scalar::index(batch + (p.a_vector ? 0 : 1)), k = Scalar::index(rank);
-  const Scalar a = load_matrix(c, 0, batch_indices(p.a, p.batch), row, k, p.a_vector, transposes(c, "transA"));
-  const Scalar b = c.has_attribute("weight_shape")
-                       ? load_for_sum(c, 1, panels_of(c, 1, p.n(), p.k(), 1).place(column, k, Scalar::i64(0)))
-                       : load_matrix(c, 1, batch_indices(p.b, p.batch), k, column, p.b_vector, transposes(c, "transB"));
+  const Scalar row = Scalar::index(batch), column = Scalar::index(batch + (p.a_vector ? 0 : 1)),
+               k = Scalar::index(rank);
+  const Scalar a =
+      load_matrix(c, 0, batch_indices(p.a, p.batch), row, k, p.a_vector, transposes(c, "transA"));
+  const Scalar b =
+      c.has_attribute("weight_shape")
+          ? load_for_sum(c, 1, panels_of(c, 1, p.n(), p.k(), 1).place(column, k, Scalar::i64(0)))
+          : load_matrix(c, 1, batch_indices(p.b, p.batch), k, column, p.b_vector,
+                        transposes(c, "transB"));
   return sum_of(c, {p.k()}, a * b);
 }
 
@@ -126,7 +139,8 @@ MatrixStrides strides(int64_t rows, int64_t columns, bool transposed) {
 }
 
 template <typename T>
-Tensor run_matmul(const OpContext& c, const Product& p, const Tensor& a, const Tensor& b, Shape shape, bool b_rows) {
+Tensor run_matmul(const OpContext& c, const Product& p, const Tensor& a, const Tensor& b,
+                  Shape shape, bool b_rows) {
   Tensor result(a.dtype(), std::move(shape));
   const int64_t m = p.m().value(), n = p.n().value(), k = p.k().value();
   const auto a_strides = strides(m, k, transposes(c, "transA"));
@@ -140,7 +154,8 @@ Tensor run_matmul(const OpContext& c, const Product& p, const Tensor& a, const T
   return result;
 }
 
-Tensor run_matmul(const OpContext& c, const Product& p, const Tensor& a, const Tensor& b, const Shape& s, bool b_rows) {
+Tensor run_matmul(const OpContext& c, const Product& p, const Tensor& a, const Tensor& b,
+                  const Shape& s, bool b_rows) {
   switch (a.dtype()) {
     case DType::f32:
       return run_matmul<float>(c, p, a, b, s, b_rows);
@@ -171,7 +186,8 @@ std::vector<Tensor> matmul_kernel(const Node& node, const std::vector<const Tens
   const OpContext c(node);
   const WideOperands wide(operands);
   const bool packed = c.has_attribute("weight_shape");
-  const Product p = product_of(c, to_dims(operands[0]->shape()), packed ? weight_shape(c) : to_dims(operands[1]->shape()));
+  const Product p = product_of(c, to_dims(operands[0]->shape()),
+                               packed ? weight_shape(c) : to_dims(operands[1]->shape()));
   if (packed) panels_of(c, 1, p.n(), p.k(), 1);
   const Tensor b = packed ? unpack_panels(*wide[1], p.n().value()) : *wide[1];
   Dims dims = p.batch;
@@ -182,9 +198,12 @@ std::vector<Tensor> matmul_kernel(const Node& node, const std::vector<const Tens
 }
 
 CNNC_OP(MatMul)
-    .doc("Matrix product over the last two axes; the axes before them broadcast. A vector on the left is one row and on "
-         "the right one column, and the result lacks that axis. transA and transB swap the last two axes of an operand. "
-         "With weight_shape = [K, N] the right operand is packed, see PackPanels.")
+    .doc(
+        "Matrix product over the last two axes; the axes before them broadcast. A vector on the "
+        "left is one row and on "
+        "the right one column, and the result lacks that axis. transA and transB swap the last two "
+        "axes of an operand. "
+        "With weight_shape = [K, N] the right operand is packed, see PackPanels.")
     .onnx({1, 9, 13})
     .input("A", kNumberTypes)
     .input("B", kNumberTypes)
@@ -200,8 +219,10 @@ CNNC_OP(MatMul)
     .example({random(DType::f32, {4}), random(DType::f32, {4})})
     .example({random(DType::f32, {4}), random(DType::f32, {2, 4, 3})})
     .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {4})})
-    .example({random(DType::f32, {2, 4, 3}), random(DType::f32, {5, 4})}, {{"transA", int64_t{1}}, {"transB", int64_t{1}}})
-    .example({random(DType::f32, {3, 5}), random(DType::f32, {1, 2, 1, 5, 4})}, {{"weight_shape", Ints{5, 7}}})
+    .example({random(DType::f32, {2, 4, 3}), random(DType::f32, {5, 4})},
+             {{"transA", int64_t{1}}, {"transB", int64_t{1}}})
+    .example({random(DType::f32, {3, 5}), random(DType::f32, {1, 2, 1, 5, 4})},
+             {{"weight_shape", Ints{5, 7}}})
     .example({random(DType::f32, {0, 4}), random(DType::f32, {4, 3})})
     .example({random(DType::f32, {2, 0}), random(DType::f32, {0, 3})})
     .example({random(DType::f16, {2, 4}), random(DType::f16, {4, 3})})
@@ -209,10 +230,12 @@ CNNC_OP(MatMul)
     .example({random(DType::i32, {2, 4}, -9, 9), random(DType::i32, {4, 3}, -9, 9)})
     .example({random(DType::u64, {2, 4}, 0, 9), random(DType::u64, {4, 3}, 0, 9)});
 
-// ---- Gemm ------------------------------------------------------------------------------------------------------------
+// ---- Gemm
+// ------------------------------------------------------------------------------------------------------------
 
 std::vector<Type> gemm_type(const OpContext& c) {
-  c.require(c.rank(0) == 2 && c.rank(1) == 2, "A ", c.type(0), " and B ", c.type(1), " need 2 axes each");
+  c.require(c.rank(0) == 2 && c.rank(1) == 2, "A ", c.type(0), " and B ", c.type(1),
+            " need 2 axes each");
   const Product p = product_of(c, c.dims(0), c.dims(1));
   if (c.has(2)) {
     const Dims& bias = c.dims(2);
@@ -231,15 +254,17 @@ std::vector<Type> gemm_type(const OpContext& c) {
 Value* scaled(Graph& g, Value* x, double factor) {
   if (factor == 1) return x;
   const bool whole = factor == static_cast<double>(static_cast<int64_t>(factor));
-  if (is_float(x->dtype()) || whole) return g.make("Mul", {x, g.constant(Tensor::scalar(x->dtype(), factor))});
+  if (is_float(x->dtype()) || whole)
+    return g.make("Mul", {x, g.constant(Tensor::scalar(x->dtype(), factor))});
   Value* wide = g.make("Cast", {x}, {{"to", DType::f64}});
   wide = g.make("Mul", {wide, g.constant(Tensor::scalar(DType::f64, factor))});
   return g.make("Cast", {wide}, {{"to", x->dtype()}});
 }
 
 std::vector<Value*> gemm_parts(const Node& node, Graph& g) {
-  Value* y = g.make("MatMul", {node.input(0), node.input(1)},
-                    {{"transA", node.int_attribute("transA")}, {"transB", node.int_attribute("transB")}});
+  Value* y =
+      g.make("MatMul", {node.input(0), node.input(1)},
+             {{"transA", node.int_attribute("transA")}, {"transB", node.int_attribute("transB")}});
   y = scaled(g, y, node.float_attribute("alpha"));
   const double beta = node.float_attribute("beta");
   if (node.input(2) && beta != 0) y = g.make("Add", {y, scaled(g, node.input(2), beta)});
@@ -247,7 +272,9 @@ std::vector<Value*> gemm_parts(const Node& node, Graph& g) {
 }
 
 CNNC_OP(Gemm)
-    .doc("alpha A B + beta C for matrices A and B, transposed where transA and transB say so; C broadcasts.")
+    .doc(
+        "alpha A B + beta C for matrices A and B, transposed where transA and transB say so; C "
+        "broadcasts.")
     .onnx({1, 6, 7, 9, 11, 13})
     .onnx_upgrade(6, [](OnnxNode& n) { n.take("broadcast"); })  // the shapes alone decide
     .input("A", kNumberTypes)
@@ -264,19 +291,23 @@ CNNC_OP(Gemm)
     .example({random(DType::f32, {4, 2}), random(DType::f32, {3, 4}), random(DType::f32, {2, 1})},
              {{"alpha", 0.5}, {"beta", 0.25}, {"transA", int64_t{1}}, {"transB", int64_t{1}}})
     .example({random(DType::f64, {2, 4}), random(DType::f64, {4, 3})})
-    .example({random(DType::f32, {2, 4}), random(DType::f32, {4, 3}), random(DType::f32, {})}, {{"beta", 2.0}})
-    .example({random(DType::i32, {2, 4}, -9, 9), random(DType::i32, {4, 3}, -9, 9), random(DType::i32, {1, 3}, -9, 9)},
+    .example({random(DType::f32, {2, 4}), random(DType::f32, {4, 3}), random(DType::f32, {})},
+             {{"beta", 2.0}})
+    .example({random(DType::i32, {2, 4}, -9, 9), random(DType::i32, {4, 3}, -9, 9),
+              random(DType::i32, {1, 3}, -9, 9)},
              {{"alpha", 0.5}});
 
-// ---- MatMulInteger ---------------------------------------------------------------------------------------------------
+// ---- MatMulInteger
+// ---------------------------------------------------------------------------------------------------
 
 const DTypes kByteTypes{DType::i8, DType::u8};
 
 std::vector<Type> matmul_integer_type(const OpContext& c) {
   const Product p = product_of(c, c.dims(0), c.dims(1));
   for (size_t i : {size_t{2}, size_t{3}})
-    c.require(!c.has(i) || c.rank(i) <= c.rank(i - 2), "the zero point ", i == 2 ? "of A " : "of B ",
-              c.has(i) ? c.type(i).str() : "", " has more axes than its matrix");
+    c.require(!c.has(i) || c.rank(i) <= c.rank(i - 2), "the zero point ",
+              i == 2 ? "of A " : "of B ", c.has(i) ? c.type(i).str() : "",
+              " has more axes than its matrix");
   Dims dims = p.batch;
   if (!p.a_vector) dims.push_back(p.m());
   if (!p.b_vector) dims.push_back(p.n());
@@ -295,8 +326,10 @@ Value* centred(const Node& node, size_t operand, Graph& g) {
 }
 
 CNNC_OP(MatMulInteger)
-    .doc("Matrix product of bytes in 32-bit integers, each operand less its zero point (one number, or one for each row "
-         "of A and each column of B).")
+    .doc(
+        "Matrix product of bytes in 32-bit integers, each operand less its zero point (one number, "
+        "or one for each row "
+        "of A and each column of B).")
     .onnx({10})
     .input("A", kByteTypes, "T1")
     .input("B", kByteTypes, "T2")
@@ -308,7 +341,8 @@ CNNC_OP(MatMulInteger)
       return {g.make("MatMul", {centred(node, 0, g), centred(node, 1, g)})};
     })
     .example({random(DType::u8, {2, 4}, 0, 255), random(DType::i8, {4, 3}, -128, 127)})
-    .example({random(DType::u8, {2, 4}, 0, 255), random(DType::u8, {4, 3}, 0, 255), given(Tensor::scalar(DType::u8, 12)),
+    .example({random(DType::u8, {2, 4}, 0, 255), random(DType::u8, {4, 3}, 0, 255),
+              given(Tensor::scalar(DType::u8, 12)),
               given(Tensor::of<uint8_t>(DType::u8, {3}, {1, 2, 3}))});
 
 }  // namespace

@@ -20,7 +20,6 @@ Scalar sum_of(const Scalars& x) {
 CNNC_OP(Sum)
     .doc("Sum of all operands, added from the first to the last.")
     .onnx({1, 6, 8, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .variadic_input("data_0", kFloatTypes)
     .elementwise_with([](const OpContext&, const Scalars& x) { return sum_of(x); })
     .example({random(f32, {2, 3, 4}), random(f32, {3, 1}), random(f32, {})})
@@ -30,7 +29,6 @@ CNNC_OP(Sum)
 CNNC_OP(Mean)
     .doc("Mean of all operands.")
     .onnx({1, 6, 8, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .variadic_input("data_0", kFloatTypes)
     .elementwise_with([](const OpContext& c, const Scalars& x) {
       return sum_of(x) / static_cast<double>(c.input_count());
@@ -41,7 +39,6 @@ CNNC_OP(Mean)
 CNNC_OP(Max)
     .doc("The greatest of all operands; NaN when one is NaN.")
     .onnx({1, 6, 8, 12, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .variadic_input("data_0", kNumberTypes)
     .elementwise_with([](const OpContext&, const Scalars& x) {
       return fold_operands(x, [](const Scalar& a, const Scalar& b) { return max(a, b); });
@@ -53,7 +50,6 @@ CNNC_OP(Max)
 CNNC_OP(Min)
     .doc("The least of all operands; NaN when one is NaN.")
     .onnx({1, 6, 8, 12, 13})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .variadic_input("data_0", kNumberTypes)
     .elementwise_with([](const OpContext&, const Scalars& x) {
       return fold_operands(x, [](const Scalar& a, const Scalar& b) { return min(a, b); });
@@ -67,7 +63,6 @@ CNNC_OP(Clip)
     .onnx({1, 6, 11, 12, 13})
     .onnx_upgrade(10,
                   [](OnnxNode& node) {
-                    drop_consumed_inputs(node);
                     attribute_to_scalar_input(node, "min", 1);
                     attribute_to_scalar_input(node, "max", 2);
                   })

@@ -1,10 +1,10 @@
-// Normalisations over parts of one input: Layer, RMS, Instance, Group, MeanVariance and Lp normalisation.
+// Normalisations over parts of one input: Layer, RMS, Instance, Group, MeanVariance and Lp
+// normalisation.
 //
-// All are built from reductions that keep their axes and element-wise operators, computed in f32 for 16-bit floats, so
-// that each becomes one loop nest.
+// All are built from reductions that keep their axes and element-wise operators, computed in f32
+// for 16-bit floats, so that each becomes one loop nest.
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
-#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
@@ -17,13 +17,15 @@ Ints axes_from(int64_t first, int64_t rank) {
   return axes;
 }
 
-// A per-channel operand [C] with axes of size 1 appended, so that it broadcasts over [N, C, spatial...].
+// A per-channel operand [C] with axes of size 1 appended, so that it broadcasts over [N, C,
+// spatial...].
 Value* per_channel(Graph& g, Value* v, int rank) {
   if (rank <= 2) return v;
   return g.make("Unsqueeze", {v, g.constant(Tensor::ints(axes_from(1, rank - 1)))});
 }
 
-// ---- LayerNormalization, RMSNormalization ----------------------------------------------------------------------------
+// ---- LayerNormalization, RMSNormalization
+// ----------------------------------------------------------------------------
 
 // The first normalised axis; checks that scale and bias broadcast into the input.
 int first_axis(const OpContext& c) {
@@ -32,18 +34,20 @@ int first_axis(const OpContext& c) {
     if (!c.has(i)) continue;
     bool fits = c.rank(i) <= c.rank();
     for (int a = 1; fits && a <= c.rank(i); ++a) {
-      const Dim &own = c.dims(i)[static_cast<size_t>(c.rank(i) - a)], &x = c.dims()[static_cast<size_t>(c.rank() - a)];
+      const Dim &own = c.dims(i)[static_cast<size_t>(c.rank(i) - a)],
+                &x = c.dims()[static_cast<size_t>(c.rank() - a)];
       fits = own == 1 || own == x || !own.is_const() || !x.is_const();
     }
-    c.require(fits, i == 1 ? "scale " : "bias ", c.type(i), " does not broadcast to the input ", c.type());
+    c.require(fits, i == 1 ? "scale " : "bias ", c.type(i), " does not broadcast to the input ",
+              c.type());
   }
   return c.axis(c.integer("axis"), c.rank());
 }
 
 DType stash_dtype(const OpContext& c) {
   const int64_t type = c.integer("stash_type");
-  c.require(type == static_cast<int64_t>(DType::f32) || type == static_cast<int64_t>(DType::bf16), "stash_type is ", type,
-            ", need 1 (f32) or 16 (bf16)");
+  c.require(type == static_cast<int64_t>(DType::f32) || type == static_cast<int64_t>(DType::bf16),
+            "stash_type is ", type, ", need 1 (f32) or 16 (bf16)");
   return static_cast<DType>(type);
 }
 
@@ -68,8 +72,10 @@ std::vector<Value*> layer_norm_parts(const Node& node, Graph& g) {
 }
 
 CNNC_OP(LayerNormalization)
-    .doc("(x - mean) / sqrt(variance + epsilon) over the axes from `axis` on, times a scale plus a bias that broadcast; "
-         "optionally also the mean and the reciprocal deviation.")
+    .doc(
+        "(x - mean) / sqrt(variance + epsilon) over the axes from `axis` on, times a scale plus a "
+        "bias that broadcast; "
+        "optionally also the mean and the reciprocal deviation.")
     .onnx({17})
     .input("X", kFloatTypes)
     .input("Scale", kFloatTypes)
@@ -82,15 +88,21 @@ CNNC_OP(LayerNormalization)
     .attribute("stash_type", int64_t{1})
     .infer(layer_norm_type)
     .decompose(layer_norm_parts)
-    .example({random(DType::f32, {2, 3, 8}), random(DType::f32, {8}), random(DType::f32, {8})}, {}, 1)
-    .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3, 4})}, {{"axis", int64_t{1}}, {"epsilon", 0.1}}, 3)
-    .example({random(DType::f64, {2, 3, 4}), random(DType::f64, {3, 1}), random(DType::f64, {})}, {{"axis", int64_t{-2}}}, 1)
+    .example({random(DType::f32, {2, 3, 8}), random(DType::f32, {8}), random(DType::f32, {8})}, {},
+             1)
+    .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3, 4})},
+             {{"axis", int64_t{1}}, {"epsilon", 0.1}}, 3)
+    .example({random(DType::f64, {2, 3, 4}), random(DType::f64, {3, 1}), random(DType::f64, {})},
+             {{"axis", int64_t{-2}}}, 1)
     .example({random(DType::f16, {2, 8}), random(DType::f16, {8}), random(DType::f16, {8})}, {}, 1)
-    .example({random(DType::bf16, {2, 8}), random(DType::bf16, {8})}, {{"stash_type", int64_t{16}}}, 3);
+    .example({random(DType::bf16, {2, 8}), random(DType::bf16, {8})}, {{"stash_type", int64_t{16}}},
+             3);
 
 CNNC_OP(RMSNormalization)
-    .doc("x / sqrt(mean of squares + epsilon) over the axes from `axis` on, times a scale that broadcasts; the result has "
-         "the scale's type.")
+    .doc(
+        "x / sqrt(mean of squares + epsilon) over the axes from `axis` on, times a scale that "
+        "broadcasts; the result has "
+        "the scale's type.")
     .onnx({23})
     .input("X", kFloatTypes)
     .input("scale", kFloatTypes, "V")
@@ -106,7 +118,8 @@ CNNC_OP(RMSNormalization)
     .decompose([](const Node& node, Graph& g) -> std::vector<Value*> {
       const OpContext c(node);
       Value* x = widened(g, node.input(0));
-      Value* squares = reduced(g, "ReduceMean", g.make("Mul", {x, x}), axes_from(first_axis(c), c.rank()));
+      Value* squares =
+          reduced(g, "ReduceMean", g.make("Mul", {x, x}), axes_from(first_axis(c), c.rank()));
       Value* y = g.make("Mul", {x, inverse_deviation(g, squares, c.number("epsilon"))});
       y = g.make("Mul", {y, converted(g, node.input(1), y->dtype())});
       return {converted(g, y, c.dtype(1))};
@@ -115,13 +128,16 @@ CNNC_OP(RMSNormalization)
     .example({random(DType::f64, {2, 3, 4}), random(DType::f64, {3, 4})}, {{"axis", int64_t{1}}})
     .example({random(DType::f16, {2, 8}), random(DType::f32, {8})}, {{"epsilon", 0.01}});
 
-// ---- InstanceNormalization, GroupNormalization -----------------------------------------------------------------------
+// ---- InstanceNormalization, GroupNormalization
+// -----------------------------------------------------------------------
 
 // Scale and bias have one element for each channel.
 std::vector<Type> channel_norm_type(const OpContext& c) {
-  c.require(c.rank() >= 3, "the input ", c.type(), " has ", c.rank(), " axes, need batch, channels and spatial axes");
+  c.require(c.rank() >= 3, "the input ", c.type(), " has ", c.rank(),
+            " axes, need batch, channels and spatial axes");
   for (size_t i : {size_t{1}, size_t{2}}) {
-    c.require(c.rank(i) == 1, i == 1 ? "scale " : "bias ", c.type(i), " has ", c.rank(i), " axes, need 1");
+    c.require(c.rank(i) == 1, i == 1 ? "scale " : "bias ", c.type(i), " has ", c.rank(i),
+              " axes, need 1");
     require_equal(c, c.dims(i)[0], i == 1 ? "the size of scale" : "the size of bias", c.dims()[1],
                   "the number of channels");
   }
@@ -141,9 +157,10 @@ Value* standardised(Graph& g, Value* x, const Ints& axes, double epsilon) {
 }
 
 CNNC_OP(InstanceNormalization)
-    .doc("(x - mean) / sqrt(variance + epsilon) over the spatial axes, times a scale plus a bias of each channel.")
+    .doc(
+        "(x - mean) / sqrt(variance + epsilon) over the spatial axes, times a scale plus a bias of "
+        "each channel.")
     .onnx({1, 6, 22})
-    .onnx_upgrade(5, drop_consumed_inputs)
     .input("input", kFloatTypes)
     .input("scale", kFloatTypes)
     .input("B", kFloatTypes)
@@ -151,23 +168,28 @@ CNNC_OP(InstanceNormalization)
     .infer(channel_norm_type)
     .decompose([](const Node& node, Graph& g) {
       Value* x = widened(g, node.input(0));
-      return scaled_and_shifted(node, g, standardised(g, x, axes_from(2, x->rank()), node.float_attribute("epsilon")));
+      return scaled_and_shifted(
+          node, g, standardised(g, x, axes_from(2, x->rank()), node.float_attribute("epsilon")));
     })
     .example({random(DType::f32, {2, 3, 4, 5}), random(DType::f32, {3}), random(DType::f32, {3})})
-    .example({random(DType::f64, {2, 3, 6}), random(DType::f64, {3}), random(DType::f64, {3})}, {{"epsilon", 0.1}})
-    .example({random(DType::f16, {1, 2, 3, 2, 2}), random(DType::f16, {2}), random(DType::f16, {2})});
+    .example({random(DType::f64, {2, 3, 6}), random(DType::f64, {3}), random(DType::f64, {3})},
+             {{"epsilon", 0.1}})
+    .example({random(DType::f16, {1, 2, 3, 2, 2}), random(DType::f16, {2}),
+              random(DType::f16, {2})});
 
 int64_t group_count(const OpContext& c) {
   const int64_t groups = c.integer("num_groups");
   c.require(groups >= 1, "num_groups is ", groups, ", need a positive number");
-  c.require(Dim::mod(c.dims()[1], groups) == 0, c.dims()[1], " channels do not divide into ", groups, " groups");
+  c.require(Dim::mod(c.dims()[1], groups) == 0, c.dims()[1], " channels do not divide into ",
+            groups, " groups");
   return groups;
 }
 
 std::vector<Value*> group_norm_parts(const Node& node, Graph& g) {
   const OpContext c(node);
   Value* x = node.input(0);
-  Value* groups = g.make("Reshape", {widened(g, x), g.constant(Tensor::ints({0, group_count(c), -1}))});
+  Value* groups =
+      g.make("Reshape", {widened(g, x), g.constant(Tensor::ints({0, group_count(c), -1}))});
   Value* y = standardised(g, groups, {2}, c.number("epsilon"));
   return scaled_and_shifted(node, g, g.make("Reshape", {y, g.make("Shape", {x})}));
 }
@@ -176,21 +198,26 @@ std::vector<Value*> group_norm_parts(const Node& node, Graph& g) {
 void repeat_for_channels(OnnxNode& n) {
   const auto it = n.attributes.find("num_groups");
   const int64_t* groups = it == n.attributes.end() ? nullptr : std::get_if<int64_t>(&it->second);
-  if (n.inputs.size() != 3 || !groups || *groups < 1 || !n.inputs[0] || n.inputs[0]->rank() < 2) return;
+  if (n.inputs.size() != 3 || !groups || *groups < 1 || !n.inputs[0] || n.inputs[0]->rank() < 2)
+    return;
   const Dim& channels = n.inputs[0]->dim(1);
-  if (!channels.is_const()) throw Error(cat(n.op, ": the number of channels is the symbol ", channels, ", need a number"));
+  if (!channels.is_const())
+    throw Error(cat(n.op, ": the number of channels is the symbol ", channels, ", need a number"));
   for (size_t i : {size_t{1}, size_t{2}}) {
     Value* v = n.inputs[i];
     if (v == nullptr || v->rank() != 1 || !(v->dim(0) == *groups)) continue;
     v = n.graph.make("Unsqueeze", {v, n.graph.constant(Tensor::ints({1}))});
-    v = n.graph.make("Expand", {v, n.graph.constant(Tensor::ints({*groups, channels.value() / *groups}))});
+    v = n.graph.make("Expand",
+                     {v, n.graph.constant(Tensor::ints({*groups, channels.value() / *groups}))});
     n.inputs[i] = n.graph.make("Reshape", {v, n.graph.constant(Tensor::ints({-1}))});
   }
 }
 
 CNNC_OP(GroupNormalization)
-    .doc("(x - mean) / sqrt(variance + epsilon) over groups of channels and all spatial axes, times a scale plus a bias of "
-         "each channel.")
+    .doc(
+        "(x - mean) / sqrt(variance + epsilon) over groups of channels and all spatial axes, times "
+        "a scale plus a bias of "
+        "each channel.")
     .onnx({18, 21})
     .onnx_upgrade(20, repeat_for_channels)
     .input("X", kFloatTypes)
@@ -212,7 +239,8 @@ CNNC_OP(GroupNormalization)
     .example({random(DType::f16, {1, 6, 5}), random(DType::f16, {6}), random(DType::f16, {6})},
              {{"num_groups", int64_t{3}}, {"epsilon", 0.1}});
 
-// ---- MeanVarianceNormalization, LpNormalization ----------------------------------------------------------------------
+// ---- MeanVarianceNormalization, LpNormalization
+// ----------------------------------------------------------------------
 
 CNNC_OP(MeanVarianceNormalization)
     .doc("(x - mean) / (deviation + 1e-9) over the given axes.")

@@ -2,8 +2,6 @@
 
 namespace cnnc {
 
-void drop_consumed_inputs(OnnxNode& node) { node.take("consumed_inputs"); }
-
 Value* append_axes(Graph& graph, Value* value, int count) {
   if (count <= 0) return value;
   Ints axes;
@@ -12,7 +10,6 @@ Value* append_axes(Graph& graph, Value* value, int count) {
 }
 
 void align_legacy_broadcast(OnnxNode& node) {
-  drop_consumed_inputs(node);
   const std::optional<Attribute> broadcast = node.take("broadcast");
   const std::optional<Attribute> axis = node.take("axis");
   if (!broadcast || !axis || std::get<int64_t>(*broadcast) == 0) return;
@@ -39,6 +36,10 @@ static std::optional<int64_t> legacy_dtype_number(const std::string& name) {
 void integer_to_dtype(OnnxNode& node, const std::string& attribute) {
   std::optional<Attribute> value = node.take(attribute);
   if (!value) return;
+  if (std::holds_alternative<DType>(*value)) {
+    node.attributes[attribute] = *value;
+    return;
+  }
   std::optional<int64_t> number;
   if (const auto* name = std::get_if<std::string>(&*value)) number = legacy_dtype_number(*name);
   if (const auto* integer = std::get_if<int64_t>(&*value)) number = *integer;

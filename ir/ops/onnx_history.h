@@ -1,16 +1,11 @@
 // Steps of `.onnx_upgrade` that several operators share.
 #pragma once
-#include <limits>
-
 #include "ir/op_def.h"
 
 namespace cnnc {
 
 // For upgrades that no ONNX version makes unnecessary, because the IR spells something differently.
-inline constexpr int kEveryOpset = std::numeric_limits<int>::max();
-
-// Before opset 6 operators listed the inputs that they overwrite; nothing depends on it.
-void drop_consumed_inputs(OnnxNode& node);
+inline constexpr int kEveryOpset = 1 << 30;
 
 // Before opset 7 the second operand was broadcast only when asked, and `axis` said where its shape
 // lies inside the first one's: size-1 axes appended to it give numpy's alignment.

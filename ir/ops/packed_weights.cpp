@@ -11,16 +11,17 @@ Scalars WeightPanels::place(const Scalar& o, const Scalar& i, const Scalar& tap)
   return {group, floor_div(in_group, width), tap, i, rem(in_group, width)};
 }
 
-WeightPanels panels_of(const OpContext& c, size_t operand, const Dim& outputs, const Dim& channels, const Dim& taps) {
+WeightPanels panels_of(const OpContext& c, size_t operand, const Dim& outputs, const Dim& channels,
+                       const Dim& taps) {
   const Dims& dims = c.dims(operand);
-  const bool ranked = dims.size() == 5 && dims[0].is_const() && dims[0].value() > 0 && dims[4].is_const() &&
-                      dims[4].value() > 0;
+  const bool ranked = dims.size() == 5 && dims[0].is_const() && dims[0].value() > 0 &&
+                      dims[4].is_const() && dims[4].value() > 0;
   WeightPanels panels;
   panels.outputs = outputs;
   if (ranked) panels.groups = dims[0].value(), panels.nr = dims[4].value();
-  c.require(ranked && dims[1] == panels.panels() && dims[2] == taps && dims[3] == channels, "the packed weights ",
-            c.type(operand), " are not in panels [groups,panels,", taps, ",", channels,
-            ",nr]; only the kernel they are packed for can read them");
+  c.require(ranked && dims[1] == panels.panels() && dims[2] == taps && dims[3] == channels,
+            "the packed weights ", c.type(operand), " are not in panels [groups,panels,", taps, ",",
+            channels, ",nr]; only the kernel they are packed for can read them");
   return panels;
 }
 
@@ -43,7 +44,8 @@ Scalars split_index(const Scalar& flat, const Dims& sizes) {
 
 Tensor unpack_panels(const Tensor& packed, int64_t outputs) {
   const Shape& s = packed.shape();
-  const int64_t groups = s[0], panels = s[1], taps = s[2], channels = s[3], nr = s[4], per_group = outputs / groups;
+  const int64_t groups = s[0], panels = s[1], taps = s[2], channels = s[3], nr = s[4],
+                per_group = outputs / groups;
   const size_t bytes = size_of(packed.dtype());
   Tensor result(packed.dtype(), {outputs, channels, taps});
   auto* to = static_cast<char*>(result.mutable_raw());
@@ -52,12 +54,15 @@ Tensor unpack_panels(const Tensor& packed, int64_t outputs) {
     const int64_t panel = o / per_group * panels + o % per_group / nr, lane = o % per_group % nr;
     for (int64_t i = 0; i < channels; ++i)
       for (int64_t t = 0; t < taps; ++t, to += bytes)
-        std::memcpy(to, from + static_cast<size_t>(((panel * taps + t) * channels + i) * nr + lane) * bytes, bytes);
+        std::memcpy(
+            to, from + static_cast<size_t>(((panel * taps + t) * channels + i) * nr + lane) * bytes,
+            bytes);
   }
   return result;
 }
 
-// ---- PackPanels ------------------------------------------------------------------------------------------------------
+// ---- PackPanels
+// ------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -79,10 +84,10 @@ PackedOperand packed_operand(const OpContext& c) {
   w.kernel.assign(c.dims().begin() + 2, c.dims().end());
   w.taps = product(w.kernel);
   w.panels = {w.outputs, c.integer("group"), c.integer("nr")};
-  c.require(w.panels.groups >= 1 && w.panels.nr >= 1, "group is ", w.panels.groups, " and nr is ", w.panels.nr,
-            ", need positive numbers");
-  c.require(Dim::mod(w.outputs, w.panels.groups) == 0, w.outputs, " output channels do not divide into ",
-            w.panels.groups, " groups");
+  c.require(w.panels.groups >= 1 && w.panels.nr >= 1, "group is ", w.panels.groups, " and nr is ",
+            w.panels.nr, ", need positive numbers");
+  c.require(Dim::mod(w.outputs, w.panels.groups) == 0, w.outputs,
+            " output channels do not divide into ", w.panels.groups, " groups");
   return w;
 }
 
@@ -105,10 +110,14 @@ Scalar packed_element(const OpContext& c, const Scalars& at) {
 }  // namespace
 
 CNNC_OP(PackPanels)
-    .doc("Packs constant weights for the contraction kernels into panels of `nr` neighbouring output channels: "
-         "[group, ceil((O / group) / nr), taps, I, nr], the last panel padded with zeros. The operand is [O, I, kernel...] "
-         "(layout OI: convolutions, transposed matrices) or [I, O, kernel...] (layout IO: the right operand [K, N] of a "
-         "matrix product). A depthwise convolution is packed with group 1.")
+    .doc(
+        "Packs constant weights for the contraction kernels into panels of `nr` neighbouring "
+        "output channels: "
+        "[group, ceil((O / group) / nr), taps, I, nr], the last panel padded with zeros. The "
+        "operand is [O, I, kernel...] "
+        "(layout OI: convolutions, transposed matrices) or [I, O, kernel...] (layout IO: the right "
+        "operand [K, N] of a "
+        "matrix product). A depthwise convolution is packed with group 1.")
     .input("weights")
     .attribute("group", int64_t{1})
     .attribute("layout", std::string("OI"))

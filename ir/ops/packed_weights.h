@@ -4,11 +4,13 @@
 
 namespace cnnc {
 
-// Weights of logical sizes [O, I, taps] (I: input channels of one group; a matrix [K, N] is [N, K, 1]) are packed as
+// Weights of logical sizes [O, I, taps] (I: input channels of one group; a matrix [K, N] is [N, K,
+// 1]) are packed as
 //   [groups][ceil((O / groups) / nr)][taps][I][nr]
-// where nr output channels are neighbours. With og = o mod (O / groups), the weight of output channel o, channel i and
-// tap t is at [o div (O / groups), og div nr, t, i, og mod nr]; places past the last output channel hold zero.
-// A depthwise convolution packs all its groups as one: groups = 1, I = 1.
+// where nr output channels are neighbours. With og = o mod (O / groups), the weight of output
+// channel o, channel i and tap t is at [o div (O / groups), og div nr, t, i, og mod nr]; places
+// past the last output channel hold zero. A depthwise convolution packs all its groups as one:
+// groups = 1, I = 1.
 struct WeightPanels {
   Dim outputs;  // O
   int64_t groups = 1, nr = 1;
@@ -20,7 +22,8 @@ struct WeightPanels {
 };
 
 // The panels that a packed operand consists of; throws Error when it is not packed like this.
-WeightPanels panels_of(const OpContext& c, size_t operand, const Dim& outputs, const Dim& channels, const Dim& taps);
+WeightPanels panels_of(const OpContext& c, size_t operand, const Dim& outputs, const Dim& channels,
+                       const Dim& taps);
 
 // Row-major position of `indices` in an array of these sizes.
 Scalar flat_index(const Scalars& indices, const Dims& sizes);

@@ -10,7 +10,8 @@
 namespace cnnc {
 namespace {
 
-// ---- windows ---------------------------------------------------------------------------------------------------------
+// ---- windows
+// ---------------------------------------------------------------------------------------------------------
 
 struct Pool {
   ChannelLayout layout;
@@ -24,7 +25,8 @@ Pool pool_geometry(const OpContext& c) {
   const Ints kernel = c.integers("kernel_shape");
   c.require(kernel.size() == n, "kernel_shape has ", kernel.size(), " numbers, need ", n,
             ", one for each spatial axis of ", c.type());
-  pool.window = window_of(c, pool.layout.spatial_dims(c.dims()), to_dims(per_axis(c, "kernel_shape", n)));
+  pool.window =
+      window_of(c, pool.layout.spatial_dims(c.dims()), to_dims(per_axis(c, "kernel_shape", n)));
   return pool;
 }
 
@@ -50,7 +52,8 @@ Tap tap_of(const OpContext& c, const Pool& pool) {
   tap.position = positions(pool.window, outs, OpContext::indices(n, pool.layout.rank));
   tap.inside = all_inside(pool.window, tap.position);
   tap.value = load_for_sum(
-      c, 0, pool.layout.indices(Scalar::index(0), Scalar::index(pool.layout.channel()), tap.position));
+      c, 0,
+      pool.layout.indices(Scalar::index(0), Scalar::index(pool.layout.channel()), tap.position));
   return tap;
 }
 
@@ -58,12 +61,14 @@ Scalar inside_or(const Tap& tap, const Scalar& value, const Scalar& otherwise) {
   return tap.inside ? select(tap.inside, value, otherwise) : value;
 }
 
-// ---- MaxPool ---------------------------------------------------------------------------------------------------------
+// ---- MaxPool
+// ---------------------------------------------------------------------------------------------------------
 
 std::vector<Type> max_pool_type(const OpContext& c) {
   const int64_t order = c.integer("storage_order");
   c.require(order == 0 || order == 1, "storage_order is ", order, ", need 0 or 1");
-  c.require(c.output_count() < 2 || !c.integer("channels_last"), "with channels_last there are no indices");
+  c.require(c.output_count() < 2 || !c.integer("channels_last"),
+            "with channels_last there are no indices");
   const Type pooled = pooled_type(c);
   return {pooled, {DType::i64, pooled.dims}};
 }
@@ -82,7 +87,8 @@ Computation max_pool_values(const OpContext& c, const Pool& pool) {
   return result;
 }
 
-// Position of an element in the whole input; storage_order 1 counts the spatial axes in column-major order.
+// Position of an element in the whole input; storage_order 1 counts the spatial axes in
+// column-major order.
 Scalar input_offset(const OpContext& c, const Pool& pool, const Tap& tap) {
   Scalars indices{Scalar::index(0), Scalar::index(1)};
   Dims sizes{c.dims()[0], c.dims()[1]};
@@ -97,7 +103,8 @@ Scalar input_offset(const OpContext& c, const Pool& pool, const Tap& tap) {
   return flat_index(indices, sizes);
 }
 
-// Two accumulators: the greatest element so far and where it is, -1 before the first. Of equal ones the first counts.
+// Two accumulators: the greatest element so far and where it is, -1 before the first. Of equal ones
+// the first counts.
 Computation max_pool_indices(const OpContext& c, const Pool& pool) {
   const Tap tap = tap_of(c, pool);
   const DType dtype = tap.value.dtype();
@@ -106,7 +113,8 @@ Computation max_pool_indices(const OpContext& c, const Pool& pool) {
   result.dtype = DType::i64;
   result.space = c.output_type(1).dims;
   result.reduce = kernel_sizes(pool.window);
-  result.elements = {inside_or(tap, tap.value, lowest(dtype)), inside_or(tap, input_offset(c, pool, tap), none)};
+  result.elements = {inside_or(tap, tap.value, lowest(dtype)),
+                     inside_or(tap, input_offset(c, pool, tap), none)};
   result.init = {lowest(dtype), none};
   const Scalar best = Scalar::param(0, dtype), at = Scalar::param(1, DType::i64);
   const Scalar value = Scalar::param(2, dtype), place = Scalar::param(3, DType::i64);
@@ -123,10 +131,11 @@ Computation max_pool(const OpContext& c, int output) {
   return output == 0 ? max_pool_values(c, pool) : max_pool_indices(c, pool);
 }
 
-// ---- AveragePool -----------------------------------------------------------------------------------------------------
+// ---- AveragePool
+// -----------------------------------------------------------------------------------------------------
 
-// Number of taps of window `out` of one axis that count: those inside the input or, when padding counts, those before
-// the end of the padding (with ceil_mode a window may reach beyond it).
+// Number of taps of window `out` of one axis that count: those inside the input or, when padding
+// counts, those before the end of the padding (with ceil_mode a window may reach beyond it).
 Scalar counted_taps(const WindowAxis& axis, const Scalar& out, bool count_padding) {
   const Scalar start = out * Scalar::i64(axis.stride), d = Scalar::i64(axis.dilation);
   const auto taps_before = [&](const Dim& end) {
@@ -137,7 +146,8 @@ Scalar counted_taps(const WindowAxis& axis, const Scalar& out, bool count_paddin
   const auto room = (end - last).lower_bound();
   Scalar count = Scalar::size(axis.kernel);
   if (!room || *room < 1) count = min(count, taps_before(end));
-  if (!count_padding && !(axis.pad_begin == 0)) count = count - max(taps_before(axis.pad_begin), Scalar::i64(0));
+  if (!count_padding && !(axis.pad_begin == 0))
+    count = count - max(taps_before(axis.pad_begin), Scalar::i64(0));
   return count;
 }
 
@@ -146,17 +156,21 @@ Computation average_pool(const OpContext& c, int) {
   const Tap tap = tap_of(c, pool);
   Scalar count = Scalar::i64(1);
   for (size_t i = 0; i < pool.window.size(); ++i)
-    count = count * counted_taps(pool.window[i], Scalar::index(pool.layout.spatial(static_cast<int>(i))),
+    count = count * counted_taps(pool.window[i],
+                                 Scalar::index(pool.layout.spatial(static_cast<int>(i))),
                                  c.integer("count_include_pad") != 0);
-  Computation result = sum_of(c, kernel_sizes(pool.window), inside_or(tap, tap.value, tap.value.like(0)));
+  Computation result =
+      sum_of(c, kernel_sizes(pool.window), inside_or(tap, tap.value, tap.value.like(0)));
   const DType dtype = tap.value.dtype();
-  const Scalar divisor = count.is_constant() ? Scalar::constant(dtype, static_cast<double>(count->integer))
-                                             : cast(count, dtype);
+  const Scalar divisor = count.is_constant()
+                             ? Scalar::constant(dtype, static_cast<double>(count->integer))
+                             : cast(count, dtype);
   result.value = cast(Scalar::param(0, dtype) / divisor, result.dtype);
   return result;
 }
 
-// ---- LpPool ----------------------------------------------------------------------------------------------------------
+// ---- LpPool
+// ----------------------------------------------------------------------------------------------------------
 
 Scalar power_of_size(const Scalar& x, int64_t p) {
   if (p == 1) return abs(x);
@@ -178,8 +192,8 @@ Computation lp_pool(const OpContext& c, int) {
   const Pool pool = pool_geometry(c);
   const Tap tap = tap_of(c, pool);
   const int64_t p = c.integer("p");
-  Computation result =
-      sum_of(c, kernel_sizes(pool.window), inside_or(tap, power_of_size(tap.value, p), tap.value.like(0)));
+  Computation result = sum_of(c, kernel_sizes(pool.window),
+                              inside_or(tap, power_of_size(tap.value, p), tap.value.like(0)));
   result.value = cast(root(Scalar::param(0, tap.value.dtype()), p), result.dtype);
   return result;
 }
@@ -190,7 +204,7 @@ void whole_power(OnnxNode& n) {
   if (!p) return;
   const double* value = std::get_if<double>(&*p);
   if (value == nullptr || *value != std::floor(*value) || std::abs(*value) > 1e9)
-    throw Error(cat(n.op, ": attribute \"p\" must be a whole number"));
+    throw Error(cat(n.op, ": attribute 'p' must be a whole number"));
   n.attributes["p"] = static_cast<int64_t>(*value);
 }
 
@@ -208,8 +222,11 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
 
 [[maybe_unused]] OpDef& op_MaxPool =
     pool_attributes(register_op("MaxPool"))
-        .doc("The greatest element of each window, and optionally where in the input it is. Padding never wins. A NaN in "
-             "a window is its greatest element. With channels_last, input and output are [N, spatial..., C].")
+        .doc(
+            "The greatest element of each window, and optionally where in the input it is. Padding "
+            "never wins. A NaN in "
+            "a window is its greatest element. With channels_last, input and output are [N, "
+            "spatial..., C].")
         .onnx({1, 8, 10, 11, 12, 22})
         .input("X", kNumberTypes)
         .output("Y")
@@ -218,23 +235,37 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .infer(max_pool_type)
         .compute(max_pool)
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}}, 1)
+        .example(
+            {random(DType::f32, {1, 2, 6, 7})},
+            {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}}, 2)
         .example({random(DType::f32, {1, 2, 6, 7})},
-                 {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}}, 2)
-        .example({random(DType::f32, {1, 2, 6, 7})},
-                 {{"kernel_shape", Ints{3, 2}}, {"strides", Ints{2, 2}}, {"ceil_mode", int64_t{1}},
-                  {"storage_order", int64_t{1}}}, 2)
-        .example({random(DType::f64, {2, 3, 9})}, {{"kernel_shape", Ints{3}}, {"dilations", Ints{2}}}, 2)
-        .example({random(DType::f32, {1, 1, 4, 5, 3})}, {{"kernel_shape", Ints{2, 2, 2}}, {"auto_pad", kSameLower}}, 1)
-        .example({random(DType::i8, {1, 2, 4, 4}, -128, 127)}, {{"kernel_shape", Ints{2, 2}}, {"auto_pad", kSameUpper}}, 1)
-        .example({random(DType::u8, {1, 2, 4, 4}, 0, 255)}, {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{1, 1, 0, 0}}}, 2)
-        .example({random(DType::f16, {1, 2, 4, 4})}, {{"kernel_shape", Ints{2, 2}}, {"auto_pad", kValid}}, 2)
+                 {{"kernel_shape", Ints{3, 2}},
+                  {"strides", Ints{2, 2}},
+                  {"ceil_mode", int64_t{1}},
+                  {"storage_order", int64_t{1}}},
+                 2)
+        .example({random(DType::f64, {2, 3, 9})},
+                 {{"kernel_shape", Ints{3}}, {"dilations", Ints{2}}}, 2)
+        .example({random(DType::f32, {1, 1, 4, 5, 3})},
+                 {{"kernel_shape", Ints{2, 2, 2}}, {"auto_pad", kSameLower}}, 1)
+        .example({random(DType::i8, {1, 2, 4, 4}, -128, 127)},
+                 {{"kernel_shape", Ints{2, 2}}, {"auto_pad", kSameUpper}}, 1)
+        .example({random(DType::u8, {1, 2, 4, 4}, 0, 255)},
+                 {{"kernel_shape", Ints{2, 2}}, {"pads", Ints{1, 1, 0, 0}}}, 2)
+        .example({random(DType::f16, {1, 2, 4, 4})},
+                 {{"kernel_shape", Ints{2, 2}}, {"auto_pad", kValid}}, 2)
         .example({random(DType::f32, {1, 6, 7, 3})},
-                 {{"kernel_shape", Ints{2, 3}}, {"channels_last", int64_t{1}}, {"pads", Ints{1, 0, 0, 2}}}, 1);
+                 {{"kernel_shape", Ints{2, 3}},
+                  {"channels_last", int64_t{1}},
+                  {"pads", Ints{1, 0, 0, 2}}},
+                 1);
 
 [[maybe_unused]] OpDef& op_AveragePool =
     pool_attributes(register_op("AveragePool"))
-        .doc("The mean of each window: of its elements inside the input or, with count_include_pad, inside the padded "
-             "input. channels_last as in MaxPool.")
+        .doc(
+            "The mean of each window: of its elements inside the input or, with count_include_pad, "
+            "inside the padded "
+            "input. channels_last as in MaxPool.")
         .onnx({1, 7, 10, 11, 19, 22})
         .input("X", kFloatTypes)
         .output("Y")
@@ -242,19 +273,27 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .infer([](const OpContext& c) -> std::vector<Type> { return {pooled_type(c)}; })
         .compute(average_pool)
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}})
-        .example({random(DType::f32, {1, 2, 6, 7})},
-                 {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}})
-        .example({random(DType::f32, {1, 2, 6, 7})},
-                 {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}},
-                  {"ceil_mode", int64_t{1}}, {"count_include_pad", int64_t{1}}})
-        .example({random(DType::f32, {1, 1, 6, 6})},
-                 {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{3, 3}}, {"dilations", Ints{2, 2}},
-                  {"pads", Ints{1, 1, 1, 1}}, {"ceil_mode", int64_t{1}}})
-        .example({random(DType::f64, {2, 3, 9})}, {{"kernel_shape", Ints{4}}, {"auto_pad", kSameLower}})
-        .example({random(DType::f16, {1, 2, 4, 4, 3})},
-                 {{"kernel_shape", Ints{2, 2, 2}}, {"auto_pad", kSameUpper}, {"count_include_pad", int64_t{1}}})
-        .example({random(DType::f32, {1, 6, 7, 3})},
-                 {{"kernel_shape", Ints{2, 3}}, {"channels_last", int64_t{1}}, {"pads", Ints{1, 0, 0, 2}}});
+        .example(
+            {random(DType::f32, {1, 2, 6, 7})},
+            {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}})
+        .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{3, 3}},
+                                                      {"strides", Ints{2, 2}},
+                                                      {"pads", Ints{1, 1, 1, 1}},
+                                                      {"ceil_mode", int64_t{1}},
+                                                      {"count_include_pad", int64_t{1}}})
+        .example({random(DType::f32, {1, 1, 6, 6})}, {{"kernel_shape", Ints{2, 2}},
+                                                      {"strides", Ints{3, 3}},
+                                                      {"dilations", Ints{2, 2}},
+                                                      {"pads", Ints{1, 1, 1, 1}},
+                                                      {"ceil_mode", int64_t{1}}})
+        .example({random(DType::f64, {2, 3, 9})},
+                 {{"kernel_shape", Ints{4}}, {"auto_pad", kSameLower}})
+        .example({random(DType::f16, {1, 2, 4, 4, 3})}, {{"kernel_shape", Ints{2, 2, 2}},
+                                                         {"auto_pad", kSameUpper},
+                                                         {"count_include_pad", int64_t{1}}})
+        .example({random(DType::f32, {1, 6, 7, 3})}, {{"kernel_shape", Ints{2, 3}},
+                                                      {"channels_last", int64_t{1}},
+                                                      {"pads", Ints{1, 0, 0, 2}}});
 
 [[maybe_unused]] OpDef& op_LpPool =
     pool_attributes(register_op("LpPool"))
@@ -270,11 +309,15 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         })
         .compute(lp_pool)
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}})
-        .example({random(DType::f32, {1, 2, 6, 7})},
-                 {{"kernel_shape", Ints{3, 3}}, {"strides", Ints{2, 2}}, {"pads", Ints{1, 1, 1, 1}}, {"p", int64_t{3}}})
-        .example({random(DType::f64, {1, 2, 8})}, {{"kernel_shape", Ints{3}}, {"p", int64_t{1}}, {"dilations", Ints{2}}});
+        .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{3, 3}},
+                                                      {"strides", Ints{2, 2}},
+                                                      {"pads", Ints{1, 1, 1, 1}},
+                                                      {"p", int64_t{3}}})
+        .example({random(DType::f64, {1, 2, 8})},
+                 {{"kernel_shape", Ints{3}}, {"p", int64_t{1}}, {"dilations", Ints{2}}});
 
-// ---- pools over all spatial axes -------------------------------------------------------------------------------------
+// ---- pools over all spatial axes
+// -------------------------------------------------------------------------------------
 
 std::vector<Type> global_pool_type(const OpContext& c) {
   const ChannelLayout layout = channel_layout(c);
@@ -312,25 +355,35 @@ OpDef& global_pool(std::string name, const char* doc) {
 }
 
 [[maybe_unused]] OpDef& op_GlobalAveragePool =
-    global_pool("GlobalAveragePool", "The mean over all spatial axes, which stay with size 1. channels_last as in MaxPool.")
+    global_pool(
+        "GlobalAveragePool",
+        "The mean over all spatial axes, which stay with size 1. channels_last as in MaxPool.")
         .onnx({1, 22})
         .infer(global_pool_type)
-        .decompose([](const Node& n, Graph& g) -> std::vector<Value*> { return {over_image(n, g, "ReduceMean", n.input(0))}; })
+        .decompose([](const Node& n, Graph& g) -> std::vector<Value*> {
+          return {over_image(n, g, "ReduceMean", n.input(0))};
+        })
         .example({random(DType::f32, {2, 3, 4, 5})})
         .example({random(DType::f64, {2, 3, 4})})
         .example({random(DType::f32, {2, 4, 5, 3})}, {{"channels_last", int64_t{1}}});
 
 [[maybe_unused]] OpDef& op_GlobalMaxPool =
-    global_pool("GlobalMaxPool", "The maximum over all spatial axes, which stay with size 1. channels_last as in MaxPool.")
+    global_pool(
+        "GlobalMaxPool",
+        "The maximum over all spatial axes, which stay with size 1. channels_last as in MaxPool.")
         .onnx({1, 22})
         .infer(global_pool_type)
-        .decompose([](const Node& n, Graph& g) -> std::vector<Value*> { return {over_image(n, g, "ReduceMax", n.input(0))}; })
+        .decompose([](const Node& n, Graph& g) -> std::vector<Value*> {
+          return {over_image(n, g, "ReduceMax", n.input(0))};
+        })
         .example({random(DType::f32, {2, 3, 4, 5})})
         .example({random(DType::f16, {2, 3, 4, 2, 2})})
         .example({random(DType::f32, {2, 4, 5, 3})}, {{"channels_last", int64_t{1}}});
 
 [[maybe_unused]] OpDef& op_GlobalLpPool =
-    global_pool("GlobalLpPool", "The p-norm over all spatial axes, which stay with size 1. channels_last as in MaxPool.")
+    global_pool(
+        "GlobalLpPool",
+        "The p-norm over all spatial axes, which stay with size 1. channels_last as in MaxPool.")
         .onnx({1, 2, 22})
         .onnx_upgrade(1, whole_power)
         .attribute("p", int64_t{2})

@@ -56,11 +56,7 @@ CNNC_OP(Reshape)
         "size of that axis, "
         "unless allowzero = 1.")
     .onnx({1, 5, 13, 14, 19, 21, 23, 24, 25})
-    .onnx_upgrade(4,
-                  [](OnnxNode& node) {
-                    drop_consumed_inputs(node);
-                    node.attribute_to_input("shape", 1);
-                  })
+    .onnx_upgrade(4, [](OnnxNode& node) { node.attribute_to_input("shape", 1); })
     .input("data")
     .input("shape", {i64}, "")
     .attribute("allowzero", 0)

@@ -25,7 +25,8 @@ Shifted shifted(const Node& node, Graph& g) {
 std::vector<Value*> softmax_parts(const Node& node, Graph& g) {
   const Shifted s = shifted(node, g);
   Value* e = g.make("Exp", {s.x});
-  return {converted(g, g.make("Div", {e, reduced(g, "ReduceSum", e, s.axes)}), node.input(0)->dtype())};
+  return {
+      converted(g, g.make("Div", {e, reduced(g, "ReduceSum", e, s.axes)}), node.input(0)->dtype())};
 }
 
 std::vector<Value*> log_softmax_parts(const Node& node, Graph& g) {
@@ -52,7 +53,8 @@ bool is_last_proper_axis(const Type& type, int64_t axis) {
   return axis < type.rank();
 }
 
-// Before opset 13 the operators worked on a matrix: axes before `axis` (default 1) are its rows, the rest its columns.
+// Before opset 13 the operators worked on a matrix: axes before `axis` (default 1) are its rows,
+// the rest its columns.
 void over_matrix(OnnxNode& n) {
   const std::optional<Attribute> attribute = n.take("axis");
   const int64_t* given = attribute ? std::get_if<int64_t>(&*attribute) : nullptr;
@@ -87,13 +89,16 @@ OpDef& along_axis(std::string name, const char* doc) {
       .example({random(DType::f16, {2, 3, 2, 2}, -4, 4)}, {{"axis", int64_t{-3}}});
 }
 
-[[maybe_unused]] OpDef& op_Softmax = along_axis("Softmax", "e^x, divided by its sum along the axis.").decompose(softmax_parts);
+[[maybe_unused]] OpDef& op_Softmax =
+    along_axis("Softmax", "e^x, divided by its sum along the axis.").decompose(softmax_parts);
 
 [[maybe_unused]] OpDef& op_LogSoftmax =
-    along_axis("LogSoftmax", "The logarithm of Softmax, without computing a quotient.").decompose(log_softmax_parts);
+    along_axis("LogSoftmax", "The logarithm of Softmax, without computing a quotient.")
+        .decompose(log_softmax_parts);
 
 [[maybe_unused]] OpDef& op_Hardmax =
-    along_axis("Hardmax", "1 at the first greatest element along the axis, 0 elsewhere.").decompose(hardmax_parts);
+    along_axis("Hardmax", "1 at the first greatest element along the axis, 0 elsewhere.")
+        .decompose(hardmax_parts);
 
 }  // namespace
 }  // namespace cnnc

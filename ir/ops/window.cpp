@@ -9,7 +9,8 @@ Dims ChannelLayout::spatial_dims(const Dims& dims) const {
 }
 
 template <typename T>
-static std::vector<T> arranged(bool channels_last, const T& batch, const T& channel, const std::vector<T>& spatial) {
+static std::vector<T> arranged(bool channels_last, const T& batch, const T& channel,
+                               const std::vector<T>& spatial) {
   std::vector<T> result{batch};
   if (!channels_last) result.push_back(channel);
   result.insert(result.end(), spatial.begin(), spatial.end());
@@ -21,14 +22,16 @@ Dims ChannelLayout::dims(const Dim& batch, const Dim& channels, const Dims& spat
   return arranged(channels_last, batch, channels, spatial);
 }
 
-Scalars ChannelLayout::indices(const Scalar& batch, const Scalar& channel, const Scalars& spatial) const {
+Scalars ChannelLayout::indices(const Scalar& batch, const Scalar& channel,
+                               const Scalars& spatial) const {
   return arranged(channels_last, batch, channel, spatial);
 }
 
 ChannelLayout channel_layout(const OpContext& c) {
   c.require(c.rank() >= 3, "the input ", c.type(), " has ", c.rank(),
             " axes, need batch, channels and at least one spatial axis");
-  const bool channels_last = c.node().attribute("channels_last") != nullptr && c.integer("channels_last") != 0;
+  const bool channels_last =
+      c.node().attribute("channels_last") != nullptr && c.integer("channels_last") != 0;
   return {c.rank(), channels_last};
 }
 
@@ -55,7 +58,8 @@ Ints per_axis(const OpContext& c, std::string_view name, size_t count) {
   if (values.empty()) return Ints(count, 1);
   c.require(values.size() == count, name, " has ", values.size(), " numbers, need ", count,
             ", one for each spatial axis");
-  for (int64_t v : values) c.require(v >= 1 && v < kLimit, name, " holds ", v, ", need positive numbers");
+  for (int64_t v : values)
+    c.require(v >= 1 && v < kLimit, name, " holds ", v, ", need positive numbers");
   return values;
 }
 
@@ -76,14 +80,15 @@ void divide_padding(WindowAxis& axis, const Dim& total, const std::string& auto_
 
 static void place_same(WindowAxis& axis, const std::string& auto_pad) {
   axis.output = Dim::ceil_div(axis.input, axis.stride);
-  divide_padding(axis, Dim::max((axis.output - 1) * axis.stride + axis.extent() - axis.input, 0), auto_pad);
+  divide_padding(axis, Dim::max((axis.output - 1) * axis.stride + axis.extent() - axis.input, 0),
+                 auto_pad);
 }
 
 static void place_padded(const OpContext& c, WindowAxis& axis, bool ceil_mode) {
   const Dim room = axis.input + axis.pad_begin + axis.pad_end - axis.extent();
   const auto most = room.upper_bound();
-  c.require(!most || *most >= 0, "a window of ", axis.extent(), " elements does not fit ", axis.input,
-            " elements with padding ", axis.pad_begin, " and ", axis.pad_end);
+  c.require(!most || *most >= 0, "a window of ", axis.extent(), " elements does not fit ",
+            axis.input, " elements with padding ", axis.pad_begin, " and ", axis.pad_end);
   axis.output = Dim::floor_div(room, axis.stride) + 1;
   if (!ceil_mode) return;
   axis.output = Dim::ceil_div(room, axis.stride) + 1;
@@ -93,11 +98,12 @@ static void place_padded(const OpContext& c, WindowAxis& axis, bool ceil_mode) {
 
 Window window_of(const OpContext& c, const Dims& spatial, const Dims& kernel) {
   const size_t n = spatial.size();
-  const Ints strides = per_axis(c, "strides", n), dilations = per_axis(c, "dilations", n), pads = pads_of(c, n);
+  const Ints strides = per_axis(c, "strides", n), dilations = per_axis(c, "dilations", n),
+             pads = pads_of(c, n);
   const std::string& auto_pad = c.text("auto_pad");
   const bool same = auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER";
-  c.require(same || auto_pad == "NOTSET" || auto_pad == "VALID" || auto_pad.empty(), "auto_pad is ", quoted(auto_pad),
-            ", need NOTSET, SAME_UPPER, SAME_LOWER or VALID");
+  c.require(same || auto_pad == "NOTSET" || auto_pad == "VALID" || auto_pad.empty(), "auto_pad is ",
+            quoted(auto_pad), ", need NOTSET, SAME_UPPER, SAME_LOWER or VALID");
   const bool ceil_mode = c.node().attribute("ceil_mode") != nullptr && c.integer("ceil_mode") != 0;
   Window window(n);
   for (size_t i = 0; i < n; ++i) {
@@ -107,8 +113,10 @@ Window window_of(const OpContext& c, const Dims& spatial, const Dims& kernel) {
     axis.stride = strides[i];
     axis.dilation = dilations[i];
     if (auto_pad != "VALID") axis.pad_begin = pads[i], axis.pad_end = pads[n + i];
-    if (same) place_same(axis, auto_pad);
-    else place_padded(c, axis, ceil_mode);
+    if (same)
+      place_same(axis, auto_pad);
+    else
+      place_padded(c, axis, ceil_mode);
   }
   return window;
 }

@@ -41,15 +41,18 @@ using Window = std::vector<WindowAxis>;
 Ints per_axis(const OpContext& c, std::string_view name, size_t count);
 // [begins..., ends...] of attribute `pads`; zeros where it is absent.
 Ints pads_of(const OpContext& c, size_t count);
-// SAME_UPPER and SAME_LOWER divide the padding so that the odd element is at the end or at the beginning.
+// SAME_UPPER and SAME_LOWER divide the padding so that the odd element is at the end or at the
+// beginning.
 void divide_padding(WindowAxis& axis, const Dim& total, const std::string& auto_pad);
 
-// The windows that attributes strides, dilations, pads, auto_pad and ceil_mode describe over `spatial` sizes. With
-// ceil_mode the last window may overrun the end, but never starts in the padding at the end.
+// The windows that attributes strides, dilations, pads, auto_pad and ceil_mode describe over
+// `spatial` sizes. With ceil_mode the last window may overrun the end, but never starts in the
+// padding at the end.
 Window window_of(const OpContext& c, const Dims& spatial, const Dims& kernel);
 Dims output_sizes(const Window& window);
 Dims kernel_sizes(const Window& window);
-// Positions of the taps `taps` of the windows `outs`, and whether all are inside; null when they always are.
+// Positions of the taps `taps` of the windows `outs`, and whether all are inside; null when they
+// always are.
 Scalars positions(const Window& window, const Scalars& outs, const Scalars& taps);
 Scalar all_inside(const Window& window, const Scalars& positions);
 

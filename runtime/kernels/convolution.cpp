@@ -15,20 +15,28 @@ class BlockGather {
   explicit BlockGather(const ConvolutionShape& s) : s_(s) {
     for (const ConvolutionAxis& axis : s.axes) taps_ *= axis.kernel, pixels_ *= axis.output;
     block_.resize(static_cast<size_t>(depth() * kBlockColumns));
+    offsets_.resize(static_cast<size_t>(taps_ * kBlockColumns));
   }
 
   int64_t depth() const { return s_.channels * taps_; }
   int64_t pixels() const { return pixels_; }
   const T* block() const { return block_.data(); }
 
-  void gather(const T* input, int64_t first_pixel, int64_t count) {
-    for (int64_t tap = 0; tap < taps_; ++tap) {
-      int64_t offsets[kBlockColumns];
-      for (int64_t j = 0; j < count; ++j) offsets[j] = input_offset(first_pixel + j, tap);
-      for (int64_t channel = 0; channel < s_.channels; ++channel) {
+  // Chooses the pixels; the offsets are the same for all images and groups.
+  void place(int64_t first_pixel, int64_t count) {
+    count_ = count;
+    for (int64_t tap = 0; tap < taps_; ++tap)
+      for (int64_t j = 0; j < count; ++j)
+        offsets_[static_cast<size_t>(tap * kBlockColumns + j)] = input_offset(first_pixel + j, tap);
+  }
+
+  void gather(const T* input) {
+    for (int64_t channel = 0; channel < s_.channels; ++channel) {
+      const T* from = input + channel * s_.input_channel_stride;
+      for (int64_t tap = 0; tap < taps_; ++tap) {
         T* row = block_.data() + (channel * taps_ + tap) * kBlockColumns;
-        const T* from = input + channel * s_.input_channel_stride;
-        for (int64_t j = 0; j < count; ++j) row[j] = offsets[j] < 0 ? T(0) : from[offsets[j]];
+        const int64_t* offsets = offsets_.data() + tap * kBlockColumns;
+        for (int64_t j = 0; j < count_; ++j) row[j] = offsets[j] < 0 ? T(0) : from[offsets[j]];
       }
     }
   }
@@ -59,36 +67,40 @@ class BlockGather {
   }
 
   const ConvolutionShape& s_;
-  int64_t taps_ = 1, pixels_ = 1;
+  int64_t taps_ = 1, pixels_ = 1, count_ = 0;
+  std::vector<int64_t> offsets_;
   std::vector<T> block_;
 };
 
 }  // namespace
 
 template <typename T>
-void convolution(const ConvolutionShape& s, const T* input, const T* weights, const T* bias, T* output) {
+void convolution(const ConvolutionShape& s, const T* input, const T* weights, const T* bias,
+                 T* output) {
   BlockGather<T> gather(s);
   std::vector<T> sums(static_cast<size_t>(s.outputs * kBlockColumns));
-  for (int64_t n = 0; n < s.batch; ++n) {
-    for (int64_t g = 0; g < s.groups; ++g) {
-      const T* in = input + n * s.input_batch_stride + g * s.channels * s.input_channel_stride;
+  for (int64_t first = 0; first < gather.pixels(); first += kBlockColumns) {
+    const int64_t count = std::min(kBlockColumns, gather.pixels() - first);
+    gather.place(first, count);
+    for (int64_t image_group = 0; image_group < s.batch * s.groups; ++image_group) {
+      const int64_t n = image_group / s.groups, g = image_group % s.groups;
+      gather.gather(input + n * s.input_batch_stride + g * s.channels * s.input_channel_stride);
+      multiply_block<T>(s.outputs, count, gather.depth(), weights + g * s.outputs * gather.depth(),
+                        gather.block(), bias ? bias + g * s.outputs : nullptr, sums.data(),
+                        {kBlockColumns, 1});
       T* out = output + n * s.output_batch_stride + g * s.outputs * s.output_channel_stride;
-      for (int64_t first = 0; first < gather.pixels(); first += kBlockColumns) {
-        const int64_t count = std::min(kBlockColumns, gather.pixels() - first);
-        gather.gather(in, first, count);
-        multiply_block<T>(s.outputs, count, gather.depth(), weights + g * s.outputs * gather.depth(), gather.block(),
-                          bias ? bias + g * s.outputs : nullptr, sums.data(), {kBlockColumns, 1});
-        for (int64_t j = 0; j < count; ++j) {
-          T* pixel = out + gather.output_offset(first + j);
-          for (int64_t o = 0; o < s.outputs; ++o)
-            pixel[o * s.output_channel_stride] = sums[static_cast<size_t>(o * kBlockColumns + j)];
-        }
+      for (int64_t j = 0; j < count; ++j) {
+        T* pixel = out + gather.output_offset(first + j);
+        for (int64_t o = 0; o < s.outputs; ++o)
+          pixel[o * s.output_channel_stride] = sums[static_cast<size_t>(o * kBlockColumns + j)];
       }
     }
   }
 }
 
-template void convolution<float>(const ConvolutionShape&, const float*, const float*, const float*, float*);
-template void convolution<double>(const ConvolutionShape&, const double*, const double*, const double*, double*);
+template void convolution<float>(const ConvolutionShape&, const float*, const float*, const float*,
+                                 float*);
+template void convolution<double>(const ConvolutionShape&, const double*, const double*,
+                                  const double*, double*);
 
 }  // namespace cnnc

@@ -6,7 +6,8 @@
 
 namespace cnnc {
 
-// What sums are kept in. Integers wrap around, so they are summed without sign; short ones would be promoted to int.
+// What sums are kept in. Integers wrap around, so they are summed without sign; short ones would be
+// promoted to int.
 template <typename T, bool = std::is_integral_v<T>>
 struct Sum {
   using type = std::conditional_t<sizeof(T) < 4, uint32_t, std::make_unsigned_t<T>>;
@@ -34,14 +35,15 @@ static void multiply_tile(int64_t k, const T* a, const T* block, SumOf<T> (*sums
 }
 
 template <typename T>
-static void multiply_rows(int64_t rows, int64_t k, const T* a, const T* block, SumOf<T> (*sums)[kColumns]) {
+static void multiply_rows(int64_t rows, int64_t k, const T* a, const T* block,
+                          SumOf<T> (*sums)[kColumns]) {
   if (rows == kRows) return multiply_tile<kRows>(k, a, block, sums);
   for (int64_t r = 0; r < rows; ++r) multiply_tile<1>(k, a + r * k, block, sums + r);
 }
 
 template <typename T>
-void multiply_block(int64_t m, int64_t columns, int64_t k, const T* a, const T* block, const T* bias, T* c,
-                    MatrixStrides c_strides) {
+void multiply_block(int64_t m, int64_t columns, int64_t k, const T* a, const T* block,
+                    const T* bias, T* c, MatrixStrides c_strides) {
   using S = SumOf<T>;
   for (int64_t row = 0; row < m; row += kRows) {
     const int64_t rows = std::min<int64_t>(kRows, m - row);
@@ -52,15 +54,16 @@ void multiply_block(int64_t m, int64_t columns, int64_t k, const T* a, const T* 
       for (int64_t r = 0; r < rows; ++r) {
         const S start = bias ? static_cast<S>(bias[row + r]) : S(0);
         T* to = c + (row + r) * c_strides.row + column * c_strides.column;
-        for (int64_t j = 0; j < count; ++j) to[j * c_strides.column] = static_cast<T>(sums[r][j] + start);
+        for (int64_t j = 0; j < count; ++j)
+          to[j * c_strides.column] = static_cast<T>(sums[r][j] + start);
       }
     }
   }
 }
 
 template <typename T>
-void matmul(int64_t m, int64_t n, int64_t k, const T* a, MatrixStrides a_strides, const T* b, MatrixStrides b_strides,
-            T* c, int64_t c_row) {
+void matmul(int64_t m, int64_t n, int64_t k, const T* a, MatrixStrides a_strides, const T* b,
+            MatrixStrides b_strides, T* c, int64_t c_row) {
   std::vector<T> rows;
   if (a_strides.column != 1 || a_strides.row != k) {
     rows.resize(static_cast<size_t>(m * k));
@@ -74,15 +77,17 @@ void matmul(int64_t m, int64_t n, int64_t k, const T* a, MatrixStrides a_strides
     const int64_t columns = std::min(kBlockColumns, n - column);
     for (int64_t i = 0; i < k; ++i)
       for (int64_t j = 0; j < columns; ++j)
-        block[static_cast<size_t>(i * kBlockColumns + j)] = b[i * b_strides.row + (column + j) * b_strides.column];
+        block[static_cast<size_t>(i * kBlockColumns + j)] =
+            b[i * b_strides.row + (column + j) * b_strides.column];
     multiply_block<T>(m, columns, k, a, block.data(), nullptr, c + column, {c_row, 1});
   }
 }
 
-#define CNNC_INSTANTIATE(T)                                                                                        \
-  template void matmul<T>(int64_t, int64_t, int64_t, const T*, MatrixStrides, const T*, MatrixStrides, T*,         \
-                          int64_t);                                                                                \
-  template void multiply_block<T>(int64_t, int64_t, int64_t, const T*, const T*, const T*, T*, MatrixStrides);
+#define CNNC_INSTANTIATE(T)                                                                    \
+  template void matmul<T>(int64_t, int64_t, int64_t, const T*, MatrixStrides, const T*,        \
+                          MatrixStrides, T*, int64_t);                                         \
+  template void multiply_block<T>(int64_t, int64_t, int64_t, const T*, const T*, const T*, T*, \
+                                  MatrixStrides);
 CNNC_INSTANTIATE(float)
 CNNC_INSTANTIATE(double)
 CNNC_INSTANTIATE(int8_t)

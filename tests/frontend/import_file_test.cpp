@@ -27,12 +27,14 @@ TEST(ImportFile, NamesOtherFormats) {
       {" {\"layers\": []}"s, "this is JSON text"},
       {"<?xml version=\"1.0\"?><net>"s, "this is XML text"},
       {"<!DOCTYPE html>"s, "this is an HTML page"},
-      {"<ir_version: 10, opset_import: [\"\" : 21]>\ng (float[1] x) => (float[1] y) {}"s, "this is a model in ONNX's text form"},
+      {"<ir_version: 10, opset_import: [\"\" : 21]>\ng (float[1] x) => (float[1] y) {}"s,
+       "this is a model in ONNX's text form"},
       {"ir_version: 8\ngraph {"s, "this is a model in protobuf's text form"},
       {"graph @main(%x: f32[2]) -> f32[2] {"s, "this is a graph in cnnc's text form"},
       {"\x10\0\0\0\0\0\0\0{\"weight\":1}"s, "this is a safetensors file"},
   };
-  for (const auto& [bytes, message] : files) EXPECT_THAT(import_error(bytes), HasSubstr(message)) << bytes;
+  for (const auto& [bytes, message] : files)
+    EXPECT_THAT(import_error(bytes), HasSubstr(message)) << bytes;
   EXPECT_EQ(import_error(""s), "test.onnx: the file is empty");
   EXPECT_THAT(import_error("Hello, this is no model"s), HasSubstr("not an ONNX model"));
 }
@@ -43,7 +45,8 @@ TEST(ImportFile, ExplainsFilesThatCannotBeRead) {
   EXPECT_THAT(import_file_error(folder.path("none.onnx")), HasSubstr("No such file"));
   std::filesystem::create_directory(folder.path("folder"));
   EXPECT_THAT(import_file_error(folder.path("folder")), HasSubstr("it is a folder"));
-  EXPECT_THAT(import_file_error(folder.write("empty.onnx", "")), HasSubstr("empty.onnx: the file is empty"));
+  EXPECT_THAT(import_file_error(folder.write("empty.onnx", "")),
+              HasSubstr("empty.onnx: the file is empty"));
   try {
     import_onnx_file(folder.path("none.onnx"));
     FAIL();
@@ -55,8 +58,9 @@ TEST(ImportFile, ExplainsFilesThatCannotBeRead) {
 TEST(ImportFile, LimitsItsSize) {
   ImportOptions options;
   options.limits.file_bytes = 10;
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] y) { y = Relu(x) }"), options),
-              HasSubstr("bytes, the limit is 10; save the model with its weights in an external file"));
+  EXPECT_THAT(
+      import_error(onnx_model("g (float[2] x) => (float[2] y) { y = Relu(x) }"), options),
+      HasSubstr("bytes, the limit is 10; save the model with its weights in an external file"));
 }
 
 TEST(ImportFile, LimitsNesting) {
@@ -105,9 +109,11 @@ std::string rich_model() {
 TEST(ImportFile, SurvivesTruncationAtEveryByte) {
   const std::string bytes = rich_model();
   ASSERT_EQ(import_error(bytes), "imported");
-  // Fields are in order of their numbers: opset_import and functions follow the graph and nothing else does.
+  // Fields are in order of their numbers: opset_import and functions follow the graph and nothing
+  // else does.
   for (size_t length = 0; length < bytes.size(); ++length)
-    EXPECT_NE(import_error(bytes.substr(0, length)), "imported") << length << " of " << bytes.size();
+    EXPECT_NE(import_error(bytes.substr(0, length)), "imported")
+        << length << " of " << bytes.size();
 }
 
 // An Error or a graph that holds; anything else ends the test program.
@@ -138,7 +144,8 @@ TEST(ImportFile, SurvivesRandomBytes) {
   for (int round = 0; round < 2000; ++round) {
     std::string damaged = bytes;
     const size_t begin = random() % damaged.size(), count = 1 + random() % 16;
-    for (size_t i = begin; i < std::min(begin + count, damaged.size()); ++i) damaged[i] = static_cast<char>(random());
+    for (size_t i = begin; i < std::min(begin + count, damaged.size()); ++i)
+      damaged[i] = static_cast<char>(random());
     import_whatever(damaged);
     std::string noise(random() % 200, '\0');
     for (char& c : noise) c = static_cast<char>(random());

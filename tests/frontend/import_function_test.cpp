@@ -15,7 +15,8 @@ const std::string kFunctionHeader = R"(<domain: "local", opset_import: ["" : 21,
 
 Strings origins_in(const Graph& graph) {
   Strings all;
-  for (const auto& node : graph.nodes()) all.insert(all.end(), node->origins().begin(), node->origins().end());
+  for (const auto& node : graph.nodes())
+    all.insert(all.end(), node->origins().begin(), node->origins().end());
   return all;
 }
 
@@ -38,7 +39,8 @@ TEST(ImportFunctions, ExpandsCalls) {
 
 TEST(ImportFunctions, ExpandsCallsInsideFunctionsAndUnsortedBodies) {
   const auto graph = import_model(onnx_model_text(kHeader + R"(
-      g (float[1] x) => (float[1] y) { [call] y = local.outer(x) })" + kFunctionHeader + R"(
+      g (float[1] x) => (float[1] y) { [call] y = local.outer(x) })" +
+                                                  kFunctionHeader + R"(
       outer (a) => (b) {
         b = Neg(c)
         [inner] c = local.inner(a)
@@ -51,14 +53,16 @@ TEST(ImportFunctions, ExpandsCallsInsideFunctionsAndUnsortedBodies) {
 
 TEST(ImportFunctions, PassesAttributes) {
   const auto graph = import_model(onnx_model_text(kHeader + R"(
-      g (float[1] x) => (float[1] y) { y = local.leaky <slope = 0.5> (x) })" + kFunctionHeader + R"(
+      g (float[1] x) => (float[1] y) { y = local.leaky <slope = 0.5> (x) })" +
+                                                  kFunctionHeader + R"(
       leaky <slope> (a) => (b) { b = LeakyRelu <alpha : float = @slope> (a) })"));
   EXPECT_EQ(run_on(*graph, -4), -2);
 }
 
 TEST(ImportFunctions, UsesDefaultsOfAttributes) {
   auto model = onnx_model_text(kHeader + R"(
-      g (float[1] x) => (float[1] y) { y = local.leaky (x) })" + kFunctionHeader + R"(
+      g (float[1] x) => (float[1] y) { y = local.leaky (x) })" +
+                               kFunctionHeader + R"(
       leaky <slope : float = 0.25> (a) => (b) { b = LeakyRelu <alpha : float = @slope> (a) })");
   EXPECT_EQ(run_on(*import_model(model), -4), -1);
   // Without any value the operator's own default holds.
@@ -68,7 +72,8 @@ TEST(ImportFunctions, UsesDefaultsOfAttributes) {
 
 TEST(ImportFunctions, LeavesOutAbsentOperands) {
   const auto graph = import_model(onnx_model_text(kHeader + R"(
-      g (float[1] x) => (float[1] y) { y = local.limit (x) })" + kFunctionHeader + R"(
+      g (float[1] x) => (float[1] y) { y = local.limit (x) })" +
+                                                  kFunctionHeader + R"(
       limit (a, low) => (b) { b = Clip (a, low) })"));
   EXPECT_EQ(run_on(*graph, -4), -4);
 }
@@ -83,8 +88,10 @@ TEST(ImportFunctions, UsesTheirOwnOpsets) {
 
 TEST(ImportFunctions, ReportsRecursion) {
   EXPECT_THAT(import_error(onnx_model_text(kHeader + R"(
-      g (float[1] x) => (float[1] y) { [call] y = local.a (x) })" + kFunctionHeader + R"(
-      a (v) => (w) { w = local.b (v) })" + kFunctionHeader + R"(
+      g (float[1] x) => (float[1] y) { [call] y = local.a (x) })" +
+                                           kFunctionHeader + R"(
+      a (v) => (w) { w = local.b (v) })" + kFunctionHeader +
+                                           R"(
       b (v) => (w) { w = local.a (v) })")),
               HasSubstr("function 'a' calls itself"));
 }
@@ -92,23 +99,28 @@ TEST(ImportFunctions, ReportsRecursion) {
 TEST(ImportFunctions, LimitsNodesOfFunctionBombs) {
   std::string text = kHeader + "g (float[1] x) => (float[1] y) { y = local.f0 (x) }";
   for (int i = 0; i < 40; ++i)
-    text += kFunctionHeader + "f" + std::to_string(i) + " (v) => (w) { a = local.f" + std::to_string(i + 1) +
-            " (v) w = local.f" + std::to_string(i + 1) + " (a) }";
+    text += kFunctionHeader + "f" + std::to_string(i) + " (v) => (w) { a = local.f" +
+            std::to_string(i + 1) + " (v) w = local.f" + std::to_string(i + 1) + " (a) }";
   text += kFunctionHeader + "f40 (v) => (w) { w = Relu (v) }";
   ImportOptions options;
   options.limits.function_nodes = 10000;
-  EXPECT_THAT(import_error(onnx_model_text(text), options), HasSubstr("its functions expand to more than 10000 nodes"));
+  EXPECT_THAT(import_error(onnx_model_text(text), options),
+              HasSubstr("its functions expand to more than 10000 nodes"));
 }
 
 TEST(ImportFunctions, ChecksCalls) {
   const std::string function = kFunctionHeader + "f (v) => (w) { w = Relu (v) }";
-  EXPECT_THAT(import_error(onnx_model_text(kHeader + "g (float[1] x) => (float[1] y) { y = local.f (x, x) }" + function)),
+  EXPECT_THAT(import_error(onnx_model_text(
+                  kHeader + "g (float[1] x) => (float[1] y) { y = local.f (x, x) }" + function)),
               HasSubstr("has 2 inputs and 1 outputs, the function has 1 and 1"));
-  EXPECT_THAT(import_error(onnx_model_text(kHeader + "g (float[1] x) => (float[1] y) { y = local.f (x) }" + function + function)),
-              HasSubstr("function 'local:f' is defined twice"));
-  EXPECT_THAT(import_error(onnx_model_text(kHeader + "g (float[1] x) => (float[1] y) { y = local.f (x) }" + kFunctionHeader +
-                                           "f (v) => (u) { w = Relu (v) }")),
-              HasSubstr("nothing in the function defines its output 'u'"));
+  EXPECT_THAT(
+      import_error(onnx_model_text(kHeader + "g (float[1] x) => (float[1] y) { y = local.f (x) }" +
+                                   function + function)),
+      HasSubstr("function 'local:f' is defined twice"));
+  EXPECT_THAT(
+      import_error(onnx_model_text(kHeader + "g (float[1] x) => (float[1] y) { y = local.f (x) }" +
+                                   kFunctionHeader + "f (v) => (u) { w = Relu (v) }")),
+      HasSubstr("nothing in the function defines its output 'u'"));
 }
 
 // They need no declaration of ours.
@@ -117,8 +129,9 @@ TEST(ImportFunctions, ExpandsOperatorsThatOnnxDefinesByOthers) {
       g (float[N, 3] scores, int64[N] labels) => (float loss) { [sce] loss = SoftmaxCrossEntropyLoss (scores, labels) })"));
   verify(*graph);
   EXPECT_EQ(graph->outputs()[0]->type().str(), "f32[]");
-  const auto loss = interpret(*graph, {Tensor::of(DType::f32, {2, 3}, std::vector<float>{1, 2, 3, 0, 0, 0}),
-                                       Tensor::of(DType::i64, {2}, std::vector<int64_t>{2, 0})});
+  const auto loss =
+      interpret(*graph, {Tensor::of(DType::f32, {2, 3}, std::vector<float>{1, 2, 3, 0, 0, 0}),
+                         Tensor::of(DType::i64, {2}, std::vector<int64_t>{2, 0})});
   EXPECT_NEAR(loss[0].as_double(0), (0.40760596 + 1.09861229) / 2, 1e-6);
   for (const std::string& origin : origins_in(*graph)) EXPECT_EQ(origin, "sce");
 }

@@ -14,7 +14,8 @@ using ::testing::Not;
 Strings origins_in(const Graph& graph) {
   Strings all;
   for (const auto& node : graph.nodes())
-    if (!node->is("Constant")) all.insert(all.end(), node->origins().begin(), node->origins().end());
+    if (!node->is("Constant"))
+      all.insert(all.end(), node->origins().begin(), node->origins().end());
   return all;
 }
 
@@ -63,16 +64,21 @@ TEST(ImportGraph, ReportsUndefinedNames) {
 }
 
 TEST(ImportGraph, ReportsNamesDefinedTwice) {
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] y) { [a] y = Relu(x) [b] y = Neg(x) }")),
-              HasSubstr("node 'b' (Neg): its output 'y' is already defined by node 'a' (Relu)"));
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] x) { [a] x = Relu(x) }")), HasSubstr("node 'a'"));
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] x) { [a] x = Relu(z) }")), HasSubstr("'x' is already"));
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x, float[2] x) => (float[2] y) { y = Relu(x) }")),
-              HasSubstr("'x' is defined twice"));
+  EXPECT_THAT(
+      import_error(onnx_model("g (float[2] x) => (float[2] y) { [a] y = Relu(x) [b] y = Neg(x) }")),
+      HasSubstr("node 'b' (Neg): its output 'y' is already defined by node 'a' (Relu)"));
+  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] x) { [a] x = Relu(x) }")),
+              HasSubstr("node 'a'"));
+  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] x) { [a] x = Relu(z) }")),
+              HasSubstr("'x' is already"));
+  EXPECT_THAT(
+      import_error(onnx_model("g (float[2] x, float[2] x) => (float[2] y) { y = Relu(x) }")),
+      HasSubstr("'x' is defined twice"));
 }
 
 TEST(ImportGraph, AcceptsInputsAndInitializersAsOutputs) {
-  auto model = onnx_model("g (float[2] x) => (float[2] x, float[1] w) <float[1] w = {3}> { unused = Relu(x) }");
+  auto model = onnx_model(
+      "g (float[2] x) => (float[2] x, float[1] w) <float[1] w = {3}> { unused = Relu(x) }");
   const auto graph = import_model(model);
   verify(*graph);
   EXPECT_EQ(graph->outputs()[0], graph->inputs()[0].get());
@@ -94,7 +100,8 @@ TEST(ImportGraph, RefusesGraphWithoutOutputs) {
 }
 
 TEST(ImportGraph, NamesNodeInFaultsOfTypes) {
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x, float[3] z) => (float[2] y) { [bad] y = Add(x, z) }")),
+  EXPECT_THAT(import_error(
+                  onnx_model("g (float[2] x, float[3] z) => (float[2] y) { [bad] y = Add(x, z) }")),
               HasSubstr("test.onnx: node 'bad' (Add): "));
 }
 
@@ -113,7 +120,8 @@ TEST(ImportGraph, ReportsAllThatIsNotSupportedAtOnce) {
         y = Add(f, h)
       })"));
   EXPECT_THAT(error, HasSubstr("cannot be imported, for 4 reasons:"));
-  EXPECT_THAT(error, HasSubstr("operator com.acme:Wobble is not part of ONNX; export the model with standard operators only "
+  EXPECT_THAT(error, HasSubstr("operator com.acme:Wobble is not part of ONNX; export the model "
+                               "with standard operators only "
                                "(4 nodes: 'a1', 'a2', 'a3', ...)"));
   EXPECT_THAT(error, HasSubstr("operator Nonsense does not exist in ONNX (1 node: 'n')"));
   EXPECT_THAT(error, HasSubstr("node 'shape' (Add): nothing defines 'i'"));
@@ -133,11 +141,13 @@ TEST(ImportGraph, FindsWhatIsNotSupportedInsideRegions) {
 TEST(ImportGraph, ChecksOpsets) {
   const std::string graph = "g (float[2] x) => (float[2] y) { y = Relu(x) }";
   EXPECT_EQ(import_error(onnx_model(graph, 1000)),
-            "test.onnx: imports opset 1000 of domain 'ai.onnx', the newest known is 28; export the model with an older opset");
+            "test.onnx: imports opset 1000 of domain 'ai.onnx', the newest known is 28; export the "
+            "model with an older opset");
   EXPECT_THAT(import_error(onnx_model(graph, 0)), HasSubstr("imports opset 0"));
   auto model = onnx_model(graph);
   model.add_opset_import()->set_version(20);
-  EXPECT_THAT(import_error(model), HasSubstr("imports two versions of domain 'ai.onnx', 21 and 20"));
+  EXPECT_THAT(import_error(model),
+              HasSubstr("imports two versions of domain 'ai.onnx', 21 and 20"));
   model.clear_opset_import();
   EXPECT_THAT(import_error(model), HasSubstr("does not say which opset"));
   model.set_ir_version(2);
@@ -145,11 +155,14 @@ TEST(ImportGraph, ChecksOpsets) {
   model.set_ir_version(10);
   model.add_opset_import()->set_domain("com.acme");
   model.mutable_opset_import(0)->set_version(1);
-  EXPECT_THAT(import_error(model), HasSubstr("node 'Relu:y' (Relu): its domain 'ai.onnx' is not among the opset imports"));
+  EXPECT_THAT(
+      import_error(model),
+      HasSubstr("node 'Relu:y' (Relu): its domain 'ai.onnx' is not among the opset imports"));
 }
 
 TEST(ImportGraph, UpgradesOldOperators) {
-  auto model = onnx_model("g (float[2, 3] x) => (float[2] y) { y = ReduceSum <axes = [1], keepdims = 0> (x) }", 11);
+  auto model = onnx_model(
+      "g (float[2, 3] x) => (float[2] y) { y = ReduceSum <axes = [1], keepdims = 0> (x) }", 11);
   const auto graph = import_model(model);
   EXPECT_EQ(graph->outputs()[0]->type().str(), "f32[2]");
   const Node* node = graph->outputs()[0]->producer();
@@ -158,20 +171,25 @@ TEST(ImportGraph, UpgradesOldOperators) {
 }
 
 TEST(ImportGraph, ChecksAttributes) {
-  EXPECT_THAT(import_error(onnx_model("g (float[2] x) => (float[2] y) { [n] y = Relu <wrong = 1> (x) }")),
-              HasSubstr("node 'n' (Relu): has no attribute 'wrong'"));
-  auto model = onnx_model("g (float[2, 3] x) => (float[3, 2] y) { [n] y = Transpose <perm = [1, 0]> (x) }");
+  EXPECT_THAT(
+      import_error(onnx_model("g (float[2] x) => (float[2] y) { [n] y = Relu <wrong = 1> (x) }")),
+      HasSubstr("node 'n' (Relu): has no attribute 'wrong'"));
+  auto model =
+      onnx_model("g (float[2, 3] x) => (float[3, 2] y) { [n] y = Transpose <perm = [1, 0]> (x) }");
   EXPECT_EQ(import_error(model), "imported");
   onnx::NodeProto& node = *model.mutable_graph()->mutable_node(0);
   *node.add_attribute() = node.attribute(0);
-  EXPECT_THAT(import_error(model), HasSubstr("node 'n' (Transpose): attribute 'perm' is given twice"));
+  EXPECT_THAT(import_error(model),
+              HasSubstr("node 'n' (Transpose): attribute 'perm' is given twice"));
   node.mutable_attribute()->RemoveLast();
   node.mutable_attribute(0)->set_type(onnx::AttributeProto::FLOATS);
-  EXPECT_THAT(import_error(model), HasSubstr("attribute 'perm' is a list of floats, need a list of integers"));
+  EXPECT_THAT(import_error(model),
+              HasSubstr("attribute 'perm' is a list of floats, need a list of integers"));
   node.mutable_attribute(0)->set_type(onnx::AttributeProto::UNDEFINED);
   EXPECT_EQ(import_error(model), "imported");
   node.mutable_attribute(0)->set_ref_attr_name("perm");
-  EXPECT_THAT(import_error(model), HasSubstr("refers to an attribute of a function, but this is none"));
+  EXPECT_THAT(import_error(model),
+              HasSubstr("refers to an attribute of a function, but this is none"));
 }
 
 TEST(ImportGraph, ChecksNumberOfOutputs) {
@@ -183,7 +201,8 @@ TEST(ImportGraph, WarnsOfDeclaredTypesThatAreWrong) {
   ImportOptions options;
   std::vector<std::string> warnings;
   options.warn = [&](const std::string& warning) { warnings.push_back(warning); };
-  const auto graph = import_model(onnx_model("g (float[2] x) => (float[7] y) { y = Relu(x) }"), options);
+  const auto graph =
+      import_model(onnx_model("g (float[2] x) => (float[7] y) { y = Relu(x) }"), options);
   EXPECT_EQ(graph->outputs()[0]->type().str(), "f32[2]");
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_EQ(warnings[0], "test.onnx: output 'y' is f32[2], the file declares another type");

@@ -21,7 +21,11 @@ onnx::ModelProto model_of(const Proto& tensor) {
   auto model = onnx_model("g (float[1] x) => (float[1] w) { unused = Relu(x) }");
   Proto& w = *model.mutable_graph()->add_initializer() = tensor;
   w.set_name("w");
-  model.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->clear_elem_type();
+  model.mutable_graph()
+      ->mutable_output(0)
+      ->mutable_type()
+      ->mutable_tensor_type()
+      ->clear_elem_type();
   model.mutable_graph()->mutable_output(0)->mutable_type()->mutable_tensor_type()->clear_shape();
   return model;
 }
@@ -53,15 +57,23 @@ TEST(ImportTensors, ReadsRawDataOfEveryType) {
 TEST(ImportTensors, ReadsTypedFieldsOfEveryType) {
   for (DType dtype : kAllDTypes) {
     Proto tensor = proto(static_cast<int>(dtype), {2});
-    const std::vector<double> values = dtype == DType::boolean ? std::vector<double>{1, 0} : std::vector<double>{3, 1};
+    const std::vector<double> values =
+        dtype == DType::boolean ? std::vector<double>{1, 0} : std::vector<double>{3, 1};
     for (double v : values) {
-      if (dtype == DType::f32) tensor.add_float_data(static_cast<float>(v));
-      else if (dtype == DType::f64) tensor.add_double_data(v);
-      else if (dtype == DType::i64) tensor.add_int64_data(static_cast<int64_t>(v));
-      else if (dtype == DType::u32 || dtype == DType::u64) tensor.add_uint64_data(static_cast<uint64_t>(v));
-      else if (dtype == DType::f16) tensor.add_int32_data(f32_to_f16(static_cast<float>(v)));
-      else if (dtype == DType::bf16) tensor.add_int32_data(f32_to_bf16(static_cast<float>(v)));
-      else tensor.add_int32_data(static_cast<int>(v));
+      if (dtype == DType::f32)
+        tensor.add_float_data(static_cast<float>(v));
+      else if (dtype == DType::f64)
+        tensor.add_double_data(v);
+      else if (dtype == DType::i64)
+        tensor.add_int64_data(static_cast<int64_t>(v));
+      else if (dtype == DType::u32 || dtype == DType::u64)
+        tensor.add_uint64_data(static_cast<uint64_t>(v));
+      else if (dtype == DType::f16)
+        tensor.add_int32_data(f32_to_f16(static_cast<float>(v)));
+      else if (dtype == DType::bf16)
+        tensor.add_int32_data(f32_to_bf16(static_cast<float>(v)));
+      else
+        tensor.add_int32_data(static_cast<int>(v));
     }
     Tensor expected(dtype, {2});
     for (int i = 0; i < 2; ++i) expected.set_double(i, values[static_cast<size_t>(i)]);
@@ -93,18 +105,23 @@ TEST(ImportTensors, ChecksSizes) {
   tensor.clear_raw_data();
   EXPECT_THAT(error_of(tensor), HasSubstr("float_data has 1 elements, f32[2] needs 2"));
   tensor.add_int64_data(1);
-  EXPECT_THAT(error_of(tensor), HasSubstr("has data in a field that is not for f32, need float_data or raw_data"));
+  EXPECT_THAT(error_of(tensor),
+              HasSubstr("has data in a field that is not for f32, need float_data or raw_data"));
 }
 
 TEST(ImportTensors, ChecksShapes) {
   EXPECT_THAT(error_of(proto(Proto::FLOAT, {-1})), HasSubstr("has the negative size -1"));
-  EXPECT_THAT(error_of(proto(Proto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})), HasSubstr("more than 2^63 bytes"));
-  EXPECT_THAT(error_of(proto(Proto::FLOAT, {0, int64_t{1} << 62, 8})), HasSubstr("more than 2^63 bytes"));
-  EXPECT_THAT(error_of(proto(Proto::FLOAT, Shape(100, 1))), HasSubstr("has 100 axes, the limit is 64"));
+  EXPECT_THAT(error_of(proto(Proto::FLOAT, {int64_t{1} << 40, int64_t{1} << 40})),
+              HasSubstr("more than 2^63 bytes"));
+  EXPECT_THAT(error_of(proto(Proto::FLOAT, {0, int64_t{1} << 62, 8})),
+              HasSubstr("more than 2^63 bytes"));
+  EXPECT_THAT(error_of(proto(Proto::FLOAT, Shape(100, 1))),
+              HasSubstr("has 100 axes, the limit is 64"));
 }
 
 TEST(ImportTensors, ChecksTypesAndValues) {
-  EXPECT_THAT(error_of(proto(Proto::STRING, {1})), HasSubstr("the element type string is not supported"));
+  EXPECT_THAT(error_of(proto(Proto::STRING, {1})),
+              HasSubstr("the element type string is not supported"));
   EXPECT_THAT(error_of(proto(Proto::FLOAT8E4M3FN, {1})), HasSubstr("float8e4m3fn"));
   EXPECT_THAT(error_of(proto(0, {1})), HasSubstr("the element type undefined"));
   Proto tensor = proto(Proto::UINT8, {1});
@@ -118,7 +135,8 @@ TEST(ImportTensors, ChecksUsedOnesOnly) {
   EXPECT_EQ(import_error(model), "imported");
 }
 
-onnx::ModelProto sparse_model(const std::vector<int64_t>& indices, const Shape& indices_shape, const Shape& dims) {
+onnx::ModelProto sparse_model(const std::vector<int64_t>& indices, const Shape& indices_shape,
+                              const Shape& dims) {
   auto model = onnx_model("g (float[1] x) => (float[2, 3] w) { unused = Relu(x) }");
   auto& sparse = *model.mutable_graph()->add_sparse_initializer();
   *sparse.mutable_values() = proto(Proto::FLOAT, {2});
@@ -132,7 +150,8 @@ onnx::ModelProto sparse_model(const std::vector<int64_t>& indices, const Shape& 
 }
 
 TEST(ImportTensors, WritesSparseOnesOut) {
-  for (const auto& model : {sparse_model({1, 5}, {2}, {2, 3}), sparse_model({0, 1, 1, 2}, {2, 2}, {2, 3})}) {
+  for (const auto& model :
+       {sparse_model({1, 5}, {2}, {2, 3}), sparse_model({0, 1, 1, 2}, {2, 2}, {2, 3})}) {
     const auto graph = import_model(model);
     EXPECT_TRUE(graph->outputs()[0]->constant()->identical(
         Tensor::of(DType::f32, {2, 3}, std::vector<float>{0, 5, 0, 0, 0, 7})));
@@ -142,22 +161,29 @@ TEST(ImportTensors, WritesSparseOnesOut) {
 TEST(ImportTensors, ChecksSparseOnes) {
   EXPECT_EQ(import_error(sparse_model({1, 6}, {2}, {2, 3})),
             "test.onnx: sparse tensor 'w': index 6 is out of range for 6 elements");
-  EXPECT_THAT(import_error(sparse_model({-1, 2}, {2}, {2, 3})), HasSubstr("index -1 is out of range"));
-  EXPECT_THAT(import_error(sparse_model({0, 3, 1, 2}, {2, 2}, {2, 3})), HasSubstr("index 3 is out of range for axis 1 of 3"));
-  EXPECT_THAT(import_error(sparse_model({0, 1, 2}, {3}, {2, 3})), HasSubstr("need i64[2] or i64[2,2]"));
-  EXPECT_THAT(import_error(sparse_model({0, 1}, {2}, {1 << 20, 1 << 20})), HasSubstr("bytes written out, and the limit is"));
+  EXPECT_THAT(import_error(sparse_model({-1, 2}, {2}, {2, 3})),
+              HasSubstr("index -1 is out of range"));
+  EXPECT_THAT(import_error(sparse_model({0, 3, 1, 2}, {2, 2}, {2, 3})),
+              HasSubstr("index 3 is out of range for axis 1 of 3"));
+  EXPECT_THAT(import_error(sparse_model({0, 1, 2}, {3}, {2, 3})),
+              HasSubstr("need i64[2] or i64[2,2]"));
+  EXPECT_THAT(import_error(sparse_model({0, 1}, {2}, {1 << 20, 1 << 20})),
+              HasSubstr("bytes written out, and the limit is"));
 }
 
-// ---- external data ---------------------------------------------------------------------------------------------------
+// ---- external data
+// ---------------------------------------------------------------------------------------------------
 
 class ExternalData : public ::testing::Test {
  protected:
   // Imports a model with the external tensor f32[2] from the test's folder.
-  std::string error_with(const std::string& location, const std::string& offset = "", const std::string& length = "") {
+  std::string error_with(const std::string& location, const std::string& offset = "",
+                         const std::string& length = "") {
     return import_file_error(write_model(location, offset, length));
   }
 
-  std::string write_model(const std::string& location, const std::string& offset, const std::string& length) {
+  std::string write_model(const std::string& location, const std::string& offset,
+                          const std::string& length) {
     Proto tensor = proto(Proto::FLOAT, {2});
     tensor.set_data_location(Proto::EXTERNAL);
     const auto add = [&](const char* key, const std::string& value) {
@@ -197,7 +223,9 @@ TEST_F(ExternalData, MayLieInAFolderBelow) {
 }
 
 TEST_F(ExternalData, MustBeThere) {
-  EXPECT_THAT(error_with("w.bin"), HasSubstr("model.onnx: tensor 'w': cannot read external data file 'w.bin': No such file"));
+  EXPECT_THAT(
+      error_with("w.bin"),
+      HasSubstr("model.onnx: tensor 'w': cannot read external data file 'w.bin': No such file"));
   EXPECT_THAT(error_with(""), HasSubstr("no file is named"));
 }
 
@@ -210,7 +238,8 @@ TEST_F(ExternalData, MustLieInsideTheFolder) {
   EXPECT_THAT(error_with(std::string("w\0.bin", 6)), HasSubstr("holds a NUL"));
   std::filesystem::create_symlink(secret, folder_.path("link"));
   EXPECT_THAT(error_with("link"), HasSubstr("it is a symbolic link"));
-  std::filesystem::create_directory_symlink(std::filesystem::path(secret).parent_path(), folder_.path("linked"));
+  std::filesystem::create_directory_symlink(std::filesystem::path(secret).parent_path(),
+                                            folder_.path("linked"));
   EXPECT_THAT(error_with("linked/secret"), HasSubstr("cannot read"));
   std::filesystem::create_hard_link(secret, folder_.path("hard"));
   EXPECT_THAT(error_with("hard"), HasSubstr("it has several names (hard links)"));
@@ -226,11 +255,13 @@ TEST_F(ExternalData, MustBeARegularFile) {
 
 TEST_F(ExternalData, MustHaveAllBytes) {
   folder_.write("w.bin", floats(2));
-  EXPECT_THAT(error_with("w.bin", "1"), HasSubstr("its external data are bytes 1 to 1 + 8 of 'w.bin', which has 8"));
+  EXPECT_THAT(error_with("w.bin", "1"),
+              HasSubstr("its external data are bytes 1 to 1 + 8 of 'w.bin', which has 8"));
   EXPECT_THAT(error_with("w.bin", "18446744073709551615"), HasSubstr("which has 8"));
   EXPECT_THAT(error_with("w.bin", "18446744073709551616"), HasSubstr("need a number of bytes"));
   EXPECT_THAT(error_with("w.bin", "-4"), HasSubstr("need a number of bytes"));
-  EXPECT_THAT(error_with("w.bin", "0", "4"), HasSubstr("its external data have 4 bytes, f32[2] needs 8"));
+  EXPECT_THAT(error_with("w.bin", "0", "4"),
+              HasSubstr("its external data have 4 bytes, f32[2] needs 8"));
 }
 
 TEST_F(ExternalData, NeedsAFolder) {

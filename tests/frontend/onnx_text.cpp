@@ -18,7 +18,8 @@ onnx::ModelProto onnx_model_text(const std::string& text) {
 }
 
 onnx::ModelProto onnx_model(const std::string& graph, int opset) {
-  return onnx_model_text("<ir_version: 10, opset_import: [\"\" : " + std::to_string(opset) + "]>\n" + graph);
+  return onnx_model_text("<ir_version: 10, opset_import: [\"\" : " + std::to_string(opset) +
+                         "]>\n" + graph);
 }
 
 std::unique_ptr<Graph> import_model(const onnx::ModelProto& model, const ImportOptions& options) {

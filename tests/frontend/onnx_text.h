@@ -13,7 +13,8 @@ onnx::ModelProto onnx_model(const std::string& graph, int opset = 21);
 // The text of a whole model: header, graph, functions.
 onnx::ModelProto onnx_model_text(const std::string& text);
 
-std::unique_ptr<Graph> import_model(const onnx::ModelProto& model, const ImportOptions& options = {});
+std::unique_ptr<Graph> import_model(const onnx::ModelProto& model,
+                                    const ImportOptions& options = {});
 // The message of the Error that import throws, or "imported" when it throws none.
 std::string import_error(const onnx::ModelProto& model, const ImportOptions& options = {});
 std::string import_error(const std::string& bytes, const ImportOptions& options = {});

@@ -150,6 +150,12 @@ TEST_F(Text, HostileTextIsRefused) {
     EXPECT_THAT(error_of(text), testing::StartsWith("line ")) << text;
 }
 
+TEST_F(Text, SizesThatExplodeAreRefused) {
+  std::string size = "(a + b + c + d)";
+  for (int i = 0; i < 200; ++i) size += "*(a + b + c + d)";
+  EXPECT_THROW(parse_graph("graph @g(%x: f32[" + size + "]) -> () { return }"), Error);
+}
+
 TEST_F(Text, EveryTruncationIsAnError) {
   const std::string text = R"(graph @main(%x: f32[batch,3]) -> f32[batch] {
   %v, %1 = TestArgMax(%x) : f32[batch], i64[batch] loc("a")

@@ -2,9 +2,10 @@
 //
 //     onnx_suite_runner CASES EXPECTED_FAILURES [PART_OF_A_NAME]
 //
-// A case that uses operators or types that cnnc does not have is skipped. A case that fails must be listed in
-// EXPECTED_FAILURES, and one that is listed there must fail, so that the list only shrinks. With part of a name, runs
-// the cases that contain it and tells about each.
+// A case that uses operators or types that cnnc does not have is skipped. A case that fails must be
+// listed in EXPECTED_FAILURES, and one that is listed there must fail, so that the list only
+// shrinks. With part of a name, runs the cases that contain it and tells about each.
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -36,16 +37,39 @@ std::set<std::string> read_expected_failures(const std::string& path) {
   return names;
 }
 
-// Why the case fails; empty when it passes. Throws Error when the model cannot be imported or run.
-std::string failure(const SuiteCase& test, const Graph& graph, const Engine& engine) {
-  for (const SuiteData& data : read_data(test)) {
-    const std::vector<Tensor> outputs = engine.run(graph, data.inputs);
-    if (outputs.size() < data.outputs.size())
-      return cat("gives ", outputs.size(), " outputs, expected ", data.outputs.size());
-    for (size_t k = 0; k < data.outputs.size(); ++k)
-      if (const std::string what = difference(outputs[k], data.outputs[k], test.rtol, test.atol); !what.empty())
-        return cat(engine.name, ": output ", k, " ", what);
+constexpr int64_t kMostElementsOfShape = 64;
+
+// Inputs that look like sizes, axes or flags: small integers and bools, and single numbers. Where
+// they decide shapes, the model can only be compiled for their values.
+ImportOptions with_values_that_may_decide_shapes(const std::string& model,
+                                                 const std::vector<Tensor>& inputs) {
+  ImportOptions options;
+  const std::vector<std::string> names = onnx_input_names(model);
+  for (size_t k = 0; k < std::min(inputs.size(), names.size()); ++k) {
+    const bool single = inputs[k].shape().empty();
+    if (single || (!is_float(inputs[k].dtype()) && inputs[k].size() <= kMostElementsOfShape))
+      options.values[names[k]] = inputs[k];
   }
+  return options;
+}
+
+std::unique_ptr<Graph> import_case(const std::string& model, const std::vector<Tensor>& inputs) {
+  try {
+    return import_onnx_file(model);
+  } catch (const Error&) {
+    return import_onnx_file(model, with_values_that_may_decide_shapes(model, inputs));
+  }
+}
+
+// Why the outputs are not those that the case expects; empty when they are.
+std::string failure(const SuiteCase& test, const SuiteData& data,
+                    const std::vector<Tensor>& outputs) {
+  if (outputs.size() < data.outputs.size())
+    return cat("gives ", outputs.size(), " outputs, expected ", data.outputs.size());
+  for (size_t k = 0; k < data.outputs.size(); ++k)
+    if (const std::string what = difference(outputs[k], data.outputs[k], test.rtol, test.atol);
+        !what.empty())
+      return cat("output ", k, " ", what);
   return {};
 }
 
@@ -55,11 +79,16 @@ Outcome run(const SuiteCase& test, std::string& reason) {
   if (has_foreign_types(test)) return Outcome::skipped;
   bool imported = false;
   try {
-    const auto graph = import_onnx_file(test.folder + "/model.onnx");
-    imported = true;
-    verify(*graph);
-    for (const Engine& engine : kEngines)
-      if (reason = failure(test, *graph, engine); !reason.empty()) return Outcome::failed;
+    for (const SuiteData& data : read_data(test)) {
+      const auto graph = import_case(test.folder + "/model.onnx", data.inputs);
+      imported = true;
+      verify(*graph);
+      for (const Engine& engine : kEngines)
+        if (reason = failure(test, data, engine.run(*graph, data.inputs)); !reason.empty()) {
+          reason = cat(engine.name, ": ", reason);
+          return Outcome::failed;
+        }
+    }
     return Outcome::passed;
   } catch (const std::exception& e) {
     reason = e.what();
@@ -78,7 +107,8 @@ int run_all(const std::string& folder, const std::string& list, const std::strin
     const bool listed = expected.erase(test.name) > 0;
     if (outcome == Outcome::failed ? !listed : listed) {
       ++surprises;
-      std::cout << test.name << (listed ? ": is listed as a failure but does not fail" : ": " + reason) << "\n";
+      std::cout << test.name
+                << (listed ? ": is listed as a failure but does not fail" : ": " + reason) << "\n";
     } else if (!part.empty()) {
       const char* kNames[] = {"passed", "failed", "skipped"};
       std::cout << test.name << ": " << kNames[static_cast<int>(outcome)] << " " << reason << "\n";
@@ -89,18 +119,25 @@ int run_all(const std::string& folder, const std::string& list, const std::strin
       ++surprises;
       std::cout << name << ": is listed as a failure but does not exist\n";
     }
-  std::cout << counts[0] << " passed, " << counts[1] << " failed, " << counts[2] << " skipped; " << surprises
-            << " not as expected\n";
+  std::cout << counts[0] << " passed, " << counts[1] << " failed, " << counts[2] << " skipped; "
+            << surprises << " not as expected\n";
   return surprises == 0 ? 0 : 1;
 }
 
 }  // namespace
 }  // namespace cnnc
 
+// What CTest takes for a skipped test.
+static constexpr int kSkipped = 77;
+
 int main(int argc, char** argv) {
   if (argc < 3) {
     std::cerr << "usage: onnx_suite_runner CASES EXPECTED_FAILURES [PART_OF_A_NAME]\n";
     return 2;
+  }
+  if (!std::filesystem::exists(std::string(argv[1]) + "/version")) {
+    std::cout << "skipped: make_cases.py has not written the cases to " << argv[1] << "\n";
+    return kSkipped;
   }
   try {
     return cnnc::run_all(argv[1], argv[2], argc > 3 ? argv[3] : "");

@@ -77,7 +77,8 @@ std::string difference(const Tensor& actual, const Tensor& expected, double rtol
                           ? is_close(actual.as_double(i), expected.as_double(i), rtol, atol)
                           : is_close(actual.as_double(i), expected.as_double(i), rtol, atol) ||
                                 actual.as_int(i) == expected.as_int(i);
-    if (!same) return cat("has ", actual.as_double(i), " at ", i, ", expected ", expected.as_double(i));
+    if (!same)
+      return cat("has ", actual.as_double(i), " at ", i, ", expected ", expected.as_double(i));
   }
   return {};
 }
@@ -85,9 +86,10 @@ std::string difference(const Tensor& actual, const Tensor& expected, double rtol
 bool has_foreign_types(const SuiteCase& test) {
   return std::any_of(test.types.begin(), test.types.end(), [](const std::string& type) {
     // 0 is an undeclared type.
-    return type != "0" && std::none_of(std::begin(kAllDTypes), std::end(kAllDTypes), [&](DType dtype) {
-      return type == std::to_string(static_cast<int>(dtype));
-    });
+    return type != "0" &&
+           std::none_of(std::begin(kAllDTypes), std::end(kAllDTypes), [&](DType dtype) {
+             return type == std::to_string(static_cast<int>(dtype));
+           });
   });
 }
 
