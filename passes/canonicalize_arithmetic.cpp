@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ir/op_def.h"
+#include "ir/ops/graph_parts.h"
 #include "passes/canonicalize.h"
 #include "passes/constants.h"
 
@@ -97,6 +98,20 @@ std::vector<Rewrite> signs() {
   };
 }
 
+// A product's scale is free in the epilogue of its kernel, or goes into its weights.
+Rewrite scale_behind_product(const char* name, bool left) {
+  const Pattern scaled = op("Mul", {any("x"), number("c")}).commutative().used_once().bind("scaled");
+  const Pattern root = left ? op("MatMul", {scaled, any("y")}) : op("MatMul", {any("y"), scaled});
+  return {name, "MatMul(c x, y) -> c MatMul(x, y)",
+          root.where([](const Match& m) { return m["scaled"]->type() == m["x"]->type(); }, "the scale broadcasts its operand")
+              .where([](const Value& v) { return v.dtype() == DType::f32 || v.dtype() == DType::f64; },
+                     "other types round or overflow in between"),
+          [left](const Match& m, Graph& g) {
+            Value* y = g.make("MatMul", {left ? m["x"] : m["y"], left ? m["y"] : m["x"]}, m.root().attributes());
+            return g.make("Mul", {y, number_like(g, y, *splat(m["c"]))});
+          }};
+}
+
 Rewrite chosen(const char* name, const char* doc, bool condition, const std::string& result) {
   return {name, doc, keeps_type(op("Where", {number(condition), any("x"), any("y")}), result),
           [result](const Match& m, Graph&) { return m[result]; }};
@@ -110,6 +125,8 @@ std::vector<Rewrite> arithmetic_rewrites() {
   rewrites.push_back(merge("Add", false));
   rewrites.push_back(merge("Mul", true));
   rewrites.push_back(subtract_constant());
+  rewrites.push_back(scale_behind_product("scale-behind-product-left", true));
+  rewrites.push_back(scale_behind_product("scale-behind-product-right", false));
   rewrites.push_back(chosen("where-true", "Where(true, x, y) -> x", true, "x"));
   rewrites.push_back(chosen("where-false", "Where(false, x, y) -> y", false, "y"));
   rewrites.push_back({"sum-of-two", "Sum(x, y) -> Add(x, y)", op("Sum", {any("x"), any("y")}),
