@@ -127,7 +127,7 @@ void add_compile(CLI::App& app, CommandStatus&) {
   std::vector<std::string> kinds;
   for (const auto& [kind, ending] : kEndings) kinds.push_back(kind);
   sub->add_option("--emit", command->emit, "exe, so, a, obj, h, ir, llvm, asm, dot; several with commas")
-      ->delimiter(',')->check(CLI::IsMember(kinds))->expected(1)->capture_default_str();
+      ->delimiter(',')->check(CLI::IsMember(kinds))->allow_extra_args(false)->capture_default_str();
   sub->add_flag("--static", command->is_static, "an executable that needs nothing at run time");
   sub->add_option("--name", command->name, "of the C symbols: cnnc_model_NAME; default: from the file's name");
   sub->add_option("--threads", command->threads, "accepted for scripts: executables choose when they run");

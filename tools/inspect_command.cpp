@@ -35,7 +35,7 @@ int CheckCommand::run() const {
   try {
     const std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
     const size_t nodes = graph->nodes().size();
-    codegen::optimize(*graph, build.build_options());
+    build.report(codegen::optimize(*graph, build.build_options()));
     if (as_json) print_json({{"schema", 1}, {"ok", true}, {"nodes", nodes}});
     else std::printf("%s: ok, %zu nodes, every one has a kernel\n", model.path.c_str(), nodes);
     return kExitOk;

@@ -89,7 +89,7 @@ void add_opt(CLI::App& app, CommandStatus&) {
   CLI::App* sub = app.add_subcommand("opt", "run passes on a graph and print it");
   auto command = declare(*sub);
   sub->add_option("--passes", command->passes, "which, in order; default: all of a compilation")
-      ->delimiter(',')->expected(1)->type_name("PASS,...");
+      ->delimiter(',')->allow_extra_args(false)->type_name("PASS,...");
   sub->callback([command] { command->opt(); });
 }
 

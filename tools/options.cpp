@@ -10,9 +10,9 @@ namespace cnnc::tools {
 
 void ModelOptions::add_to(CLI::App& app) {
   app.add_option("MODEL", path, "an ONNX file, or a graph as text (.cnnir)")->required();
-  app.add_option("--dim", dims, "NAME=SIZE: the size of a symbol")->take_all()->type_name("NAME=SIZE")->expected(1);
+  app.add_option("--dim", dims, "NAME=SIZE: the size of a symbol")->allow_extra_args(false)->type_name("NAME=SIZE");
   app.add_option("--shape", shapes, "INPUT=1x3x224x224: the shape of an input; ? leaves a size as it is")
-      ->take_all()->type_name("INPUT=SHAPE")->expected(1);
+      ->allow_extra_args(false)->type_name("INPUT=SHAPE");
   app.add_flag("-q,--quiet", quiet, "no warnings");
 }
 
@@ -70,12 +70,12 @@ void BuildFlags::add_to(CLI::App& app) {
   app.add_option("--kernels", kernels, "auto, llvm or dnnl: whose kernels may be used")->capture_default_str();
   app.add_option("-O", level, "0: no optional passes, 1 to 3: all")->check(CLI::Range(0, 3))->capture_default_str();
   app.add_option("--dump-ir", dump_ir, "before,after:PASS|all: print graphs on standard error")
-      ->expected(1)->take_all()->type_name("WHEN:PASS");
+      ->allow_extra_args(false)->type_name("WHEN:PASS");
   app.add_option("--stop-after", stop_after, "end after this pass")->type_name("PASS");
-  app.add_option("--disable-pass", disabled, "leave out a pass")->expected(1)->take_all()->type_name("PASS");
+  app.add_option("--disable-pass", disabled, "leave out a pass")->allow_extra_args(false)->type_name("PASS");
   app.add_option("--bisect-passes", bisect, "run only the first N passes that may be left out")->type_name("N");
   app.add_option("--explain", rewrites, "rewrite:NAME|all: why it fired or not, on standard error")
-      ->expected(1)->take_all()->type_name("rewrite:NAME");
+      ->allow_extra_args(false)->type_name("rewrite:NAME");
   app.add_flag("--no-verify", no_verify, "do not verify the graph after every pass");
   app.add_flag("--time-passes", time_passes, "time of every pass, on standard error");
 }

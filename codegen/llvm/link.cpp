@@ -93,7 +93,7 @@ static void add_members(const OpenArchive& from, const std::string& path, std::v
   if (error) throw Error(cat("cannot read ", quoted(path), ": ", llvm::toString(std::move(error))), Fault::file);
 }
 
-static void write_archive(const std::string& object, const std::string& to, const LinkOptions& options, bool uses_dnnl) {
+static void write_archive(const std::string& object, TemporaryFile& to, const LinkOptions& options, bool uses_dnnl) {
   std::vector<std::string> paths = {library_path(options, "libcnnc_runtime.a")};
   if (uses_dnnl) paths.push_back(library_path(options, "libcnnc_dnnl.a"));
   std::vector<llvm::NewArchiveMember> members;
@@ -105,9 +105,11 @@ static void write_archive(const std::string& object, const std::string& to, cons
     open.push_back(std::make_unique<OpenArchive>(path));
     add_members(*open.back(), path, members);
   }
-  if (llvm::Error error = llvm::writeArchive(to, members, llvm::SymtabWritingMode::NormalSymtab,
-                                             llvm::object::Archive::K_GNU, true, false))
-    throw Error(cat("cannot write ", quoted(to), ": ", llvm::toString(std::move(error))), Fault::file);
+  // In memory, for LLVM ends the process when the disk is full.
+  const auto archive = value_of(llvm::writeArchiveToBuffer(members, llvm::SymtabWritingMode::NormalSymtab,
+                                                           llvm::object::Archive::K_GNU, true, false),
+                                object);
+  to.write({archive->getBufferStart(), archive->getBufferSize()});
 }
 
 // ---- linking ---------------------------------------------------------------------------------------------------------
@@ -191,7 +193,7 @@ void link(const CompiledModel& model, const std::string& path, const LinkOptions
   if (options.artefact == Artefact::archive) {
     TemporaryFile object(path);
     link_model(model, path, options, object.path());
-    write_archive(object.path(), result.path(), options, model.uses_dnnl);
+    write_archive(object.path(), result, options, model.uses_dnnl);
   } else {
     link_model(model, path, options, result.path());
   }
