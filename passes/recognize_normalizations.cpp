@@ -41,19 +41,23 @@ Pattern reduction(const char* name, const Pattern& x, const std::string& bound) 
   return op(name, {x, constant()}).bind(bound).used_once();
 }
 
-// Patterns of the square of the value that is bound to `name` already.
-std::vector<Pattern> squares(const std::string& name) {
-  return {op("Mul", {any(name), any(name)}).used_once(), op("Pow", {any(name), number(2.0)}).used_once()};
+// Patterns of the square of a value that matches `x` and is bound to `name`.
+std::vector<Pattern> squares(const Pattern& x, const std::string& name) {
+  return {op("Mul", {x, any(name)}).used_once(), op("Pow", {x, number(2.0)}).used_once()};
+}
+
+// sqrt(mean of the squares + epsilon)
+Pattern deviation(const Pattern& square) {
+  const Pattern mean = reduction("ReduceMean", square, "variance");
+  return op("Sqrt", {op("Add", {mean, number("epsilon")}).commutative().used_once()}).used_once();
 }
 
 // Patterns of x / sqrt(mean of squares + epsilon), where the squares are those of `name`, to which `x` binds.
 std::vector<Pattern> divided_by_deviation(const Pattern& x, const std::string& name) {
   std::vector<Pattern> roots;
-  for (const Pattern& square : squares(name)) {
-    const Pattern mean = reduction("ReduceMean", square, "variance");
-    const Pattern deviation = op("Sqrt", {op("Add", {mean, number("epsilon")}).commutative().used_once()}).used_once();
-    roots.push_back(op("Div", {x, deviation}));
-    roots.push_back(op("Mul", {x, op("Reciprocal", {deviation}).used_once()}).commutative());
+  for (const Pattern& square : squares(any(name), name)) {
+    roots.push_back(op("Div", {x, deviation(square)}));
+    roots.push_back(op("Mul", {x, op("Reciprocal", {deviation(square)}).used_once()}).commutative());
   }
   return roots;
 }
@@ -80,6 +84,29 @@ std::vector<Rewrite> layer_norms() {
                         [](const Match& m, Graph& g) {
                           return g.add("LayerNormalization", {m["x"], number_like(g, m["x"], 1)}, axis_and_epsilon(m), 1)->output();
                         }});
+  return rewrites;
+}
+
+// TensorFlow writes x f + (bias - mean f) with f = scale / sqrt(variance + epsilon).
+std::vector<Rewrite> layer_norms_as_one_line() {
+  const Pattern centred = op("Sub", {any("x"), op("ReduceMean", {any("x"), constant()}).bind("mean")}).bind("centred");
+  const auto applies = [](const Match& m) {
+    return is_layer_norm(m) && only_used_by(m, *m["factor"]) && only_used_by(m, *m["mean"]);
+  };
+  std::vector<Rewrite> rewrites;
+  for (const Pattern& square : squares(centred, "centred")) {
+    const Pattern inverse = op("Reciprocal", {deviation(square)}).used_once();
+    const Pattern factor = op("Mul", {inverse, constant("scale")}).commutative().bind("factor");
+    const Pattern scaled = op("Mul", {any("x"), factor}).commutative().used_once();
+    const Pattern scaled_mean = op("Mul", {any("mean"), any("factor")}).commutative().used_once();
+    const Pattern root = op("Add", {scaled, op("Sub", {constant("bias"), scaled_mean}).used_once()}).commutative();
+    rewrites.push_back({"recognize-LayerNormalization-line", "x f + (bias - mean f) -> LayerNormalization(x, scale, bias)",
+                        root.where(is_wide_float, "16-bit floats round in between")
+                            .where(applies, "the axes are not the last ones, or parts have other uses"),
+                        [](const Match& m, Graph& g) {
+                          return g.add("LayerNormalization", {m["x"], m["scale"], m["bias"]}, axis_and_epsilon(m), 1)->output();
+                        }});
+  }
   return rewrites;
 }
 
@@ -161,7 +188,7 @@ std::vector<Rewrite> softmaxes() {
 
 std::vector<Rewrite> normalization_rewrites() {
   std::vector<Rewrite> all;
-  for (auto* family : {layer_norms, rms_norms, softmaxes})
+  for (auto* family : {layer_norms, layer_norms_as_one_line, rms_norms, softmaxes})
     for (Rewrite& r : family()) all.push_back(std::move(r));
   all.push_back(absorb_scale("LayerNormalization"));
   all.push_back(absorb_scale("RMSNormalization"));
