@@ -106,10 +106,9 @@ Replacement dense_on_image(const Match& m, Graph& g, int weights_axis) {
 }
 
 bool is_matrix(const Value& weights) { return weights.rank() == 2; }
-bool reads_rows(const Node& gemm) { return gemm.int_attribute("transA") == 0; }
+bool reads_rows(const Node& product) { return product.int_attribute("transA") == 0; }
 
-Replacement matmul_on_image(const Match& m, Graph& g) { return dense_on_image(m, g, 0); }
-Replacement gemm_on_image(const Match& m, Graph& g) {
+Replacement rows_of_image(const Match& m, Graph& g) {
   return dense_on_image(m, g, m.root().int_attribute("transB") ? 1 : 0);
 }
 
@@ -119,14 +118,12 @@ std::vector<Rewrite> dense_rewrites() {
                                    std::pair{"reshaped", reshaped_transpose()}}) {
     const Pattern weights = constant("weights").where(is_matrix, "the weights are no matrix");
     const std::string prefix = std::string("fold-") + name + "-transpose-into-";
-    const std::string doc =
-        "(rows(Transpose(x)), w) -> (rows(x), w with its rows in the order of x)";
-    rewrites.push_back(
-        {prefix + "matmul", "MatMul" + doc, op("MatMul", {rows, weights}), matmul_on_image});
-    rewrites.push_back(
-        {prefix + "gemm", "Gemm" + doc,
-         op("Gemm", {rows, weights, optional("bias")}).where(reads_rows, "operand A is transposed"),
-         gemm_on_image});
+    const std::string doc = "(rows(Transpose(x)), w) -> (rows(x), w with its rows in the order of x)";
+    rewrites.push_back({prefix + "matmul", "MatMul" + doc, op("MatMul", {rows, weights}).where(reads_rows, "operand A is transposed"),
+                        rows_of_image});
+    rewrites.push_back({prefix + "gemm", "Gemm" + doc,
+                        op("Gemm", {rows, weights, optional("bias")}).where(reads_rows, "operand A is transposed"),
+                        rows_of_image});
   }
   return rewrites;
 }

@@ -13,6 +13,16 @@ Pass eliminate_dead_code();
 Pass cse();
 // Computes what depends on constants only, and shapes that are known.
 Pass fold_constants();
+// Removes operators that do nothing, and brings others to their simplest form.
+Pass canonicalize();
+// Operators that no kernel computes whole become the graphs they stand for.
+Pass decompose();
+// BatchNormalization and other arithmetic per channel goes into the weights beside it.
+Pass fold_batch_norm();
+// Padding with a constant becomes padding of the convolution or pool behind it.
+Pass fold_pads();
+// Operators that exporters wrote in pieces become one node again.
+Pass recognize_operators();
 // Conv or MatMul and the element-wise operators on its result become one kernel.
 Pass fuse_epilogues();
 // Element-wise operators, movement and reductions that share one loop nest become one kernel.

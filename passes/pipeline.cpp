@@ -9,9 +9,14 @@ namespace cnnc {
 
 Pipeline inference_pipeline() {
   return {
-      {{fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{canonicalize(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(), eliminate_dead_code()},
+       kUntilFixedPoint},
+      {{decompose()}},
+      {{canonicalize(), fold_constants(), cse(), fold_batch_norm(), eliminate_dead_code()}, kUntilFixedPoint},
       {{channels_last()}},
-      {{fold_transposes(), move_transposes(), fold_constants(), cse(), eliminate_dead_code()},
+      // Without the Transposes between them, more padding and arithmetic meets its convolution.
+      {{fold_transposes(), move_transposes(), fold_pads(), fold_batch_norm(), canonicalize(), fold_constants(), cse(),
+        eliminate_dead_code()},
        kUntilFixedPoint},
       {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
