@@ -71,12 +71,13 @@ const std::vector<Candidate>& dnnl_candidates() {
   return kCandidates;
 }
 
-// LLVM kernels are as fast where both exist and need no library, so they come first unless oneDNN is asked for.
+// LLVM kernels are as fast where both exist and need no library, so oneDNN comes first only when it is asked for, and
+// otherwise takes the contractions that no LLVM kernel but the plain loops does.
 std::vector<Candidate> candidates(Kernels kernels) {
   std::vector<Candidate> list = llvm_candidates();
-  if (kernels == Kernels::llvm) return list;
-  list.insert(kernels == Kernels::dnnl ? list.begin() : std::prev(list.end()), dnnl_candidates().begin(),
-              dnnl_candidates().end());
+  const std::vector<Candidate>& dnnl = dnnl_candidates();
+  if (kernels == Kernels::dnnl) list.insert(list.begin(), dnnl.begin(), dnnl.end());
+  if (kernels == Kernels::automatic) list.insert(std::prev(list.end()), dnnl.begin(), dnnl.begin() + 2);
   return list;
 }
 

@@ -119,6 +119,16 @@ LibraryCall matmul(const Node& node) {
   return call;
 }
 
+// oneDNN wants the windows to fill the padded input exactly; with ceil_mode the last one may overrun it.
+void pad_to_last_window(const Window& window, DnnlPoolingParams& params) {
+  for (size_t i = 0; i < window.size(); ++i) {
+    const WindowAxis& axis = window[i];
+    const Dim overrun = (axis.output - 1) * axis.stride + axis.extent() - axis.input - axis.pad_begin;
+    if (!overrun.is_const()) refuse("with ceil_mode the sizes must be known");
+    params.pads_end[i] = overrun.value();
+  }
+}
+
 LibraryCall pooling(const Node& node) {
   if (!node.is("MaxPool") && !node.is("AveragePool")) refuse(cat("it pools, this is ", node.op_name()));
   require_f32(node);
@@ -136,6 +146,7 @@ LibraryCall pooling(const Node& node) {
   // oneDNN derives the padding at the end from the sizes: with ceil_mode that is more than ONNX counts.
   if (counts_padding && c.integer("ceil_mode") != 0) refuse("with ceil_mode the padding is counted differently");
   for (size_t i = 0; i < kernel.size(); ++i) params.kernel[i] = kernel[i];
+  if (c.integer("ceil_mode") != 0) pad_to_last_window(window, params);
   LibraryCall call{"cnnc_dnnl_pooling", blob(params), {0}, {}};
   add_sizes(c.dims(), layout.channels_last, call.sizes);
   add_sizes(node.output()->type().dims, layout.channels_last, call.sizes);
