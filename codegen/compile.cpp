@@ -35,9 +35,16 @@ static ObjectBuilder::Finish finish_of(const LoweredProgram& lowered, ObjectKind
   return finish;
 }
 
+static void check_data(const Weights& weights) {
+  for (const Weights::Part& part : weights.parts)
+    if (part.tensor.is_elided())
+      throw Error("the text form has only hashes of large constants, not their data; print it with all elements");
+}
+
 CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectKind kind) {
   ObjectBuilder builder(options.target, graph.symbols());
   LoweredProgram lowered = lower(graph, builder);
+  check_data(lowered.weights);
   CompiledModel model;
   model.object = builder.finish(finish_of(lowered, kind));
   model.weights = std::move(lowered.weights);

@@ -145,6 +145,10 @@ std::vector<Tensor> interpret_node(const Node& node, const std::vector<const Ten
   Symbols bound = symbols;
   for (size_t i = 0; i < operands.size(); ++i)
     if (operands[i] && node.input(i)) bind_symbols(node.input(i)->type(), *operands[i], bound);
+  for (const Tensor* operand : operands)
+    if (operand != nullptr && operand->is_elided())
+      throw Error(cat(node.description(), ": the text form has only a hash of a constant operand, not its data; print it ",
+                      "with all elements"));
   return Interpreter(node.graph(), std::move(bound), nullptr).node(node, operands);
 }
 

@@ -70,6 +70,14 @@ class BadModels(CommandTest):
         self.expect_error(MODEL, "opt", graph, words=["bad.cnnir", "line 2, column 13"])
 
 
+    def test_text_graph_without_its_constants(self):
+        save_cnn(self.model)
+        graph = self.folder / "hashes.cnnir"
+        graph.write_text(self.expect(OK, "--dump-ir", self.model)[0])
+        for command in (["compile", graph, "-o", self.folder / "exe"], ["run", graph], ["compare", graph]):
+            self.expect_error(MODEL, *command, words=["hash"])
+
+
 class BadInputs(CommandTest):
     def setUp(self):
         super().setUp()
