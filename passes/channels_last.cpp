@@ -1,5 +1,5 @@
-// Convolutions and pools over [N, spatial..., C] activations: the layout that every kernel works in. See
-// docs/decisions/0002-channels-last.md.
+// Convolutions and pools over [N, spatial..., C] activations: the layout that every kernel works
+// in. See docs/decisions/0002-channels-last.md.
 #include "ir/op_def.h"
 #include "passes/passes.h"
 #include "passes/permutation.h"
@@ -14,7 +14,9 @@ bool has_layouts(const Node& node) {
   return is_float(x.dtype()) && x.rank() >= 3 && x.rank() <= 5;
 }
 
-bool gives_one_result(const Node& node) { return node.output_count() == 1 || node.output(1)->use_count() == 0; }
+bool gives_one_result(const Node& node) {
+  return node.output_count() == 1 || node.output(1)->use_count() == 0;
+}
 
 Replacement on_channels_last(const Match& m, Graph& g) {
   const Node& node = m.root();
@@ -41,9 +43,11 @@ Rewrite rewrite_for(const std::string& name, const std::string& op_name) {
 
 Pass channels_last() {
   const std::vector<Rewrite> rewrites = {
-      rewrite_for("conv", "Conv"), rewrite_for("conv-transpose", "ConvTranspose"), rewrite_for("max-pool", "MaxPool"),
-      rewrite_for("average-pool", "AveragePool"), rewrite_for("lp-pool", "LpPool")};
-  return {"channels-last", "Brings convolutions and pools to [N, spatial..., C], between Transposes.", nullptr,
+      rewrite_for("conv", "Conv"), rewrite_for("conv-transpose", "ConvTranspose"),
+      rewrite_for("max-pool", "MaxPool"), rewrite_for("average-pool", "AveragePool"),
+      rewrite_for("lp-pool", "LpPool")};
+  return {"channels-last",
+          "Brings convolutions and pools to [N, spatial..., C], between Transposes.", nullptr,
           [rewrites](const Target&) { return rewrites; }};
 }
 

@@ -19,7 +19,9 @@ Rewrite drop_identity() {
 Rewrite merge_pairs() {
   return {"merge-transposes", "Transpose(Transpose(x, p), q) -> Transpose(x, p then q)",
           op("Transpose", {op("Transpose", {any("x")}).bind("inner")}).bind("outer"),
-          [](const Match& m, Graph& g) { return transposed(g, m["inner"], permutation_of(m.node("outer"))); }};
+          [](const Match& m, Graph& g) {
+            return transposed(g, m["inner"], permutation_of(m.node("outer")));
+          }};
 }
 
 Rewrite shape_of_transpose() {
@@ -36,7 +38,8 @@ Rewrite shape_of_transpose() {
           }};
 }
 
-// ---- transposed images that a dense layer reads as rows ---------------------------------------------------------------
+// ---- transposed images that a dense layer reads as rows
+// ---------------------------------------------------------------
 
 // [N, a, b, ...] to [N, a * b * ...]: the axes that a permutation may mix, all of known size.
 bool flattens_rows(const Node& view) {
@@ -50,18 +53,25 @@ bool flattens_rows(const Node& view) {
 Pattern flattened_transpose() {
   const Pattern transpose = op("Transpose", {any("x")})
                                 .bind("transpose")
-                                .where([](const Node& t) { return permutation_of(t)[0] == 0; }, "it moves the first axis");
-  return one_of({"Flatten"}, {transpose}).bind("rows").where(flattens_rows, "it does not make rows of known length");
+                                .where([](const Node& t) { return permutation_of(t)[0] == 0; },
+                                       "it moves the first axis");
+  return one_of({"Flatten"}, {transpose})
+      .bind("rows")
+      .where(flattens_rows, "it does not make rows of known length");
 }
 
 Pattern reshaped_transpose() {
   const Pattern transpose = op("Transpose", {any("x")})
                                 .bind("transpose")
-                                .where([](const Node& t) { return permutation_of(t)[0] == 0; }, "it moves the first axis");
-  return op("Reshape", {transpose, any("sizes")}).bind("rows").where(flattens_rows, "it does not make rows of known length");
+                                .where([](const Node& t) { return permutation_of(t)[0] == 0; },
+                                       "it moves the first axis");
+  return op("Reshape", {transpose, any("sizes")})
+      .bind("rows")
+      .where(flattens_rows, "it does not make rows of known length");
 }
 
-// Weights [..., K, ...] whose axis `axis` has the elements of the rows in the transposed order, put in the order of x.
+// Weights [..., K, ...] whose axis `axis` has the elements of the rows in the transposed order, put
+// in the order of x.
 Value* reordered(Graph& g, Value* weights, int axis, const Dims& image, const Permutation& perm) {
   Ints sizes, order;
   const auto parts = static_cast<int64_t>(image.size()) - 1;
@@ -90,7 +100,8 @@ Replacement dense_on_image(const Match& m, Graph& g, int weights_axis) {
   Value* rows = g.make("Reshape", {x, g.constant(Tensor::ints({0, length}))});
   std::vector<Value*> operands = root.inputs();
   operands[0] = rows;
-  operands[1] = reordered(g, m["weights"], weights_axis, image->type().dims, permutation_of(m.node("transpose")));
+  operands[1] = reordered(g, m["weights"], weights_axis, image->type().dims,
+                          permutation_of(m.node("transpose")));
   return g.make(root.op_name(), operands, root.attributes());
 }
 
@@ -103,7 +114,8 @@ Replacement rows_of_image(const Match& m, Graph& g) {
 
 std::vector<Rewrite> dense_rewrites() {
   std::vector<Rewrite> rewrites;
-  for (const auto& [name, rows] : {std::pair{"flattened", flattened_transpose()}, std::pair{"reshaped", reshaped_transpose()}}) {
+  for (const auto& [name, rows] : {std::pair{"flattened", flattened_transpose()},
+                                   std::pair{"reshaped", reshaped_transpose()}}) {
     const Pattern weights = constant("weights").where(is_matrix, "the weights are no matrix");
     const std::string prefix = std::string("fold-") + name + "-transpose-into-";
     const std::string doc = "(rows(Transpose(x)), w) -> (rows(x), w with its rows in the order of x)";
@@ -125,11 +137,13 @@ std::vector<Rewrite> transpose_rewrites() {
 }
 
 Pass fold_transposes() {
-  return {"fold-transposes", "Merges, cancels and drops Transposes, and folds them into the weights of dense layers.", nullptr,
-          [](const Target&) { return transpose_rewrites(); }};
+  return {"fold-transposes",
+          "Merges, cancels and drops Transposes, and folds them into the weights of dense layers.",
+          nullptr, [](const Target&) { return transpose_rewrites(); }};
 }
 
-// ---- views ------------------------------------------------------------------------------------------------------------
+// ---- views
+// ------------------------------------------------------------------------------------------------------------
 
 static bool moves_unit_axes_only(const Node& transpose) {
   const Dims& dims = transpose.input(0)->type().dims;
@@ -140,12 +154,14 @@ static bool moves_unit_axes_only(const Node& transpose) {
 Pass transposes_to_views() {
   const Rewrite rewrite{
       "transpose-to-reshape", "Transpose(x, p that moves axes of size 1 only) -> Reshape(x)",
-      op("Transpose", {any("x")}).where(moves_unit_axes_only, "elements change places, or more than one size is symbolic"),
+      op("Transpose", {any("x")})
+          .where(moves_unit_axes_only, "elements change places, or more than one size is symbolic"),
       [](const Match& m, Graph& g) {
         const Ints sizes = *reshape_operand(m["x"]->type().dims, m.root().output()->type().dims);
         return g.make("Reshape", {m["x"], g.constant(Tensor::ints(sizes))});
       }};
-  return {"transposes-to-views", "Makes a Reshape of each Transpose that leaves the elements in order.", nullptr,
+  return {"transposes-to-views",
+          "Makes a Reshape of each Transpose that leaves the elements in order.", nullptr,
           [rewrite](const Target&) { return std::vector<Rewrite>{rewrite}; }};
 }
 

@@ -39,7 +39,8 @@ std::vector<bool> MinCut::sink_side() {
 int64_t MinCut::cost(const std::vector<bool>& on_sink_side) const {
   int64_t total = 0;
   for (size_t i = 0; i < edges_.size(); i += 2)
-    if (!on_sink_side[static_cast<size_t>(edges_[i].from)] && on_sink_side[static_cast<size_t>(edges_[i].to)])
+    if (!on_sink_side[static_cast<size_t>(edges_[i].from)] &&
+        on_sink_side[static_cast<size_t>(edges_[i].to)])
       total += edges_[i].capacity;
   return total;
 }

@@ -6,8 +6,8 @@
 
 namespace cnnc {
 
-// Vertices 0 (the source) and 1 (the sink) exist from the start. A labelling costs the capacities of all edges that lead
-// from the source's side to the sink's.
+// Vertices 0 (the source) and 1 (the sink) exist from the start. A labelling costs the capacities
+// of all edges that lead from the source's side to the sink's.
 class MinCut {
  public:
   static constexpr int kSource = 0, kSink = 1;
@@ -16,7 +16,8 @@ class MinCut {
   int add_vertex();
   void add_edge(int from, int to, int64_t capacity);
 
-  // For each vertex, whether it is on the sink's side of a cheapest cut. Of equal cuts the one with the fewest there.
+  // For each vertex, whether it is on the sink's side of a cheapest cut. Of equal cuts the one with
+  // the fewest there.
   std::vector<bool> sink_side();
   // The cost of any labelling.
   int64_t cost(const std::vector<bool>& on_sink_side) const;

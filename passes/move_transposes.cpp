@@ -1,9 +1,10 @@
 // Chooses where Transposes stand, so that they move as few bytes as possible.
 //
-// For one permutation p at a time, each value of as many axes is either kept as it is or held transposed by p. Where the
-// producer of a value and one of its users differ, a Transpose is needed, which costs the bytes of the value. Existing
-// Transposes by p and by its inverse are free where both sides agree with them. The cheapest choice for the whole graph
-// is a minimum cut, and it is made when it costs less than what there is. Pushing Transposes down, pulling them up,
+// For one permutation p at a time, each value of as many axes is either kept as it is or held
+// transposed by p. Where the producer of a value and one of its users differ, a Transpose is
+// needed, which costs the bytes of the value. Existing Transposes by p and by its inverse are free
+// where both sides agree with them. The cheapest choice for the whole graph is a minimum cut, and
+// it is made when it costs less than what there is. Pushing Transposes down, pulling them up,
 // cancelling pairs and leaving them in front of what they cannot pass are all cases of it.
 #include <algorithm>
 #include <set>
@@ -28,7 +29,8 @@ int64_t typical_bytes(const Type& type) {
     for (const std::string& symbol : d.symbols()) sizes[symbol] = kTypicalSize;
   constexpr int64_t kMost = int64_t{1} << 34;  // keeps sums of costs far from overflow
   int64_t bytes = static_cast<int64_t>(size_of(type.dtype));
-  for (const Dim& d : type.dims) bytes = std::min(kMost, bytes * std::clamp<int64_t>(d.evaluate(sizes), 1, kMost));
+  for (const Dim& d : type.dims)
+    bytes = std::min(kMost, bytes * std::clamp<int64_t>(d.evaluate(sizes), 1, kMost));
   return bytes;
 }
 
@@ -38,7 +40,8 @@ int64_t transpose_bytes(const Type& type, const Permutation& perm) {
 
 class LayoutChoice {
  public:
-  LayoutChoice(Graph& graph, Permutation perm) : graph_(graph), perm_(std::move(perm)), back_(inverse(perm_)) {
+  LayoutChoice(Graph& graph, Permutation perm)
+      : graph_(graph), perm_(std::move(perm)), back_(inverse(perm_)) {
     for (const auto& node : graph.nodes()) add_vertex(*node);
     for (const auto& input : graph.inputs()) add_value(*input);
     for (const auto& node : graph.nodes())
@@ -50,11 +53,12 @@ class LayoutChoice {
     if (vertices_.empty()) return false;
     const std::vector<bool> choice = cut_.sink_side();
     std::vector<bool> as_it_is(choice.size(), false);
-    as_it_is[MinCut::kSink] = true;
+    for (int vertex : held_already_) as_it_is[static_cast<size_t>(vertex)] = true;
     if (cut_.cost(choice) >= cut_.cost(as_it_is)) return false;
     std::vector<Node*> chosen;
     for (const auto& node : graph_.nodes())
-      if (rules_.count(node.get()) && choice[static_cast<size_t>(vertices_.at(node.get()))]) chosen.push_back(node.get());
+      if (rules_.count(node.get()) && choice[static_cast<size_t>(vertices_.at(node.get()))])
+        chosen.push_back(node.get());
     for (Node* node : chosen) rebuild(*node);
     return true;
   }
@@ -62,7 +66,8 @@ class LayoutChoice {
  private:
   bool has_axes(const Value& v) const { return v.rank() == static_cast<int>(perm_.size()); }
 
-  // Of equally many bytes the later ones are cheaper: what follows a convolution should see its results as they are.
+  // Of equally many bytes the later ones are cheaper: what follows a convolution should see its
+  // results as they are.
   int64_t cost(int64_t bytes, int64_t position) const {
     const auto nodes = static_cast<int64_t>(graph_.nodes().size());
     return bytes * kByteCost + nodes - position;
@@ -74,7 +79,8 @@ class LayoutChoice {
     if (node.is("Transpose")) {
       // Merged with what comes after it, it makes either form of its result at the same cost.
       const Permutation own = permutation_of(node);
-      if (own.size() == perm_.size() && own != perm_ && own != back_) vertices_[&node] = cut_.add_vertex();
+      if (own.size() == perm_.size() && own != perm_ && own != back_)
+        vertices_[&node] = cut_.add_vertex();
       return;
     }
     auto rule = permuted_node(node, perm_);
@@ -90,11 +96,13 @@ class LayoutChoice {
     int64_t total = 0;
     for (size_t i : rule.transposed) {
       const Value& operand = *node.input(i);
-      if (!has_axes(operand) && !operand.constant()) total += cost(lifted_bytes(operand), positions_.at(&node));
+      if (!has_axes(operand) && !operand.constant())
+        total += cost(lifted_bytes(operand), positions_.at(&node));
     }
     for (size_t i = 0; i < node.output_count() && rule.result != perm_; ++i)
       if (!is_identity(rule.result) && node.output(i)->use_count() > 0)
-        total += cost(transpose_bytes(permuted_type(*node.output(i), rule), inverse(rule.result)), positions_.at(&node));
+        total += cost(transpose_bytes(permuted_type(*node.output(i), rule), inverse(rule.result)),
+                      positions_.at(&node));
     return total;
   }
 
@@ -124,10 +132,14 @@ class LayoutChoice {
     std::set<int> result;
     if (value.is_graph_output()) result.insert(MinCut::kSource);
     for (const auto& [node, count] : value.users()) {
-      if (&node->graph() != &graph_) result.insert(MinCut::kSource);
-      else if (node->is("Shape")) continue;
-      else if (node->is("Transpose")) add_transpose_user(*node, result);
-      else result.insert(operand_vertex(*node, value));
+      if (&node->graph() != &graph_)
+        result.insert(MinCut::kSource);
+      else if (node->is("Shape"))
+        continue;
+      else if (node->is("Transpose"))
+        add_transpose_user(*node, result);
+      else
+        result.insert(operand_vertex(*node, value));
     }
     return result;
   }
@@ -141,7 +153,8 @@ class LayoutChoice {
     if (rule == rules_.end()) return MinCut::kSource;
     for (size_t i = 0; i < node.inputs().size(); ++i) {
       const auto& list = rule->second.transposed;
-      if (node.input(i) == &value && std::find(list.begin(), list.end(), i) == list.end()) return MinCut::kSource;
+      if (node.input(i) == &value && std::find(list.begin(), list.end(), i) == list.end())
+        return MinCut::kSource;
     }
     return vertices_.at(&node);
   }
@@ -157,13 +170,16 @@ class LayoutChoice {
     cut_.add_edge(producer, forth, cost(transpose_bytes(value.type(), perm_), position));
     const Type held{value.dtype(), permuted(value.type().dims, perm_)};
     cut_.add_edge(back, producer, cost(transpose_bytes(held, back_), position));
+    if (users.count(MinCut::kSink)) held_already_.push_back(forth);
+    if (users == std::set<int>{MinCut::kSink}) held_already_.push_back(back);
     for (int user : users) {
       cut_.add_edge(forth, user, MinCut::kUnlimited);
       cut_.add_edge(user, back, MinCut::kUnlimited);
     }
   }
 
-  // ---- the new graph -------------------------------------------------------------------------------------------------
+  // ---- the new graph
+  // -------------------------------------------------------------------------------------------------
 
   void rebuild(Node& node) {
     const PermutedNode& rule = rules_.at(&node);
@@ -174,20 +190,24 @@ class LayoutChoice {
       if (operands.size() <= i) operands.resize(i + 1, nullptr);
       operands[i] = graph_.constant(tensor);
     }
-    Node* permuted_node = graph_.add(rule.op, operands, rule.attributes, static_cast<int>(node.output_count()));
+    Node* permuted_node =
+        graph_.add(rule.op, operands, rule.attributes, static_cast<int>(node.output_count()));
     for (size_t i = 0; i < node.output_count(); ++i)
-      if (node.output(i)->use_count() > 0) replace(*node.output(i), *permuted_node->output(i), rule.result);
+      if (node.output(i)->use_count() > 0)
+        replace(*node.output(i), *permuted_node->output(i), rule.result);
     erase_if_dead(&node);
   }
 
   void replace(Value& old, Value& now, const Permutation& perm) {
     Value* same = transposed(graph_, &now, inverse(perm));
-    CNNC_CHECK(same->type() == old.type()) << "moving Transposes makes " << same->type() << " of " << old.type();
+    CNNC_CHECK(same->type() == old.type())
+        << "moving Transposes makes " << same->type() << " of " << old.type();
     if (!same->content() && old.content()) same->set_content(old.content());
     graph_.replace_uses(&old, same);
   }
 
-  // The operand transposed by the permutation, with axes of size 1 in front of it as far as it lacks axes.
+  // The operand transposed by the permutation, with axes of size 1 in front of it as far as it
+  // lacks axes.
   Value* held(Value* operand) {
     // Results of new Transposes come and go here, so nothing may be remembered by them.
     if (operand->producer() && operand->producer()->is("Transpose")) return make_held(operand);
@@ -207,12 +227,15 @@ class LayoutChoice {
     const auto view = in_order ? reshape_operand(operand->type().dims, sizes) : std::nullopt;
     if (view) return graph_.make("Reshape", {operand, graph_.constant(Tensor::ints(*view))});
     const Ints axes = identity_permutation(static_cast<int>(lacking));
-    return transposed(graph_, graph_.make("Unsqueeze", {operand, graph_.constant(Tensor::ints(axes))}), perm_);
+    return transposed(
+        graph_, graph_.make("Unsqueeze", {operand, graph_.constant(Tensor::ints(axes))}), perm_);
   }
 
   Graph& graph_;
   const Permutation perm_, back_;
   MinCut cut_;
+  // On the sink's side when nothing changes.
+  std::vector<int> held_already_{MinCut::kSink};
   std::map<const Node*, int64_t> positions_;
   std::map<const Node*, int> vertices_;
   std::map<const Node*, PermutedNode> rules_;
@@ -247,7 +270,8 @@ bool move(Graph& graph) {
 }  // namespace
 
 Pass move_transposes() {
-  return {"move-transposes", "Moves Transposes through operators to where they cancel or move the fewest bytes.",
+  return {"move-transposes",
+          "Moves Transposes through operators to where they cancel or move the fewest bytes.",
           [](Graph& graph, const Target&) { return move(graph); }, nullptr};
 }
 

@@ -12,22 +12,28 @@ Permutation identity_permutation(int rank) {
   return perm;
 }
 
-bool is_identity(const Permutation& perm) { return perm == identity_permutation(static_cast<int>(perm.size())); }
+bool is_identity(const Permutation& perm) {
+  return perm == identity_permutation(static_cast<int>(perm.size()));
+}
 
 Permutation inverse(const Permutation& perm) {
   Permutation result(perm.size());
-  for (size_t k = 0; k < perm.size(); ++k) result[static_cast<size_t>(perm[k])] = static_cast<int64_t>(k);
+  for (size_t k = 0; k < perm.size(); ++k)
+    result[static_cast<size_t>(perm[k])] = static_cast<int64_t>(k);
   return result;
 }
 
 Permutation compose(const Permutation& first, const Permutation& second) {
-  CNNC_CHECK(first.size() == second.size()) << "permutations of " << first.size() << " and " << second.size() << " axes";
+  CNNC_CHECK(first.size() == second.size())
+      << "permutations of " << first.size() << " and " << second.size() << " axes";
   Permutation result;
   for (int64_t k : second) result.push_back(first[static_cast<size_t>(k)]);
   return result;
 }
 
-int64_t moved_axis(const Permutation& perm, int64_t axis) { return inverse(perm)[static_cast<size_t>(axis)]; }
+int64_t moved_axis(const Permutation& perm, int64_t axis) {
+  return inverse(perm)[static_cast<size_t>(axis)];
+}
 
 Dims permuted(const Dims& dims, const Permutation& perm) {
   Dims result;
@@ -55,8 +61,10 @@ Permutation to_channels_last(int rank) {
 Permutation permutation_of(const Node& transpose) {
   const int rank = transpose.input(0)->rank();
   Permutation perm;
-  if (transpose.attribute("perm")) perm = transpose.ints_attribute("perm");
-  else for (int a = rank; a-- > 0;) perm.push_back(a);
+  if (transpose.attribute("perm"))
+    perm = transpose.ints_attribute("perm");
+  else
+    for (int a = rank; a-- > 0;) perm.push_back(a);
   for (int64_t& a : perm)
     if (a < 0) a += rank;
   return perm;
@@ -78,8 +86,10 @@ std::optional<Ints> reshape_operand(const Dims& from, const Dims& to) {
     if (to[k] == 0) return std::nullopt;  // 0 would copy a size
     const bool stays = !to[k].is_const() && k < from.size() && from[k] == to[k];
     if (!to[k].is_const() && !stays && left) return std::nullopt;
-    if (!to[k].is_const() && !stays) left = k;
-    else rest = rest * to[k];
+    if (!to[k].is_const() && !stays)
+      left = k;
+    else
+      rest = rest * to[k];
     sizes.push_back(to[k].is_const() ? to[k].value() : stays ? 0 : -1);
   }
   if (left && !(Dim::floor_div(product(from), rest) == to[*left])) return std::nullopt;

@@ -24,10 +24,11 @@ Permutation to_channels_last(int rank);
 
 // What a Transpose node does; its default written out.
 Permutation permutation_of(const Node& transpose);
-// transpose(value, perm), through a Transpose that computes the value; the value itself when nothing moves.
+// transpose(value, perm), through a Transpose that computes the value; the value itself when
+// nothing moves.
 Value* transposed(Graph& graph, Value* value, const Permutation& perm);
-// Operand 1 of a Reshape from `from` to `to`: numbers, one size that is left and sizes that stay. None when that cannot
-// express the sizes.
+// Operand 1 of a Reshape from `from` to `to`: numbers, one size that is left and sizes that stay.
+// None when that cannot express the sizes.
 std::optional<Ints> reshape_operand(const Dims& from, const Dims& to);
 
 }  // namespace cnnc

@@ -18,8 +18,10 @@ std::optional<PermutedNode> split(const Node& node, const Permutation& perm) {
   return result;
 }
 
-// Slice and Pad: operand 3 has the axes that operand 1 is about; without it the axes are the first `count`.
-std::optional<PermutedNode> with_axes_operand(const Node& node, const Permutation& perm, int64_t count) {
+// Slice and Pad: operand 3 has the axes that operand 1 is about; without it the axes are the first
+// `count`.
+std::optional<PermutedNode> with_axes_operand(const Node& node, const Permutation& perm,
+                                              int64_t count) {
   auto result = with_transposed_data(node, perm);
   if (!result) return std::nullopt;
   Ints axes = identity_permutation(static_cast<int>(count));
@@ -54,9 +56,14 @@ std::optional<PermutedNode> with_sizes_operand(const Node& node, const Permutati
   return result;
 }
 
-// Indices with one axis put as many axes as they take away.
+// One index takes its axis away; indices with one axis put as many axes as they take away.
 std::optional<PermutedNode> gather(const Node& node, const Permutation& perm) {
-  return node.input(1)->rank() == 1 ? split(node, perm) : std::nullopt;
+  if (node.input(1)->rank() > 1) return std::nullopt;
+  auto result = split(node, perm);
+  if (!result || node.input(1)->rank() == 1) return result;
+  const int64_t axis = node.int_attribute("axis");
+  result->result = without_axes(perm, {axis < 0 ? axis + static_cast<int64_t>(perm.size()) : axis});
+  return result;
 }
 
 }  // namespace

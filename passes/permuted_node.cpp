@@ -7,7 +7,8 @@
 namespace cnnc {
 
 std::optional<PermutedNode> with_transposed_data(const Node& node, const Permutation& perm) {
-  if (node.input(0) == nullptr || node.input(0)->rank() != static_cast<int>(perm.size())) return std::nullopt;
+  if (node.input(0) == nullptr || node.input(0)->rank() != static_cast<int>(perm.size()))
+    return std::nullopt;
   return PermutedNode{node.op_name(), node.attributes(), {0}, {}, perm};
 }
 
@@ -23,6 +24,17 @@ Ints moved_axes(const Ints& axes, const Permutation& perm) {
   Ints moved;
   for (int64_t a : axes) moved.push_back(moved_axis(perm, a < 0 ? a + rank : a));
   return moved;
+}
+
+Permutation without_axes(const Permutation& perm, Ints axes) {
+  std::sort(axes.begin(), axes.end());
+  Permutation rest;
+  for (int64_t a : perm) {
+    if (std::binary_search(axes.begin(), axes.end(), a)) continue;
+    const auto gone = std::lower_bound(axes.begin(), axes.end(), a) - axes.begin();
+    rest.push_back(a - gone);
+  }
+  return rest;
 }
 
 namespace {
@@ -60,9 +72,11 @@ std::optional<PermutedNode> mean_variance(const Node& node, const Permutation& p
   return result;
 }
 
-// Where the statistics are per channel and over all that follows, the order of the other axes does not matter.
+// Where the statistics are per channel and over all that follows, the order of the other axes does
+// not matter.
 std::optional<PermutedNode> per_channel(const Node& node, const Permutation& perm) {
-  return perm.size() >= 2 && perm[0] == 0 && perm[1] == 1 ? with_transposed_data(node, perm) : std::nullopt;
+  return perm.size() >= 2 && perm[0] == 0 && perm[1] == 1 ? with_transposed_data(node, perm)
+                                                          : std::nullopt;
 }
 
 PermutationRule normalization_rule(const std::string& op) {

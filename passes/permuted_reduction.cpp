@@ -6,18 +6,6 @@
 namespace cnnc {
 namespace {
 
-// What is left of a permutation when axes of its operand are gone.
-Permutation without_axes(const Permutation& perm, Ints axes) {
-  std::sort(axes.begin(), axes.end());
-  Permutation rest;
-  for (int64_t a : perm) {
-    if (std::binary_search(axes.begin(), axes.end(), a)) continue;
-    const auto gone = std::lower_bound(axes.begin(), axes.end(), a) - axes.begin();
-    rest.push_back(a - gone);
-  }
-  return rest;
-}
-
 Ints counted_from_start(Ints axes, const Permutation& perm) {
   for (int64_t& a : axes)
     if (a < 0) a += static_cast<int64_t>(perm.size());
@@ -67,7 +55,8 @@ std::optional<PermutedNode> global_pool(const Node& node, const Permutation& per
 
 PermutationRule reduction_rule(const std::string& op) {
   if (op == "ArgMax" || op == "ArgMin") return arg_reduction;
-  if (op == "GlobalAveragePool" || op == "GlobalMaxPool" || op == "GlobalLpPool") return global_pool;
+  if (op == "GlobalAveragePool" || op == "GlobalMaxPool" || op == "GlobalLpPool")
+    return global_pool;
   return op.compare(0, 6, "Reduce") == 0 ? reduction : nullptr;
 }
 

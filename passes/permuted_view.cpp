@@ -1,4 +1,5 @@
-// Views: Reshape, Flatten, Squeeze, Unsqueeze. A Transpose moves through one that keeps together what it merges.
+// Views: Reshape, Flatten, Squeeze, Unsqueeze. A Transpose moves through one that keeps together
+// what it merges.
 #include <algorithm>
 
 #include "passes/permuted_node.h"
@@ -19,7 +20,8 @@ Ints proper_axes(const Dims& dims) {
   return axes;
 }
 
-// Axes of one side, taken one after the other, and how many elements those of the group at hand hold.
+// Axes of one side, taken one after the other, and how many elements those of the group at hand
+// hold.
 struct Side {
   const Dims& dims;
   Ints axes;
@@ -34,7 +36,8 @@ struct Side {
   }
 };
 
-// Takes axes from both sides until they hold equally many elements. Symbolic sizes are merged, never split.
+// Takes axes from both sides until they hold equally many elements. Symbolic sizes are merged,
+// never split.
 std::optional<AxisGroup> next_group(Side& from, Side& to) {
   AxisGroup group;
   from.elements = to.elements = 1;
@@ -60,7 +63,8 @@ std::optional<std::vector<AxisGroup>> axis_groups(const Dims& from, const Dims& 
   return groups;
 }
 
-// Axes of size 1 of the result go with the group in front of them, the first ones with the first group.
+// Axes of size 1 of the result go with the group in front of them, the first ones with the first
+// group.
 void add_unit_axes(const Dims& to, std::vector<AxisGroup>& groups) {
   for (size_t a = 0; a < to.size(); ++a) {
     if (!(to[a] == 1)) continue;
@@ -72,8 +76,10 @@ void add_unit_axes(const Dims& to, std::vector<AxisGroup>& groups) {
   }
 }
 
-// The result's axes in the order in which the permuted operand holds them; none when a group is torn apart.
-std::optional<Permutation> result_order(const Dims& from, const std::vector<AxisGroup>& groups, const Permutation& perm) {
+// The result's axes in the order in which the permuted operand holds them; none when a group is
+// torn apart.
+std::optional<Permutation> result_order(const Dims& from, const std::vector<AxisGroup>& groups,
+                                        const Permutation& perm) {
   Ints order;
   for (int64_t a : perm)
     if (!(from[static_cast<size_t>(a)] == 1)) order.push_back(a);
@@ -107,7 +113,8 @@ std::optional<PermutedNode> view(const Node& node, const Permutation& perm) {
 }  // namespace
 
 PermutationRule view_rule(const std::string& op) {
-  return op == "Reshape" || op == "Flatten" || op == "Squeeze" || op == "Unsqueeze" ? view : nullptr;
+  return op == "Reshape" || op == "Flatten" || op == "Squeeze" || op == "Unsqueeze" ? view
+                                                                                    : nullptr;
 }
 
 }  // namespace cnnc

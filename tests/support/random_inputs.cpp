@@ -52,7 +52,7 @@ static bool agree(const Tensor& a, const Tensor& b, int64_t i, double tolerance)
   return std::fabs(x - y) <= tolerance * std::max(1.0, std::fabs(y));
 }
 
-std::string difference_beyond(const Tensor& actual, const Tensor& expected, double tolerance) {
+std::string relative_difference(const Tensor& actual, const Tensor& expected, double tolerance) {
   if (type_of(actual) != type_of(expected)) return cat("is ", type_of(actual), ", expected ", type_of(expected));
   for (int64_t i = 0; i < actual.size(); ++i)
     if (!agree(actual, expected, i, tolerance))

@@ -22,6 +22,6 @@ std::vector<Tensor> random_inputs(const Graph& graph, const std::map<std::string
 
 // Empty when the two agree: integers and bools exactly, floats within `tolerance` relative to max(1, |expected|), NaN
 // with NaN. Else where and how they differ.
-std::string difference_beyond(const Tensor& actual, const Tensor& expected, double tolerance);
+std::string relative_difference(const Tensor& actual, const Tensor& expected, double tolerance);
 
 }  // namespace cnnc
