@@ -11,6 +11,8 @@ std::vector<Rewrite> no_op_rewrites();
 // Views become one Reshape with a constant shape; shapes that arithmetic on sizes makes become constants.
 std::vector<Rewrite> reshape_rewrites();
 std::vector<Rewrite> shape_operand_rewrites();
+// Gathers of one known index become slices.
+std::vector<Rewrite> gather_rewrites();
 // Casts of casts.
 std::vector<Rewrite> cast_rewrites();
 // Arithmetic with constants; costly operators become cheap ones.
