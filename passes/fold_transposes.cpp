@@ -39,14 +39,13 @@ Rewrite shape_of_transpose() {
 }
 
 // ---- transposed images that a dense layer reads as rows
-// ---------------------------------------------------------------
 
 // [N, a, b, ...] to [N, a * b * ...]: the axes that a permutation may mix, all of known size.
 bool flattens_rows(const Node& view) {
   const Dims &from = view.input(0)->type().dims, &to = view.output()->type().dims;
   if (to.size() != 2 || from.size() < 3 || !(from[0] == to[0]) || !to[1].is_const()) return false;
   for (size_t a = 1; a < from.size(); ++a)
-    if (!from[a].is_const()) return false;
+    if (!from[a].is_const() || from[a] == 0) return false;
   return true;
 }
 
@@ -92,8 +91,9 @@ Value* reordered(Graph& g, Value* weights, int axis, const Dims& image, const Pe
   return g.make("Reshape", {moved, g.constant(Tensor::ints(weights->type().shape()))});
 }
 
-Replacement dense_on_image(const Match& m, Graph& g, int weights_axis) {
+Replacement dense_on_image(const Match& m, Graph& g) {
   const Node& root = m.root();
+  const int weights_axis = root.int_attribute("transB") ? 1 : 0;
   Value* x = m["x"];
   const Value* image = m["transpose"];
   const int64_t length = m["rows"]->dim(1).value();
@@ -105,25 +105,28 @@ Replacement dense_on_image(const Match& m, Graph& g, int weights_axis) {
   return g.make(root.op_name(), operands, root.attributes());
 }
 
-bool is_matrix(const Value& weights) { return weights.rank() == 2; }
-bool reads_rows(const Node& product) { return product.int_attribute("transA") == 0; }
-
-Replacement rows_of_image(const Match& m, Graph& g) {
-  return dense_on_image(m, g, m.root().int_attribute("transB") ? 1 : 0);
+bool is_matrix(const Value& weights) {
+  return weights.rank() == 2 && !(weights.dim(0) == 0) && !(weights.dim(1) == 0);
+}
+bool reads_rows(const Node& product) {
+  return product.int_attribute("transA") == 0 && !product.attribute("weight_shape");
 }
 
 std::vector<Rewrite> dense_rewrites() {
   std::vector<Rewrite> rewrites;
   for (const auto& [name, rows] : {std::pair{"flattened", flattened_transpose()},
                                    std::pair{"reshaped", reshaped_transpose()}}) {
-    const Pattern weights = constant("weights").where(is_matrix, "the weights are no matrix");
+    const Pattern weights =
+        constant("weights").where(is_matrix, "the weights are no matrix or have no elements");
     const std::string prefix = std::string("fold-") + name + "-transpose-into-";
-    const std::string doc = "(rows(Transpose(x)), w) -> (rows(x), w with its rows in the order of x)";
-    rewrites.push_back({prefix + "matmul", "MatMul" + doc, op("MatMul", {rows, weights}).where(reads_rows, "operand A is transposed"),
-                        rows_of_image});
+    const std::string doc =
+        "(rows(Transpose(x)), w) -> (rows(x), w with its rows in the order of x)";
+    const char* why_not = "operand A is transposed, or the weights are packed";
+    rewrites.push_back({prefix + "matmul", "MatMul" + doc,
+                        op("MatMul", {rows, weights}).where(reads_rows, why_not), dense_on_image});
     rewrites.push_back({prefix + "gemm", "Gemm" + doc,
-                        op("Gemm", {rows, weights, optional("bias")}).where(reads_rows, "operand A is transposed"),
-                        rows_of_image});
+                        op("Gemm", {rows, weights, optional("bias")}).where(reads_rows, why_not),
+                        dense_on_image});
   }
   return rewrites;
 }
@@ -143,7 +146,6 @@ Pass fold_transposes() {
 }
 
 // ---- views
-// ------------------------------------------------------------------------------------------------------------
 
 static bool moves_unit_axes_only(const Node& transpose) {
   const Dims& dims = transpose.input(0)->type().dims;

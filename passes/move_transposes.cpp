@@ -179,7 +179,6 @@ class LayoutChoice {
   }
 
   // ---- the new graph
-  // -------------------------------------------------------------------------------------------------
 
   void rebuild(Node& node) {
     const PermutedNode& rule = rules_.at(&node);
