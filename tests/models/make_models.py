@@ -1,0 +1,48 @@
+"""Writes the models that tests/models runs, with reference outputs of ONNX Runtime.
+
+    make_models.py SHARED OUT NAME...
+
+SHARED/models has weightless graphs, a program that gives them weights, and one that fetches trained models. A model that is
+there already stays. Exits with 77, skipped, where SHARED or the packages are absent.
+"""
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+SKIPPED = 77
+
+
+def why_not(shared):
+    if not (shared / "models" / "hydrate.py").exists():
+        return f"there is no {shared / 'models'}"
+    missing = [name for name in ("numpy", "onnx", "onnxruntime") if importlib.util.find_spec(name) is None]
+    return f"python lacks {', '.join(missing)}" if missing else ""
+
+
+def make(shared, out, name):
+    weightless = shared / "models" / "arch" / f"{name}.onnx"
+    if weightless.exists():
+        return [shared / "models" / "hydrate.py", out, weightless]
+    return [shared / "models" / "real.py", out / "downloads", out, name]
+
+
+def main():
+    shared, out, names = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3:]
+    if reason := why_not(shared):
+        print("skipped:", reason)
+        return SKIPPED
+    out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name in names:
+        # The reference output comes last.
+        if not (out / name / "test_data_set_0" / "output_0.pb").exists():
+            if subprocess.run([sys.executable, *make(shared, out, name)]).returncode != 0:
+                failed.append(name)
+    if failed:
+        print("not made:", ", ".join(failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
