@@ -1,6 +1,5 @@
 #include "tests/models/model_case.h"
 
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -48,35 +47,6 @@ static std::vector<Tensor> read_tensors(const std::string& name, const char* kin
 ModelCase read_model(const std::string& name) {
   return {name, folder_of(name) + "/model.onnx", read_tensors(name, "input"),
           read_tensors(name, "output")};
-}
-
-static double greatest(const Tensor& tensor) {
-  double most = 0;
-  for (int64_t i = 0; i < tensor.size(); ++i)
-    most = std::max(most, std::fabs(tensor.as_double(i)));
-  return most;
-}
-
-std::string network_difference(const Tensor& expected, const Tensor& actual) {
-  constexpr double kRelative = 1e-3, kOfGreatest = 1e-4;
-  if (type_of(expected) != type_of(actual))
-    return cat("expected ", type_of(expected), ", got ", type_of(actual));
-  const double floor = kOfGreatest * greatest(expected);
-  double worst = 1;
-  int64_t where = -1;
-  for (int64_t i = 0; i < expected.size(); ++i) {
-    const double e = expected.as_double(i);
-    const double error = std::fabs(actual.as_double(i) - e) / (kRelative * std::fabs(e) + floor);
-    if (error <= worst) continue;  // also where both are 0
-    if (std::isnan(error) && actual.as_double(i) == e) continue;
-    worst = error;
-    where = i;
-    if (std::isnan(error)) break;
-  }
-  if (where < 0) return "";
-  return cat("element ", where, " of ", type_of(expected), ": expected ",
-             expected.as_double(where), ", got ", actual.as_double(where), ", ", worst,
-             " times what is allowed");
 }
 
 }  // namespace cnnc

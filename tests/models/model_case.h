@@ -20,8 +20,4 @@ bool has_model(const std::string& name);
 // Reads its tensors. Throws Error.
 ModelCase read_model(const std::string& name);
 
-// Empty when the tensors agree within 1e-3 of each element or 1e-4 of the greatest one: what sums in
-// other orders make of whole networks. Otherwise says where and how they differ most.
-std::string network_difference(const Tensor& expected, const Tensor& actual);
-
 }  // namespace cnnc

@@ -6,6 +6,7 @@
 #include "tests/models/model_case.h"
 #include "tests/support/compiler/engines.h"
 #include "tests/support/examples.h"
+#include "tests/support/network_difference.h"
 
 namespace cnnc {
 namespace {
