@@ -24,9 +24,10 @@ std::string network_difference(const Tensor& expected, const Tensor& actual) {
   int64_t where = -1;
   for (int64_t i = 0; i < expected.size(); ++i) {
     const double e = expected.as_double(i);
-    const double error = std::fabs(actual.as_double(i) - e) / (kRelative * std::fabs(e) + floor);
-    if (error <= worst) continue;  // also where both are 0
-    if (std::isnan(error) && actual.as_double(i) == e) continue;
+    const double a = actual.as_double(i);
+    if (a == e || (std::isnan(a) && std::isnan(e))) continue;
+    const double error = std::fabs(a - e) / (kRelative * std::fabs(e) + floor);
+    if (error <= worst) continue;
     worst = error;
     where = i;
     if (std::isnan(error)) break;
