@@ -1,9 +1,11 @@
 // Random graphs: all engines, one answer.
 //
-// CNNC_FUZZ_SEED and CNNC_FUZZ_GRAPHS choose other graphs than those that every run looks at.
+// CNNC_FUZZ_SEED and CNNC_FUZZ_GRAPHS choose other graphs than those that every run looks at, and
+// CNNC_FUZZ_TRACE=1 tells what runs next, for crashes.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <iostream>
 
 #include "ir/error.h"
 #include "tests/fuzz/random_graph.h"
@@ -15,6 +17,8 @@ namespace cnnc {
 namespace {
 
 constexpr int kParts = 8;
+// Inputs and weights are in [-1, 1).
+constexpr double kScale = 1;
 
 uint64_t number_of(const char* variable, uint64_t otherwise) {
   const char* text = std::getenv(variable);
@@ -23,10 +27,11 @@ uint64_t number_of(const char* variable, uint64_t otherwise) {
 
 std::string disagreement(const Engine& engine, const Graph& graph, const std::vector<Tensor>& inputs,
                          const std::vector<Tensor>& expected) {
+  if (number_of("CNNC_FUZZ_TRACE", 0) > 0) std::cerr << engine.name << "\n" << print(graph);
   try {
     const std::vector<Tensor> actual = engine.run(graph, inputs);
     for (size_t i = 0; i < expected.size(); ++i)
-      if (const std::string what = network_difference(expected[i], actual[i]); !what.empty())
+      if (const std::string what = network_difference(expected[i], actual[i], kScale); !what.empty())
         return cat("output ", i, ", ", what);
     return "";
   } catch (const Error& error) {

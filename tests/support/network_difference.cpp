@@ -7,19 +7,18 @@
 
 namespace cnnc {
 
-static double greatest(const Tensor& tensor) {
-  double most = 0;
+static double greatest(const Tensor& tensor, double most) {
   for (int64_t i = 0; i < tensor.size(); ++i)
     most = std::max(most, std::fabs(tensor.as_double(i)));
   return most;
 }
 
-std::string network_difference(const Tensor& expected, const Tensor& actual) {
+std::string network_difference(const Tensor& expected, const Tensor& actual, double scale) {
   constexpr double kRelative = 1e-3, kOfGreatest = 1e-4;
   if (type_of(expected) != type_of(actual))
     return cat("expected ", type_of(expected), ", got ", type_of(actual));
   if (!is_float(expected.dtype())) return difference(expected, actual, 0);
-  const double floor = kOfGreatest * greatest(expected);
+  const double floor = kOfGreatest * greatest(expected, scale);
   double worst = 1;
   int64_t where = -1;
   for (int64_t i = 0; i < expected.size(); ++i) {
