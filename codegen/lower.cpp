@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <map>
 
-#include "ir/contraction_view.h"
+#include "codegen/cost.h"
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "ir/error.h"
-#include "ir/loop_nest.h"
 #include "ir/op_def.h"
 
 namespace cnnc::codegen {
@@ -216,19 +215,6 @@ class Lowering {
     std::string name = !result.name().empty() ? result.name() : !node.origins().empty() ? node.origins()[0] : node.op_name();
     const int count = names_[name]++;
     return count == 0 ? name : cat(name, "#", count);
-  }
-
-  // Two for each multiply-add of a contraction; for other nodes one for each element and reduction point.
-  static Dim flops_of(const Node& node, int output) {
-    if (const auto view = contraction_view(node)) {
-      const Computation c = view->root->op().computation(*view->root);
-      return product(c.space) * product(c.reduce) * 2;
-    }
-    const Type& type = node.output(static_cast<size_t>(output))->type();
-    if (const auto nest = loop_nest(node, output); nest && !nest->stages.empty()) {
-      return product(nest->loops) * static_cast<int64_t>(nest->stages.size());
-    }
-    return type.element_count();
   }
 
   static Dim bytes_of(const Node& node, const Value& result, const std::vector<int>& operands) {

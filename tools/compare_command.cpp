@@ -8,6 +8,7 @@
 #include "runtime/exit_code.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 #include "tools/tensors.h"
 
 namespace cnnc::tools {
@@ -107,7 +108,10 @@ int CompareCommand::run() {
   const std::unique_ptr<Graph> graph = load_specialised(model, inputs);
   const std::vector<Tensor> tensors = load_inputs(*graph);
   size_t output = 0;
+  const Progress progress(model.quiet);
+  progress.say("computing the reference, and compiling");
   const Difference difference = compare_all(*graph, tensors, output);
+  progress.clear();
   return report(difference, difference.fits ? "" : first_difference(*graph, tensors));
 }
 

@@ -10,6 +10,7 @@
 #include "ir/error.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 
 namespace cnnc::tools {
 
@@ -78,7 +79,6 @@ void CompileCommand::write_program(const codegen::CompiledModel& compiled, const
   options.name = symbol_name();
   options.library_folder = library_folder();
   codegen::link(compiled, path_of(kind), options);
-  say_written(path_of(kind));
 }
 
 void CompileCommand::run() {
@@ -86,12 +86,16 @@ void CompileCommand::run() {
     throw Error("--static is for executables", Fault::usage);
   if (is_static && build.kernels == "auto") build.kernels = "llvm";
   const codegen::BuildOptions options = build.build_options();
+  const Progress progress(model.quiet);
+  progress.say("importing " + model.path);
   std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
   // The header tells what the model declares, before passes.
   const bool is_library = std::any_of(emit.begin(), emit.end(), [](const auto& e) { return e == "so" || e == "a" || e == "obj"; });
   const bool wants_header = is_library || std::find(emit.begin(), emit.end(), "h") != emit.end();
   const std::string header = wants_header ? codegen::c_header(*graph, symbol_name()) : "";
+  progress.say("optimising");
   const codegen::BuildReport report = codegen::optimize(*graph, options);
+  progress.clear();
   build.report(report);
 
   const std::map<std::string, std::function<std::string()>> texts = {
@@ -107,9 +111,13 @@ void CompileCommand::run() {
   }
   if (programs.empty()) return;
   if (report.stopped) throw Error("a graph that stops early has no kernels; use --emit=ir", Fault::usage);
+  progress.say("generating code");
   const codegen::CompiledModel compiled = codegen::compile(*graph, options.compile, codegen::ObjectKind::linked);
   graph.reset();  // the compiled model has all it needs, and weights are large
+  progress.say("linking");
   for (const std::string& kind : programs) write_program(compiled, kind);
+  progress.clear();
+  for (const std::string& kind : programs) say_written(path_of(kind));
   if (!is_library || std::find(emit.begin(), emit.end(), "h") != emit.end()) return;
   const std::string header_path = fs::path(path_of(programs.front())).replace_extension(".h");
   write_text(header_path, header);

@@ -7,6 +7,7 @@
 #include "runtime/team.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 #include "tools/session.h"
 
 namespace cnnc::tools {
@@ -38,6 +39,8 @@ void check(ExitCode code, const ErrorText& error) {
 }
 
 void RunCommand::prepare() {
+  const Progress progress(model.quiet);
+  progress.say("compiling " + model.path);
   const int64_t start = now_ns();
   const std::unique_ptr<Graph> graph = load_specialised(model, run.inputs);
   load_ns_ = now_ns() - start;
