@@ -8,6 +8,7 @@
 #include "codegen/in_place.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
+#include "ir/size_conditions.h"
 
 namespace cnnc::codegen {
 
@@ -98,6 +99,7 @@ class Lowering {
 
   void add_node(const Node& node) {
     const size_t position = position_++;
+    for (const SizeCondition& c : size_conditions(node)) add_condition(c);
     if (node.is("Constant")) return;  // placed when a kernel reads it
     if (node.op().is_view()) {
       if (!node.input(0)->constant()) buffers_[node.output()] = buffer_of(*node.input(0));
@@ -112,6 +114,13 @@ class Lowering {
       if (result.type().element_count() == 0) add_empty(result);
       else add_step(node, static_cast<int>(i), kernel, position);
     }
+  }
+
+  void add_condition(const SizeCondition& condition) {
+    const uint32_t value = builder_.value(condition.zero);
+    std::vector<ProgramCondition>& all = program().conditions;
+    const auto same = [&](const ProgramCondition& c) { return c.value == value; };
+    if (std::none_of(all.begin(), all.end(), same)) all.push_back({value, condition.text});
   }
 
   void add_empty(const Value& result) {
