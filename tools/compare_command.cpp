@@ -30,7 +30,8 @@ struct CompareCommand {
 
  private:
   std::vector<Tensor> load_inputs(const Graph& graph) const;
-  Difference compare_all(const Graph& graph, const std::vector<Tensor>& inputs, size_t& output) const;
+  Difference compare_all(const Graph& graph, const std::vector<Tensor>& inputs, size_t& output,
+                         codegen::BuildReport& built) const;
   std::string first_difference(const Graph& graph, const std::vector<Tensor>& inputs) const;
   int report(const Difference& difference, const std::string& where) const;
 };
@@ -53,11 +54,12 @@ std::vector<Tensor> CompareCommand::load_inputs(const Graph& graph) const {
 }
 
 // The worst of all outputs; `output` tells the first one that does not fit.
-Difference CompareCommand::compare_all(const Graph& graph, const std::vector<Tensor>& tensors, size_t& output) const {
+Difference CompareCommand::compare_all(const Graph& graph, const std::vector<Tensor>& tensors, size_t& output,
+                                       codegen::BuildReport& built) const {
   const std::vector<Tensor> expected = interpret(graph, tensors);
   const std::unique_ptr<Graph> compiled = graph.clone();
   const codegen::BuildOptions options = build.build_options();
-  codegen::optimize(*compiled, options);
+  built = codegen::optimize(*compiled, options);
   const codegen::JitModel jit(codegen::compile(*compiled, options.compile, codegen::ObjectKind::jit));
   const std::vector<Tensor> found = codegen::run(jit, tensors, threads);
   Difference worst;
@@ -85,7 +87,8 @@ std::string CompareCommand::first_difference(const Graph& graph, const std::vect
   const size_t own = all->outputs().size();
   for (Value* value : values) all->add_output(value, cat("value_", all->outputs().size()));
   size_t output = 0;
-  const Difference difference = compare_all(*all, tensors, output);
+  codegen::BuildReport built;
+  const Difference difference = compare_all(*all, tensors, output, built);
   if (difference.fits) return "every node alone is right: the difference comes from fusing them; see --bisect-passes";
   if (output < own) return "the model's output";
   return cat(nodes[output], ": ", difference.reason);
@@ -110,8 +113,10 @@ int CompareCommand::run() {
   size_t output = 0;
   const Progress progress(model.quiet);
   progress.say("computing the reference, and compiling");
-  const Difference difference = compare_all(*graph, tensors, output);
+  codegen::BuildReport built;
+  const Difference difference = compare_all(*graph, tensors, output, built);
   progress.clear();
+  build.report(built);
   return report(difference, difference.fits ? "" : first_difference(*graph, tensors));
 }
 

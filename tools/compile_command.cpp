@@ -1,4 +1,6 @@
 // cnnc compile: a model becomes a file.
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -23,7 +25,7 @@ struct CompileCommand {
   BuildFlags build;
   std::string output, name, precision = "f32";
   std::vector<std::string> emit = {"exe"};
-  bool is_static = false;
+  bool is_static = false, as_json = false;
   int threads = 0;
 
   void run();
@@ -33,7 +35,10 @@ struct CompileCommand {
   std::string base_name() const;
   std::string path_of(const std::string& kind) const;
   void write_program(const codegen::CompiledModel& compiled, const std::string& kind) const;
-  void say_written(const std::string& path) const;
+  void written(const std::string& kind, const std::string& path);
+  void print_files() const;
+
+  nlohmann::json files_ = nlohmann::json::array();
 };
 
 const std::map<std::string, codegen::Artefact> kPrograms = {{"exe", codegen::Artefact::executable},
@@ -67,9 +72,18 @@ std::string CompileCommand::path_of(const std::string& kind) const {
   return path.string() + kEndings.at(kind);
 }
 
-void CompileCommand::say_written(const std::string& path) const {
-  if (model.quiet || path == "-") return;
-  std::fprintf(stderr, "%s: %.1f MB\n", path.c_str(), static_cast<double>(fs::file_size(path)) / 1e6);
+void CompileCommand::written(const std::string& kind, const std::string& path) {
+  if (path == "-") return;
+  const auto bytes = fs::file_size(path);
+  files_.push_back({{"kind", kind}, {"path", path}, {"bytes", bytes}});
+  if (model.quiet || as_json) return;
+  if (bytes < 100'000) std::fprintf(stderr, "%s: %.1f kB\n", path.c_str(), static_cast<double>(bytes) / 1e3);
+  else std::fprintf(stderr, "%s: %.1f MB\n", path.c_str(), static_cast<double>(bytes) / 1e6);
+}
+
+void CompileCommand::print_files() const {
+  const nlohmann::json all = {{"schema", 1}, {"files", files_}};
+  if (as_json) std::printf("%s\n", all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 void CompileCommand::write_program(const codegen::CompiledModel& compiled, const std::string& kind) const {
@@ -85,6 +99,8 @@ void CompileCommand::run() {
   if (is_static && std::find(emit.begin(), emit.end(), "exe") == emit.end())
     throw Error("--static is for executables", Fault::usage);
   if (is_static && build.kernels == "auto") build.kernels = "llvm";
+  const bool text_on_stdout = emit.size() == 1 && (output.empty() || output == "-") && kPrograms.count(emit[0]) == 0;
+  if (as_json && text_on_stdout) throw Error("--json needs -o FILE: the text goes to standard output", Fault::usage);
   const codegen::BuildOptions options = build.build_options();
   const Progress progress(model.quiet);
   progress.say("importing " + model.path);
@@ -107,9 +123,9 @@ void CompileCommand::run() {
   std::vector<std::string> programs;
   for (const std::string& kind : emit) {
     if (kPrograms.count(kind) != 0) programs.push_back(kind);
-    else write_text(path_of(kind), texts.at(kind)()), say_written(path_of(kind));
+    else write_text(path_of(kind), texts.at(kind)()), written(kind, path_of(kind));
   }
-  if (programs.empty()) return;
+  if (programs.empty()) return print_files();
   if (report.stopped) throw Error("a graph that stops early has no kernels; use --emit=ir", Fault::usage);
   progress.say("generating code");
   const codegen::CompiledModel compiled = codegen::compile(*graph, options.compile, codegen::ObjectKind::linked);
@@ -117,11 +133,13 @@ void CompileCommand::run() {
   progress.say("linking");
   for (const std::string& kind : programs) write_program(compiled, kind);
   progress.clear();
-  for (const std::string& kind : programs) say_written(path_of(kind));
-  if (!is_library || std::find(emit.begin(), emit.end(), "h") != emit.end()) return;
-  const std::string header_path = fs::path(path_of(programs.front())).replace_extension(".h");
-  write_text(header_path, header);
-  say_written(header_path);
+  for (const std::string& kind : programs) written(kind, path_of(kind));
+  if (is_library && std::find(emit.begin(), emit.end(), "h") == emit.end()) {
+    const std::string header_path = fs::path(path_of(programs.front())).replace_extension(".h");
+    write_text(header_path, header);
+    written("h", header_path);
+  }
+  print_files();
 }
 
 }  // namespace
@@ -138,6 +156,7 @@ void add_compile(CLI::App& app, CommandStatus&) {
       ->delimiter(',')->check(CLI::IsMember(kinds))->allow_extra_args(false)->capture_default_str();
   sub->add_flag("--static", command->is_static, "an executable that needs nothing at run time");
   sub->add_option("--name", command->name, "of the C symbols: cnnc_model_NAME; default: from the file's name");
+  sub->add_flag("--json", command->as_json, "the files that were written, as one JSON object");
   sub->add_option("--threads", command->threads, "accepted for scripts: executables choose when they run");
   sub->add_option("--precision", command->precision, "f32: every operator computes as the model says")
       ->check(CLI::IsMember({"f32", "auto"}));

@@ -49,7 +49,7 @@ json explained(const Node& node, const std::vector<KernelChoice>& choices) {
 
 // "1.2 M" for a number; an expression over symbols as it is.
 std::string amount(const json& size) {
-  if (size.is_string()) return size.get<std::string>();
+  if (size.is_string()) return size.get<std::string>() + " ";
   const char* unit = "";
   auto value = size.get<double>();
   for (const char* larger : {"k", "M", "G", "T"})
@@ -84,9 +84,17 @@ void print_candidates(const json& candidates) {
   }
 }
 
+// Without the constants that went into it, unless it is nothing else.
+json computed(const json& origins) {
+  json result = json::array();
+  for (const json& origin : origins)
+    if (origin.get<std::string>().rfind("Constant:", 0) != 0) result.push_back(origin);
+  return result.empty() ? origins : result;
+}
+
 void print_node(const json& node) {
   const json outputs = node["outputs"].empty() ? json::array() : json::array({node["outputs"][0]});
-  std::printf("%s  %s -> %s\n  kernel %s, %sFLOP, %sB\n", cnnc::quoted(joined(node["origins"], " + ")).c_str(),
+  std::printf("%s  %s -> %s\n  kernel %s, %sFLOP, %sB\n", cnnc::quoted(joined(computed(node["origins"]), " + ")).c_str(),
               node["op"].get<std::string>().c_str(), joined(outputs, "").c_str(),
               node["kernel"].get<std::string>().c_str(), amount(node["flops"]).c_str(), amount(node["bytes"]).c_str());
   print_candidates(node["candidates"]);

@@ -74,18 +74,24 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
+// A suggestion, or where to look.
+std::string hint(const std::string& word, const std::vector<std::string>& known, const std::string& help) {
+  const std::string suggested = suggestion(word, known);
+  return suggested.empty() ? cat("; see ", help) : suggested;
+}
+
 // What is wrong with the words, in better words than the parser's where a name is unknown.
 std::string parse_problem(const CLI::App& app, const std::vector<std::string>& words, const std::string& parsers) {
   if (words.empty()) return "which command? See cnnc --help";
   const std::vector<std::string> commands = command_names(app);
-  if (words[0].rfind("-", 0) == 0) return cat(parsers, suggestion(words[0], {"--dump-ir", "--help", "--version"}));
+  if (words[0].rfind("-", 0) == 0) return cat(parsers, hint(words[0], {"--dump-ir", "--help", "--version"}, "cnnc --help"));
   if (std::find(commands.begin(), commands.end(), words[0]) == commands.end())
-    return cat("there is no command ", quoted(words[0]), suggestion(words[0], commands), " See cnnc --help");
+    return cat("there is no command ", quoted(words[0]), hint(words[0], commands, "cnnc --help"));
   const std::vector<std::string> options = option_names(*app.get_subcommand(words[0]));
   for (const std::string& word : words) {
     const std::string name = word.substr(0, word.find('='));
     if (name.rfind("--", 0) != 0 || std::find(options.begin(), options.end(), name) != options.end()) continue;
-    return cat("cnnc ", words[0], " has no option ", name, suggestion(name, options), " See cnnc ", words[0], " --help");
+    return cat("cnnc ", words[0], " has no option ", name, hint(name, options, cat("cnnc ", words[0], " --help")));
   }
   return cat(parsers, "; see cnnc ", words[0], " --help");
 }
