@@ -41,8 +41,10 @@ class StepBuilder {
     Value* loss = regularized(parameters, data_loss());
     graph().remove_outputs();
     graph().add_output(loss, "loss");
+    // As outputs of the graph these follow when differentiation takes nodes apart.
+    for (const RunningStatistic& s : form.statistics)
+      carry(s.name, s.initial, s.value, s.next, true);
     add_updates(parameters, loss, numbers);
-    for (const RunningStatistic& s : form.statistics) carry(s.name, s.initial, s.value, s.next, true);
     return finish();
   }
 
