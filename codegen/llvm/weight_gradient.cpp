@@ -2,8 +2,8 @@
 //
 // It is a matrix product for each row of taps: [taps of a row, channels] of the input under the
 // window, times [output channels] of dY, summed over all windows of all images. A tile of it stays
-// in registers while an image passes by, so that the image and its gradient are read from the L2
-// cache and only the result is added to in memory. A task is one tile. Images are added in order,
+// in registers while a band of an image passes by, so that the band and its gradient are read from
+// the first-level cache and only the result is added to in memory. A task is one tile. Images are added in order,
 // so that the result does not depend on how tasks are divided.
 #include "codegen/weight_gradient.h"
 
@@ -70,6 +70,7 @@ Geometry geometry_of(const Node& node) {
 struct TilePlan {
   int lanes, vectors, width;
   int64_t row_tiles, panels;
+  int64_t band;  // rows of windows that all tiles of a task range take before the next ones
 
   int64_t nr() const { return int64_t{lanes} * vectors; }
 };
@@ -84,6 +85,12 @@ TilePlan plan_tiles(const Geometry& g, const VectorIsa& isa) {
   plan.row_tiles = (g.rows() + tile.width - 1) / tile.width;
   plan.width = static_cast<int>((g.rows() + plan.row_tiles - 1) / plan.row_tiles);
   plan.panels = (g.outputs + plan.nr() - 1) / plan.nr();
+  // What the rows read should stay in the first-level cache.
+  constexpr int64_t kCacheShare = 24 << 10;
+  const int64_t row_bytes = element_size(g.type) * (g.width.output * g.outputs +
+                                                    g.height.stride * g.row_pitch());
+  plan.band = std::min(g.height.output, std::max(kCacheShare / row_bytes,
+                                                 (31 + g.width.output) / g.width.output));
   return plan;
 }
 
@@ -104,11 +111,20 @@ class Emitter {
     emit_loop(b_, number(0), number(g_.batch), 1, [&](Value* image) {
       Value* input = at(x_, mul(b_, image, g_.height.input * g_.width.input * g_.channels));
       if (g_.is_padded()) input = staged(input);
-      emit_loop(b_, k_.begin, k_.end, 1, [&](Value* task) { emit_task(image, input, task); });
+      emit_loop(b_, number(0), number(g_.height.output), plan_.band, [&](Value* band) {
+        const Part part{image, input, band,
+                        min(b_, add(b_, band, plan_.band), number(g_.height.output))};
+        emit_loop(b_, k_.begin, k_.end, 1, [&](Value* task) { emit_task(part, task); });
+      });
     });
   }
 
  private:
+  // Rows [begin, end) of windows of one image.
+  struct Part {
+    Value *image, *input, *begin, *end;
+  };
+
   Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   Value* bytes(int64_t elements) { return number(elements * element_size(g_.type)); }
@@ -132,18 +148,18 @@ class Emitter {
     return k_.scratch;
   }
 
-  void emit_task(Value* image, Value* input, Value* task) {
+  void emit_task(const Part& rows, Value* task) {
     const std::vector<Value*> part =
         unflatten(b_, task, {number(g_.groups()), number(plan_.row_tiles), number(plan_.panels)});
     Value* row = mul(b_, part[1], plan_.width);
     Value* column = mul(b_, part[2], plan_.nr());
     const int64_t rest = g_.rows() - (plan_.row_tiles - 1) * plan_.width;
-    if (rest == plan_.width) return emit_tile(image, input, part[0], row, column, plan_.width);
+    if (rest == plan_.width) return emit_tile(rows, part[0], row, column, plan_.width);
     Value* last = b_.CreateICmpEQ(part[1], number(plan_.row_tiles - 1));
     emit_if(b_, b_.CreateNot(last),
-            [&] { emit_tile(image, input, part[0], row, column, plan_.width); });
+            [&] { emit_tile(rows, part[0], row, column, plan_.width); });
     emit_if(b_, last,
-            [&] { emit_tile(image, input, part[0], row, column, static_cast<int>(rest)); });
+            [&] { emit_tile(rows, part[0], row, column, static_cast<int>(rest)); });
   }
 
   // Lanes of each vector that are output channels; null where all are.
@@ -165,15 +181,15 @@ class Emitter {
                mul(b_, rem(b_, group, kernel), g_.width.dilation * g_.channels));
   }
 
-  void emit_tile(Value* image, Value* input, Value* group, Value* row, Value* column, int width) {
+  void emit_tile(const Part& part, Value* group, Value* row, Value* column, int width) {
     const std::vector<Value*> mask = masks(column);
     Value* out_row = add(b_, mul(b_, group, g_.rows()), row);
     Value* out = at(k_.output, add(b_, mul(b_, out_row, g_.outputs), column));
-    Value* from = at(input, add(b_, group_offset(group), row));
-    Value* dy = at(dy_, add(b_, mul(b_, image, g_.height.output * g_.width.output * g_.outputs),
+    Value* from = at(part.input, add(b_, group_offset(group), row));
+    Value* dy = at(dy_, add(b_, mul(b_, part.image, g_.height.output * g_.width.output * g_.outputs),
                             column));
     const Values sums =
-        emit_loop(b_, number(0), number(g_.height.output), 1, initial(image, out, mask, width),
+        emit_loop(b_, part.begin, part.end, 1, initial(part, out, mask, width),
                   [&](Value* y, const Values& sums) {
                     Value* x_row = at(from, mul(b_, y, g_.height.stride * g_.row_pitch()));
                     Value* dy_row = at(dy, mul(b_, y, g_.width.output * g_.outputs));
@@ -189,9 +205,9 @@ class Emitter {
     return at(out, number(row * g_.outputs + int64_t{vector} * plan_.lanes));
   }
 
-  // Nothing before the first image.
-  Values initial(Value* image, Value* out, const std::vector<Value*>& mask, int width) {
-    Value* first = b_.CreateICmpEQ(image, number(0));
+  // Nothing before the first part.
+  Values initial(const Part& part, Value* out, const std::vector<Value*>& mask, int width) {
+    Value* first = b_.CreateICmpEQ(b_.CreateOr(part.image, part.begin), number(0));
     Values sums;
     for (int i = 0; i < width; ++i)
       for (int v = 0; v < plan_.vectors; ++v)
