@@ -162,7 +162,7 @@ class BadTrainingInput(TrainTest):
         self.refuse(USAGE, "--lr-schedule", "cosine", words=["decay_steps"])
 
     def test_split_that_leaves_nothing(self):
-        self.refuse(USAGE, "--validation-split", 0.01, words=["--validation-split", "0 to validate"])
+        self.refuse(USAGE, "--validation-split", 1, words=["--validation-split", "0 to train"])
 
     def test_missing_files(self):
         os.remove(self.folder / "x.npy")
