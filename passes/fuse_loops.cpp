@@ -17,6 +17,7 @@ constexpr size_t kMaxOperands = 32;
 
 bool is_contraction(const Node& node) {
   if (node.is("Conv") || node.is("MatMul") || node.is("ConvTranspose")) return true;
+  if (node.is("ConvWeightGradient")) return true;
   const Graph* body = node.is("Fused") ? node.region("body") : nullptr;
   return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
 }
