@@ -59,6 +59,8 @@ void with_type(DType dtype, Fn fn) {
       return fn(uint64_t{});
     case DType::boolean:
       return fn(Bool{});
+    default:
+      CNNC_CHECK(false) << name_of(dtype) << " is stored, not computed with";
   }
 }
 

@@ -17,6 +17,9 @@ namespace cnnc {
 using DTypes = std::vector<DType>;
 // Inline, so that they are initialised before any declaration that uses them.
 inline const DTypes kAnyType(std::begin(kAllDTypes), std::end(kAllDTypes));
+// For operators that compute: narrow types are moved and converted only.
+inline const DTypes kWideTypes{DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,  DType::i16,    DType::i32,
+                               DType::i64, DType::u8,  DType::u16, DType::u32,  DType::u64, DType::boolean};
 inline const DTypes kFloatTypes{DType::f32, DType::f64, DType::f16, DType::bf16};
 inline const DTypes kIntTypes{DType::i8, DType::i16, DType::i32, DType::i64,
                               DType::u8, DType::u16, DType::u32, DType::u64};

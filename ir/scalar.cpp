@@ -4,6 +4,8 @@
 #include <unordered_map>
 
 #include "ir/error.h"
+#include "ir/narrow_cast.h"
+#include "runtime/narrow_float.h"
 
 namespace cnnc {
 
@@ -38,6 +40,7 @@ static int64_t wrap(DType dtype, int64_t v) {
 }
 
 Scalar Scalar::constant(DType dtype, double value) {
+  if (is_narrow_float(dtype)) return bitcast(constant_int(DType::u8, narrow_float_code(dtype, value)), dtype);
   if (!is_float(dtype)) return constant_int(dtype, static_cast<int64_t>(value));
   auto node = new_node(ScalarOp::constant, dtype);
   node->number = dtype == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
@@ -45,6 +48,7 @@ Scalar Scalar::constant(DType dtype, double value) {
 }
 
 Scalar Scalar::constant_int(DType dtype, int64_t value) {
+  if (is_narrow_int(dtype)) return narrow_cast(i64(value), dtype);
   if (is_float(dtype)) return constant(dtype, static_cast<double>(value));
   static thread_local const Scalar kZero = [] {
     auto zero = new_node(ScalarOp::constant, DType::i64);
@@ -189,6 +193,8 @@ static Scalar simplify(ScalarOp op, DType dtype, const Scalars& args) {
   return {};
 }
 
+static const char* spelling(ScalarOp op);
+
 static void check_types(ScalarOp op, DType dtype, const Scalars& args) {
   if (op == ScalarOp::cast || op == ScalarOp::bitcast || op == ScalarOp::is_nan || op == ScalarOp::load) return;
   if (op == ScalarOp::select) {
@@ -197,6 +203,8 @@ static void check_types(ScalarOp op, DType dtype, const Scalars& args) {
         << name_of(args[2].dtype()) << ")";
     return;
   }
+  for (const Scalar& a : args)
+    CNNC_CHECK(!is_narrow(a.dtype())) << spelling(op) << " computes with " << name_of(a.dtype());
   const bool comparison = op == ScalarOp::eq || op == ScalarOp::lt || op == ScalarOp::le;
   for (const Scalar& a : args)
     CNNC_CHECK(a.dtype() == (comparison ? args[0].dtype() : dtype))
@@ -205,6 +213,7 @@ static void check_types(ScalarOp op, DType dtype, const Scalars& args) {
 
 Scalar Scalar::make(ScalarOp op, DType dtype, Scalars args) {
   check_types(op, dtype, args);
+  if (op == ScalarOp::cast && (is_narrow(dtype) || is_narrow(args[0].dtype()))) return narrow_cast(args[0], dtype);
   if (Scalar folded = fold_int(op, dtype, args)) return folded;
   if (Scalar simpler = simplify(op, dtype, args)) return simpler;
   if (op == ScalarOp::cast && args[0].is_constant() && is_float(dtype) && is_float(args[0].dtype()) &&

@@ -130,7 +130,8 @@ class Differentiator {
   const Scalar& of_arg(const Scalar& y, size_t i) const { return done_.at(y.arg(i).get()); }
 
   Scalar derivative(const Scalar& y) const {
-    if (!is_float(y.dtype())) return {};
+    // What goes through integers, as conversions of narrow types do, has no slope.
+    if (!is_float(y.dtype()) || y.op() == ScalarOp::bitcast) return {};
     switch (y.op()) {
       case ScalarOp::constant:
       case ScalarOp::load:

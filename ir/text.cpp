@@ -10,6 +10,7 @@
 #include "ir/error.h"
 #include "ir/graph.h"
 #include "ir/text.h"
+#include "runtime/narrow_float.h"
 
 namespace cnnc {
 
@@ -62,11 +63,26 @@ static std::string hex(uint64_t bits) {
   return std::string(buffer, end);
 }
 
+uint64_t plain_nan(DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return 0x7FF8000000000000;
+    case DType::f32:
+      return 0x7FC00000;
+    case DType::f16:
+      return 0x7E00;
+    case DType::bf16:
+      return 0x7FC0;
+    default:
+      return static_cast<uint64_t>(narrow_float_format(dtype).nan);  // no bits at all where there is no NaN
+  }
+}
+
 // Only the plain quiet NaN is `nan`; any other keeps its bits.
 static std::string nan_text(uint64_t bits, uint64_t plain) { return bits == plain ? "nan" : "nan:" + hex(bits); }
 
 std::string text_of(double value) {
-  if (std::isnan(value)) return nan_text(std::bit_cast<uint64_t>(value), kPlainNanF64);
+  if (std::isnan(value)) return nan_text(std::bit_cast<uint64_t>(value), plain_nan(DType::f64));
   return shortest(value);
 }
 
@@ -76,20 +92,21 @@ static std::string element_text(const Tensor& t, int64_t i) {
     case DType::f64:
       return text_of(value);
     case DType::f32:
-      if (std::isnan(value)) return nan_text(t.data<uint32_t>()[i], kPlainNanF32);
+      if (std::isnan(value)) return nan_text(t.data<uint32_t>()[i], plain_nan(t.dtype()));
       return shortest(static_cast<float>(value));
     case DType::f16:
     case DType::bf16:
       if (std::isnan(value))
-        return nan_text(t.data<uint16_t>()[i],
-                        t.dtype() == DType::f16 ? kPlainNanF16 : kPlainNanBf16);
+        return nan_text(t.data<uint16_t>()[i], plain_nan(t.dtype()));
       return shortest(static_cast<float>(value));
     case DType::boolean:
       return t.as_int(i) ? "true" : "false";
     case DType::u64:
       return std::to_string(static_cast<uint64_t>(t.as_int(i)));
     default:
-      return std::to_string(t.as_int(i));
+      if (!is_narrow_float(t.dtype())) return std::to_string(t.as_int(i));
+      if (std::isnan(value)) return nan_text(t.data<uint8_t>()[i], plain_nan(t.dtype()));
+      return shortest(static_cast<float>(value));
   }
 }
 

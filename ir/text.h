@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/dtype.h"
+
 namespace cnnc {
 
 // `"a\"b"`: quoted and escaped.
@@ -14,9 +16,6 @@ std::string text_of(double value);
 bool is_identifier(std::string_view name);
 
 // The NaN that is printed as `nan`; others are `nan:<bits in hexadecimal>`.
-inline constexpr uint64_t kPlainNanF64 = 0x7FF8000000000000;
-inline constexpr uint64_t kPlainNanF32 = 0x7FC00000;
-inline constexpr uint64_t kPlainNanF16 = 0x7E00;
-inline constexpr uint64_t kPlainNanBf16 = 0x7FC0;
+uint64_t plain_nan(DType dtype);
 
 }  // namespace cnnc

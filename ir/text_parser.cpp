@@ -90,7 +90,7 @@ class LiteralParser {
   }
 
   double real(const std::string& word, size_t start) {
-    if (const auto bits = nan_bits(word, kPlainNanF64)) return std::bit_cast<double>(*bits);
+    if (const auto bits = nan_bits(word, plain_nan(DType::f64))) return std::bit_cast<double>(*bits);
     const auto value = is_float_word(word) ? whole_number<double>(word) : std::nullopt;
     if (!value) lex_.fail(cat("expected a value, found ", quoted(word, 40)), start);
     return *value;
@@ -194,7 +194,8 @@ class LiteralParser {
       if (size == 8) t.mutable_data<uint64_t>()[i] = *bits;
       if (size == 4) t.mutable_data<uint32_t>()[i] = static_cast<uint32_t>(*bits);
       if (size == 2) t.mutable_data<uint16_t>()[i] = static_cast<uint16_t>(*bits);
-      return true;
+      if (size == 1) t.mutable_data<uint8_t>()[i] = static_cast<uint8_t>(*bits);
+      return t.dtype() != DType::f4e2m1;  // has no NaN
     }
     if (t.dtype() == DType::f32) {
       const auto value = whole_number<float>(word);
@@ -204,13 +205,6 @@ class LiteralParser {
     const auto value = whole_number<double>(word);
     if (value) t.set_double(i, *value);
     return value.has_value();
-  }
-
-  static uint64_t plain_nan(DType dtype) {
-    return dtype == DType::f64   ? kPlainNanF64
-           : dtype == DType::f32 ? kPlainNanF32
-           : dtype == DType::f16 ? kPlainNanF16
-                                 : kPlainNanBf16;
   }
 
   static bool set_integer(Tensor& t, int64_t i, const std::string& word) {

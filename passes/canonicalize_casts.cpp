@@ -37,6 +37,8 @@ bool holds(DType to, DType from) {
 
 bool middle_loses_nothing(const Match& m) {
   const DType from = m["x"]->dtype(), middle = m["middle"]->dtype(), to = m.root().output()->dtype();
+  // Narrow types round and saturate by rules of their own, which the attributes choose.
+  if (is_narrow(from) || is_narrow(middle) || is_narrow(to)) return false;
   // Floats are limited to the range of integers, integers wrap around.
   if (is_int(from) && is_float(middle) && is_int(to)) return holds(middle, from) && holds(to, from);
   return holds(middle, from);

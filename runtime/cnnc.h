@@ -66,10 +66,14 @@ typedef enum cnnc_dtype {
   CNNC_UINT4 = 21,
   CNNC_INT4 = 22,
   CNNC_FLOAT4E2M1 = 23,
-  CNNC_FLOAT8E8M0 = 24
+  CNNC_FLOAT8E8M0 = 24,
+  CNNC_UINT2 = 25,
+  CNNC_INT2 = 26
 } cnnc_dtype;
 
-/* Bits per element (4-bit types are packed two to a byte); 0 for a type that does not exist. */
+/* Bits that one element takes in memory; 0 for a type that does not exist. Elements of 4 and 2 bits are not packed:
+ * each takes a byte, with the code of a CNNC_FLOAT4E2M1 in the low bits and the value of an integer as a uint8_t or
+ * int8_t. An input's bytes must hold such values. (Files are packed as ONNX packs them.) */
 CNNC_API uint32_t cnnc_dtype_bits(int32_t dtype);
 /* "f32", "i64", "bf16"...; "?" for a type that does not exist. */
 CNNC_API const char* cnnc_dtype_name(int32_t dtype);

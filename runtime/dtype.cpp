@@ -7,6 +7,16 @@ size_t size_of(DType type) {
     case DType::i8:
     case DType::u8:
     case DType::boolean:
+    case DType::f8e4m3fn:
+    case DType::f8e4m3fnuz:
+    case DType::f8e5m2:
+    case DType::f8e5m2fnuz:
+    case DType::f8e8m0:
+    case DType::f4e2m1:
+    case DType::i4:
+    case DType::u4:
+    case DType::i2:
+    case DType::u2:
       return 1;
     case DType::i16:
     case DType::u16:
@@ -23,6 +33,20 @@ size_t size_of(DType type) {
       return 8;
   }
   return 0;
+}
+
+int bits_of(DType type) {
+  switch (type) {
+    case DType::i2:
+    case DType::u2:
+      return 2;
+    case DType::f4e2m1:
+    case DType::i4:
+    case DType::u4:
+      return 4;
+    default:
+      return 8 * static_cast<int>(size_of(type));
+  }
 }
 
 std::string_view name_of(DType type) {
@@ -53,6 +77,26 @@ std::string_view name_of(DType type) {
       return "u64";
     case DType::bf16:
       return "bf16";
+    case DType::f8e4m3fn:
+      return "f8e4m3fn";
+    case DType::f8e4m3fnuz:
+      return "f8e4m3fnuz";
+    case DType::f8e5m2:
+      return "f8e5m2";
+    case DType::f8e5m2fnuz:
+      return "f8e5m2fnuz";
+    case DType::f8e8m0:
+      return "f8e8m0";
+    case DType::f4e2m1:
+      return "f4e2m1";
+    case DType::i4:
+      return "i4";
+    case DType::u4:
+      return "u4";
+    case DType::i2:
+      return "i2";
+    case DType::u2:
+      return "u2";
   }
   return "?";
 }

@@ -1,4 +1,7 @@
 // Element types of tensors. The numbers are those of ONNX's TensorProto.DataType.
+//
+// The narrow types take one byte for each element in memory: the code of a float, the value of an integer (i4 and i2
+// with their sign extended). Files pack the elements of fewer than 8 bits (runtime/bit_packing.h).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,27 +24,50 @@ enum class DType : uint8_t {
   u32 = 12,
   u64 = 13,
   bf16 = 16,
+  f8e4m3fn = 17,
+  f8e4m3fnuz = 18,
+  f8e5m2 = 19,
+  f8e5m2fnuz = 20,
+  u4 = 21,
+  i4 = 22,
+  f4e2m1 = 23,
+  f8e8m0 = 24,  // a power of two, without a sign
+  u2 = 25,
+  i2 = 26,
 };
 
 inline constexpr DType kAllDTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16, DType::i8,
                                        DType::i16, DType::i32, DType::i64, DType::u8,   DType::u16,
-                                       DType::u32, DType::u64, DType::boolean};
+                                       DType::u32, DType::u64, DType::boolean,
+                                       DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz,
+                                       DType::f8e8m0, DType::f4e2m1, DType::i4, DType::u4, DType::i2, DType::u2};
 
-// Bytes of one element.
+// Bytes of one element in memory.
 size_t size_of(DType type);
+// Bits of one element that carry its value, and that a file stores: 2 or 4 for the types that are packed there.
+int bits_of(DType type);
 // "f32", "i64", "bool", ...: the spelling of the IR's text form.
 std::string_view name_of(DType type);
 // The type with that spelling, if there is one.
 std::optional<DType> dtype_named(std::string_view name);
 
+// Floats of 8 and 4 bits and integers of 4 and 2: they are stored, moved and converted, never computed with.
+constexpr bool is_narrow_float(DType t) {
+  return (t >= DType::f8e4m3fn && t <= DType::f8e5m2fnuz) || t == DType::f4e2m1 || t == DType::f8e8m0;
+}
+constexpr bool is_narrow_int(DType t) {
+  return t == DType::i4 || t == DType::u4 || t == DType::i2 || t == DType::u2;
+}
+constexpr bool is_narrow(DType t) { return is_narrow_float(t) || is_narrow_int(t); }
+
 constexpr bool is_float(DType t) {
-  return t == DType::f32 || t == DType::f64 || t == DType::f16 || t == DType::bf16;
+  return t == DType::f32 || t == DType::f64 || t == DType::f16 || t == DType::bf16 || is_narrow_float(t);
 }
 constexpr bool is_signed_int(DType t) {
-  return t == DType::i8 || t == DType::i16 || t == DType::i32 || t == DType::i64;
+  return t == DType::i8 || t == DType::i16 || t == DType::i32 || t == DType::i64 || t == DType::i4 || t == DType::i2;
 }
 constexpr bool is_unsigned_int(DType t) {
-  return t == DType::u8 || t == DType::u16 || t == DType::u32 || t == DType::u64;
+  return t == DType::u8 || t == DType::u16 || t == DType::u32 || t == DType::u64 || t == DType::u4 || t == DType::u2;
 }
 constexpr bool is_int(DType t) { return is_signed_int(t) || is_unsigned_int(t); }
 

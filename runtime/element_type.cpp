@@ -13,7 +13,8 @@ constexpr ElementType kTypes[] = {
     {16, "i16"},  {32, "i32"},       {64, "i64"},         {0, "string"},   {8, "bool"},
     {16, "f16"},  {64, "f64"},       {32, "u32"},         {64, "u64"},     {64, "c64"},
     {128, "c128"}, {16, "bf16"},     {8, "f8e4m3fn"},     {8, "f8e4m3fnuz"}, {8, "f8e5m2"},
-    {8, "f8e5m2fnuz"}, {4, "u4"},    {4, "i4"},           {4, "f4e2m1"},   {8, "f8e8m0"},
+    {8, "f8e5m2fnuz"}, {8, "u4"},    {8, "i4"},           {8, "f4e2m1"},   {8, "f8e8m0"},
+    {8, "u2"},    {8, "i2"},
 };
 
 const ElementType& element_type(int32_t dtype) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/bit_packing.h"
 #include "runtime/tensor_file.h"
 
 namespace cnnc {
@@ -21,6 +22,15 @@ constexpr NpyType kTypes[] = {
     {"i4", CNNC_INT32},      {"u8", CNNC_UINT64},     {"i8", CNNC_INT64},   {"b1", CNNC_BOOL},
     {"c8", CNNC_COMPLEX64},  {"c16", CNNC_COMPLEX128}, {"V2", CNNC_BFLOAT16},
 };
+
+// How NumPy writes every narrow type of ml_dtypes, one byte for each element; which one it is, the file does not say.
+constexpr char kNarrowCode[] = "V1";
+
+bool is_narrow_number(int32_t dtype) { return is_narrow(static_cast<DType>(dtype)); }
+
+bool unknown_narrow(ErrorText* error) {
+  return error->set("the .npy type 'V1' does not say which type it is; give a .pb file");
+}
 
 // Walks the header's text; every read is bounded by its end.
 class HeaderText {
@@ -94,6 +104,7 @@ bool parse_dtype(HeaderText& header, HostTensor* out, ErrorText* error) {
       return true;
     }
   }
+  if (little && !strcmp(code + 1, kNarrowCode)) return is_narrow_number(out->dtype) || unknown_narrow(error);
   return error->set("the .npy type '%s' is not supported; needed is a little-endian number", code);
 }
 
@@ -125,6 +136,14 @@ void copy_fortran(const uint8_t* source, HostTensor* out) {
     memcpy(data + static_cast<size_t>(offset) * element, source, element);
     for (int32_t d = 0; d < out->rank && ++index[d] == out->dims[d]; ++d) index[d] = 0;
   }
+}
+
+// ml_dtypes leaves the upper bits of an i4 clear.
+void extend_elements(HostTensor* tensor) {
+  const auto type = static_cast<DType>(tensor->dtype);
+  if (!is_packed_in_files(type)) return;
+  auto* bytes = static_cast<uint8_t*>(tensor->data);
+  for (size_t i = 0; i < tensor->bytes; ++i) bytes[i] = element_byte(type, bytes[i]);
 }
 
 struct NpyLayout {
@@ -165,6 +184,7 @@ bool parse_npy(const uint8_t* bytes, size_t size, HostTensor* out, ErrorText* er
   } else {
     memcpy(out->data, bytes + layout.header_end, stored);
   }
+  extend_elements(out);
   return true;
 }
 
@@ -173,6 +193,7 @@ bool write_npy(FileWriter* file, const HostTensor& tensor, ErrorText* error) {
   for (const NpyType& type : kTypes) {
     if (type.dtype == tensor.dtype) code = type.code;
   }
+  if (is_narrow_number(tensor.dtype)) code = kNarrowCode;
   if (!code) {
     return error->set("the .npy format has no type %s; write .pb", cnnc_dtype_name(tensor.dtype));
   }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "runtime/narrow_float.h"
+
 namespace cnnc {
 namespace {
 
@@ -68,7 +70,13 @@ double element_value(const HostTensor& tensor, int64_t i) {
     case CNNC_INT32: return element<int32_t>(data, i);
     case CNNC_UINT64: return element<uint64_t>(data, i);
     case CNNC_INT64: return element<int64_t>(data, i);
+    case CNNC_UINT4:
+    case CNNC_UINT2: return element<uint8_t>(data, i);
+    case CNNC_INT4:
+    case CNNC_INT2: return element<int8_t>(data, i);
   }
+  const auto type = static_cast<DType>(tensor.dtype);
+  if (is_narrow_float(type)) return narrow_float_value(type, static_cast<const uint8_t*>(data)[i]);
   return __builtin_nan("");
 }
 

@@ -6,6 +6,9 @@
 #include <cstring>
 #include <new>
 
+#include "runtime/bit_packing.h"
+#include "runtime/narrow_float.h"
+
 namespace cnnc {
 
 int64_t element_count(const Shape& shape) {
@@ -71,6 +74,7 @@ double Tensor::as_double(int64_t i) const {
     case DType::u64:
       return static_cast<double>(load<uint64_t>(bytes_, i));
     default:
+      if (is_narrow_float(dtype_)) return narrow_float_value(dtype_, load<uint8_t>(bytes_, i));
       return static_cast<double>(as_int(i));
   }
 }
@@ -78,6 +82,8 @@ double Tensor::as_double(int64_t i) const {
 int64_t Tensor::as_int(int64_t i) const {
   switch (dtype_) {
     case DType::i8:
+    case DType::i4:
+    case DType::i2:
       return load<int8_t>(bytes_, i);
     case DType::i16:
       return load<int16_t>(bytes_, i);
@@ -86,6 +92,8 @@ int64_t Tensor::as_int(int64_t i) const {
     case DType::i64:
       return load<int64_t>(bytes_, i);
     case DType::u8:
+    case DType::u4:
+    case DType::u2:
     case DType::boolean:
       return load<uint8_t>(bytes_, i);
     case DType::u16:
@@ -120,6 +128,7 @@ void Tensor::set_double(int64_t i, double value) {
     case DType::u64:
       return store(p, i, static_cast<uint64_t>(value));
     default:
+      if (is_narrow_float(dtype_)) return store(p, i, narrow_float_code(dtype_, value));
       return set_int(i, static_cast<int64_t>(value));
   }
 }
@@ -128,6 +137,8 @@ void Tensor::set_int(int64_t i, int64_t value) {
   void* p = mutable_raw();
   switch (size_of(dtype_)) {
     case 1:
+      if (is_narrow_float(dtype_)) return set_double(i, static_cast<double>(value));
+      if (is_narrow_int(dtype_)) return store(p, i, element_byte(dtype_, static_cast<uint8_t>(value)));
       return store(p, i, static_cast<uint8_t>(dtype_ == DType::boolean ? value != 0 : value));
     case 2:
       if (is_float(dtype_)) return set_double(i, static_cast<double>(value));

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/bit_packing.h"
 #include "runtime/tensor_file.h"
 
 namespace cnnc {
@@ -76,13 +77,19 @@ uint32_t typed_field(int32_t dtype) {
   }
 }
 
-// How many bytes of the tensor one entry of that field fills; 4-bit entries are packed bytes.
+// How many bytes of the file's form one entry of that field fills; elements under 8 bits are packed.
 size_t entry_bytes(int32_t dtype) {
   switch (dtype) {
     case CNNC_COMPLEX64: return 4;
     case CNNC_COMPLEX128: return 8;
-    default: return cnnc_dtype_bits(dtype) < 8 ? 1 : cnnc_dtype_bits(dtype) / 8;
+    default: return cnnc_dtype_bits(dtype) / 8;
   }
+}
+
+// Bytes of a tensor in the file's form.
+int64_t stored_bytes(int32_t dtype, int64_t bytes_in_memory) {
+  const auto type = static_cast<DType>(dtype);
+  return is_packed_in_files(type) ? packed_bytes(type, bytes_in_memory) : bytes_in_memory;
 }
 
 bool is_typed_field(uint32_t field) {
@@ -100,7 +107,9 @@ class TensorProtoReader {
     out_.rank = 0;
     if (!each_field(&TensorProtoReader::header_field) || !check_header()) return false;
     if (!check_size() || !out_.allocate(&error_)) return false;
-    return has_raw_ ? copy_raw() : copy_typed();
+    if (!(has_raw_ ? copy_raw() : copy_typed())) return false;
+    unpack();
+    return true;
   }
 
  private:
@@ -159,7 +168,9 @@ class TensorProtoReader {
       return error_.set("the tensor's element type %d is not a supported number type", out_.dtype);
     }
     needed_ = tensor_bytes(out_.dtype, out_.rank, out_.dims);
-    return needed_ >= 0 || error_.set("the tensor's shape is negative or overflows");
+    if (needed_ < 0) return error_.set("the tensor's shape is negative or overflows");
+    needed_ = stored_bytes(out_.dtype, needed_);
+    return true;
   }
 
   // Refuses before allocating: every byte of the tensor must come from the file. An entry
@@ -186,14 +197,23 @@ class TensorProtoReader {
     entry_ = entry_bytes(out_.dtype);
     filled_ = 0;
     if (!each_field(&TensorProtoReader::data_field)) return false;
-    return filled_ == out_.bytes || wrong_count();
+    return filled_ == static_cast<size_t>(needed_) || wrong_count();
   }
 
   bool put(const void* entry) {
-    if (out_.bytes - filled_ < entry_) return wrong_count();
+    if (static_cast<size_t>(needed_) - filled_ < entry_) return wrong_count();
     memcpy(static_cast<char*>(out_.data) + filled_, entry, entry_);
     filled_ += entry_;
     return true;
+  }
+
+  // The packed bytes lie where the elements go.
+  void unpack() {
+    const auto type = static_cast<DType>(out_.dtype);
+    auto* bytes = static_cast<uint8_t*>(out_.data);
+    if (is_packed_in_files(type)) {
+      unpack_elements(type, bytes, static_cast<int64_t>(out_.bytes), bytes);
+    }
   }
 
   bool data_field(const FieldValue& value) {
@@ -230,7 +250,7 @@ class TensorProtoReader {
   Span raw_{};
   bool has_raw_ = false;
   size_t typed_bytes_ = 0;
-  int64_t needed_ = 0;
+  int64_t needed_ = 0; // bytes in the file's form
   size_t entry_ = 0;
   size_t filled_ = 0;
 };
@@ -246,6 +266,20 @@ struct HeaderBytes {
   }
   void tag(Field field, WireType wire) { varint(field << 3 | wire); }
 };
+
+bool write_elements(FileWriter* file, const HostTensor& tensor, ErrorText* error) {
+  const auto type = static_cast<DType>(tensor.dtype);
+  if (!is_packed_in_files(type)) return file->write(tensor.data, tensor.bytes, error);
+  constexpr size_t kChunk = 4096; // a multiple of the elements in a byte
+  const auto* elements = static_cast<const uint8_t*>(tensor.data);
+  for (size_t i = 0; i < tensor.bytes; i += kChunk) {
+    const auto count = static_cast<int64_t>(tensor.bytes - i < kChunk ? tensor.bytes - i : kChunk);
+    uint8_t packed[kChunk];
+    pack_elements(type, elements + i, count, packed);
+    if (!file->write(packed, static_cast<size_t>(packed_bytes(type, count)), error)) return false;
+  }
+  return true;
+}
 
 } // namespace
 
@@ -265,11 +299,11 @@ bool write_tensor_proto(FileWriter* file, const char* name, const HostTensor& te
   title.tag(kName, kBytes);
   title.varint(strlen(name));
   data.tag(kRawData, kBytes);
-  data.varint(tensor.bytes);
+  data.varint(static_cast<uint64_t>(stored_bytes(tensor.dtype, static_cast<int64_t>(tensor.bytes))));
   return file->write(dims.bytes, dims.size, error) &&
          file->write(title.bytes, title.size, error) && file->write(name, strlen(name), error) &&
          file->write(data.bytes, data.size, error) &&
-         file->write(tensor.data, tensor.bytes, error);
+         write_elements(file, tensor, error);
 }
 
 } // namespace cnnc

@@ -10,6 +10,7 @@ namespace {
 
 std::string types_text(const DTypes& types) {
   if (types == kAnyType) return "any";
+  if (types == kWideTypes) return "number, bool";
   if (types == kNumberTypes) return "number";
   if (types == kFloatTypes) return "float";
   if (types == kIntTypes) return "integer";

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "ir/error.h"
+#include "runtime/bit_packing.h"
 
 namespace cnnc {
 namespace {
@@ -67,6 +68,13 @@ Tensor booleans(Shape shape, const google::protobuf::RepeatedField<int32_t>& fie
   return tensor;
 }
 
+// From the form in which files keep elements of fewer than 8 bits.
+Tensor unpacked(DType dtype, Shape shape, const uint8_t* packed) {
+  Tensor tensor(dtype, std::move(shape));
+  unpack_elements(dtype, packed, tensor.size(), tensor.mutable_data<uint8_t>());
+  return tensor;
+}
+
 Tensor from_typed_field(onnx::TensorProto& proto, DType dtype, Shape shape) {
   switch (dtype) {
     case DType::f32:
@@ -89,16 +97,31 @@ Tensor from_typed_field(onnx::TensorProto& proto, DType dtype, Shape shape) {
       return narrowed<uint8_t>(dtype, std::move(shape), proto.int32_data());
     case DType::boolean:
       return booleans(std::move(shape), proto.int32_data());
+    case DType::f8e4m3fn:
+    case DType::f8e4m3fnuz:
+    case DType::f8e5m2:
+    case DType::f8e5m2fnuz:
+    case DType::f8e8m0:
+      return narrowed<uint8_t>(dtype, std::move(shape), proto.int32_data());
+    case DType::f4e2m1:
+    case DType::i4:
+    case DType::u4:
+    case DType::i2:
+    case DType::u2: {
+      const Tensor bytes = narrowed<uint8_t>(DType::u8, {proto.int32_data_size()}, proto.int32_data());
+      return unpacked(dtype, std::move(shape), bytes.data<uint8_t>());
+    }
     default:  // u16, f16, bf16
       return narrowed<uint16_t>(dtype, std::move(shape), proto.int32_data());
   }
 }
 
 // Bools are 0 or 1 in a Tensor and any byte in a file; pointers to elements are aligned in a
-// Tensor.
+// Tensor, and elements are not packed.
 Tensor as_tensor(DType dtype, Shape shape, std::shared_ptr<const void> owner, const char* data) {
-  Tensor tensor(dtype, std::move(shape), std::move(owner), data);
   const auto* bytes = reinterpret_cast<const uint8_t*>(data);
+  if (is_packed_in_files(dtype)) return unpacked(dtype, std::move(shape), bytes);
+  Tensor tensor(dtype, std::move(shape), std::move(owner), data);
   if (reinterpret_cast<uintptr_t>(data) % size_of(dtype) != 0) tensor.mutable_raw();
   if (dtype == DType::boolean &&
       std::any_of(bytes, bytes + tensor.bytes(), [](uint8_t b) { return b > 1; })) {
@@ -228,7 +251,7 @@ Tensor TensorReader::read_new(onnx::TensorProto& proto) {
   if (proto.has_segment()) throw Error("is stored in segments, which is not supported");
   Shape shape = shape_of(proto.dims(), *dtype);
   const int64_t count = element_count(shape);
-  const size_t bytes = static_cast<size_t>(count) * size_of(*dtype);
+  const auto bytes = static_cast<size_t>(packed_bytes(*dtype, count));
   if (proto.data_location() == onnx::TensorProto::EXTERNAL)
     return external(proto, *dtype, std::move(shape), bytes);
 
@@ -244,9 +267,11 @@ Tensor TensorReader::read_new(onnx::TensorProto& proto) {
   if (typed_elements(proto) != field.count)
     throw Error(cat("has data in a field that is not for ", name_of(*dtype), ", need ", field.name,
                     " or raw_data"));
-  if (field.count != count)
+  // Each entry holds as many packed elements as a byte does.
+  const int64_t entries = is_packed_in_files(*dtype) ? static_cast<int64_t>(bytes) : count;
+  if (field.count != entries)
     throw Error(cat(field.name, " has ", field.count, " elements, ", Type{*dtype, to_dims(shape)},
-                    " needs ", count));
+                    " needs ", entries));
   return count == 0 ? Tensor(*dtype, std::move(shape))
                     : from_typed_field(proto, *dtype, std::move(shape));
 }

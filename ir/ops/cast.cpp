@@ -1,5 +1,6 @@
 // Element types, copies and selection.
 #include "ir/gradient.h"
+#include "ir/narrow_cast.h"
 #include "ir/op_def.h"
 #include "ir/ops/onnx_history.h"
 
@@ -17,14 +18,29 @@ CNNC_OP(Identity)
     .view()
     .example({random(f32, {2, 3, 4})})
     .example({random(f16, {2, 3})})
-    .example({random(boolean, {}, 0, 2)});
+    .example({random(boolean, {}, 0, 2)})
+    .example({random(f8e5m2, {2, 3})})
+    .example({random(i4, {5}, -8, 8)});
+
+CastMode cast_mode(const OpContext& c) {
+  CastMode mode;
+  mode.saturate = c.integer("saturate") != 0;
+  const std::string& rounding = c.text("round_mode");
+  c.require(rounding == "up" || rounding == "down" || rounding == "nearest", "round_mode is ", quoted(rounding),
+            ", need \"up\", \"down\" or \"nearest\"");
+  mode.rounding = rounding == "up" ? CastMode::up : rounding == "down" ? CastMode::down : CastMode::nearest;
+  return mode;
+}
 
 // saturate and round_mode speak of 8-bit floats only.
 CNNC_OP(Cast)
     .doc(
         "The operand converted to type `to`. Floats are truncated to integers, with the nearest "
         "end of the range for "
-        "what does not fit and 0 for NaN; integers wrap around; to bool everything but 0 is true.")
+        "what does not fit and 0 for NaN; integers wrap around, and so does what goes to i4, u4, i2 "
+        "or u2; to bool everything but 0 is true. To a float of 8 or 4 bits, numbers round to nearest "
+        "even and those that do not fit become the largest one, or with saturate = 0, infinity or NaN "
+        "where an 8-bit type has it; f8e8m0 takes the next power of two as round_mode says.")
     .onnx({1, 6, 9, 13, 19, 21, 23, 24, 25, 28})
     .onnx_upgrade(kEveryOpset, [](OnnxNode& node) { integer_to_dtype(node, "to"); })
     .input("input", kAnyType, "T1")
@@ -32,7 +48,7 @@ CNNC_OP(Cast)
     .attribute("saturate", 1)
     .attribute("round_mode", "up")
     .elementwise_with([](const OpContext& c, const Scalars& x) {
-      return cast(x[0], std::get<DType>(*c.node().attribute("to")));
+      return cast(x[0], std::get<DType>(*c.node().attribute("to")), cast_mode(c));
     })
     .example({random(f32, {2, 3, 4}, -9, 9)}, {{"to", i32}})
     .example({random(f32, {2, 3}, -9, 9)}, {{"to", f16}})
@@ -42,7 +58,30 @@ CNNC_OP(Cast)
     .example({random(f32, {5}, -2, 2)}, {{"to", boolean}})
     .example({random(i64, {5}, -999, 999)}, {{"to", u8}})
     .example({random(i64, {}, -999, 999)}, {{"to", f32}})
-    .example({random(boolean, {5}, 0, 2)}, {{"to", f64}});
+    .example({random(boolean, {5}, 0, 2)}, {{"to", f64}})
+    .example({random(f32, {5, 7}, -600, 600)}, {{"to", f8e4m3fn}})
+    .example({random(f16, {5, 7}, -600, 600)}, {{"to", f8e4m3fn}, {"saturate", 0}})
+    .example({random(f64, {5, 7}, -400, 400)}, {{"to", f8e4m3fnuz}})
+    .example({random(bf16, {5, 7}, -70000, 70000)}, {{"to", f8e5m2}, {"saturate", 0}})
+    .example({random(f32, {5, 7}, -70000, 70000)}, {{"to", f8e5m2fnuz}})
+    .example({random(f32, {5, 7}, 0, 9)}, {{"to", f8e8m0}})
+    .example({random(f32, {5, 7}, 0, 9)}, {{"to", f8e8m0}, {"round_mode", "nearest"}, {"saturate", 0}})
+    .example({random(f16, {5, 7}, 0, 9)}, {{"to", f8e8m0}, {"round_mode", "down"}})
+    .example({random(f32, {5, 7}, -8, 8)}, {{"to", f4e2m1}})
+    .example({random(f32, {5, 7}, -20, 20)}, {{"to", i4}})
+    .example({random(i64, {5, 7}, -20, 20)}, {{"to", u4}})
+    .example({random(f16, {5, 7}, -5, 5)}, {{"to", i2}})
+    .example({random(u8, {5, 7}, 0, 9)}, {{"to", u2}})
+    .example({random(f8e4m3fn, {5, 7}, -9, 9)}, {{"to", f32}})
+    .example({random(f8e4m3fnuz, {5, 7}, -9, 9)}, {{"to", f16}})
+    .example({random(f8e5m2, {5, 7}, -9, 9)}, {{"to", f64}})
+    .example({random(f8e5m2fnuz, {5, 7}, -9, 9)}, {{"to", bf16}})
+    .example({random(f8e8m0, {5, 7}, 0, 9)}, {{"to", i32}})
+    .example({random(f4e2m1, {5, 7}, -6, 6)}, {{"to", f8e5m2}})
+    .example({random(i4, {5, 7}, -8, 8)}, {{"to", f32}})
+    .example({random(u4, {5, 7}, 0, 16)}, {{"to", i8}})
+    .example({random(i2, {5, 7}, -2, 2)}, {{"to", f16}})
+    .example({random(u2, {5, 7}, 0, 4)}, {{"to", boolean}});
 
 CNNC_OP(CastLike)
     .doc("The first operand converted to the element type of the second, as Cast does it.")
@@ -54,11 +93,13 @@ CNNC_OP(CastLike)
     .infer([](const OpContext& c) -> std::vector<Type> {
       return {{c.dtype(1), c.dims(0)}};
     })
-    .indexed([](const OpContext& c, const Scalars& at) { return cast(c.load(0, at), c.dtype(1)); })
+    .indexed([](const OpContext& c, const Scalars& at) { return cast(c.load(0, at), c.dtype(1), cast_mode(c)); })
     .gradient([](GradientBuilder& g) { g.wrt(0, g.out_grad()); })
     .example({random(f32, {2, 3}, -9, 9), random(i32, {1})})
     .example({random(f16, {2, 3}, -9, 9), random(f64, {})})
-    .example({random(i8, {4}, -9, 9), random(bf16, {2, 2})});
+    .example({random(i8, {4}, -9, 9), random(bf16, {2, 2})})
+    .example({random(f32, {2, 3}, -9, 9), random(f8e4m3fn, {1})}, {{"saturate", 0}})
+    .example({random(f8e5m2, {4}, -9, 9), random(i4, {2, 2})});
 
 CNNC_OP(Where)
     .doc("x where the condition holds, else y.")

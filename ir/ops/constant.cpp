@@ -17,6 +17,8 @@ const Tensor& constant_value(const Node& node) {
 }
 
 Scalar element_of(const Tensor& tensor, int64_t index) {
+  if (is_narrow_float(tensor.dtype()))  // keeps the bits of every NaN
+    return bitcast(Scalar::constant_int(u8, tensor.data<uint8_t>()[index]), tensor.dtype());
   return is_float(tensor.dtype()) ? Scalar::constant(tensor.dtype(), tensor.as_double(index))
                                   : Scalar::constant_int(tensor.dtype(), tensor.as_int(index));
 }

@@ -341,7 +341,7 @@ CNNC_OP(Resize)
                     if (n.inputs.size() == 2) n.inputs.insert(n.inputs.begin() + 1, nullptr);
                   })
     .onnx_upgrade(kEveryOpset, constants_to_attributes)
-    .input("X")
+    .input("X", kWideTypes)
     .optional_input("sizes", {DType::i64}, "")
     .output("Y")
     .attribute("antialias", int64_t{0})
@@ -395,7 +395,7 @@ CNNC_OP(Upsample)
                     operand_to_attribute(n, 1, "scales");
                     n.inputs.resize(std::min<size_t>(n.inputs.size(), 1));
                   })
-    .input("X")
+    .input("X", kWideTypes)
     .output("Y")
     .attribute("mode", std::string("nearest"))
     .required_attribute("scales", Floats{})
