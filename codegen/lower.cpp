@@ -106,8 +106,17 @@ class Lowering {
       return;
     }
     const std::string kernel = node.string_attribute("kernel");
-    for (size_t i = 0; i < node.output_count(); ++i)
-      if (node.output(i)->use_count() > 0) add_step(node, static_cast<int>(i), kernel, position);
+    for (size_t i = 0; i < node.output_count(); ++i) {
+      const Value& result = *node.output(i);
+      if (result.use_count() == 0) continue;
+      // Without elements there is nothing to compute, and kernels need not provide for it.
+      if (result.type().element_count() == 0) add_empty(result);
+      else add_step(node, static_cast<int>(i), kernel, position);
+    }
+  }
+
+  void add_empty(const Value& result) {
+    if (!buffers_.count(&result)) buffers_[&result] = new_buffer(BufferKind::arena, result.type());
   }
 
   uint32_t buffer_of(const Value& value) {

@@ -33,6 +33,7 @@ Refusal packed_refusal(const Node& node, const TargetSpec& target,
   std::string why_not;
   const auto view = contraction_view(node, &why_not);
   if (!view) return why_not;
+  if (view->root->attribute("weight_shape")) return "its weights are packed already";
   if (auto refusal = kernel(*view, target)) return refusal;
   const Value* weights = weight_operand(node, *view);
   if (weights == nullptr) return "its weights are transposed in the body";

@@ -214,6 +214,7 @@ struct PrintOptions {
   // -1 prints all elements.
   int64_t max_elements = 16;
   bool origins = true;
+  bool names = true;  // false: all values are numbered, so that graphs of the same structure print the same
 };
 std::string print(const Graph& graph, const PrintOptions& options = {});
 // One node, for messages and explanations.

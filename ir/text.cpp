@@ -193,7 +193,7 @@ class Printer {
     auto it = names_.find(&value);
     if (it != names_.end()) return it->second;
     std::string text;
-    if (value.name().empty()) {
+    if (value.name().empty() || !options_.names) {
       text = "%" + std::to_string(next_number_++);
     } else {
       std::string unique = value.name();

@@ -3,7 +3,6 @@
 #include "ir/op_def.h"
 #include "passes/passes.h"
 #include "passes/regions.h"
-#include "passes/rewrite.h"
 
 namespace cnnc {
 
@@ -18,6 +17,7 @@ bool stays_whole(const Node& node) {
   return true;
 }
 
+// Operands that nothing else uses stay for eliminate-dead-code: the walk may stand on one.
 void decompose_node(Node& node) {
   Graph& graph = node.graph();
   const InsertBefore here(node);
@@ -26,7 +26,7 @@ void decompose_node(Node& node) {
     if (!parts[i]->content() && node.output(i)->content()) parts[i]->set_content(node.output(i)->content());
     graph.replace_uses(node.output(i), parts[i]);
   }
-  erase_if_dead(&node);
+  graph.erase(&node);
 }
 
 // Parts come before the node: going on at the first of them finds those that have to be decomposed themselves.

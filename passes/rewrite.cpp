@@ -73,6 +73,8 @@ class Driver {
 
   bool matches(const Rewrite& rewrite, Node& node, Match& match) const {
     if (!rewrite.pattern.starts_with(node.op_name())) return false;
+    // Nothing would change, and a node that stays for its other outputs would match for ever.
+    if (node.output()->use_count() == 0) return false;
     std::string why_not;
     const bool matched = rewrite.pattern.match(node, match, &why_not);
     if (explain_) explain_(rewrite, node, matched ? "" : why_not);

@@ -104,7 +104,7 @@ static std::string attribute_key(const Attribute& attribute) {
       [&](const auto& v) {
         using T = std::decay_t<decltype(v)>;
         if constexpr (std::is_same_v<T, std::shared_ptr<Graph>>) {
-          out << print(*v, {.max_elements = -1, .origins = false});
+          out << print(*v, {.max_elements = -1, .origins = false, .names = false});
         } else if constexpr (std::is_same_v<T, Ints> || std::is_same_v<T, Floats>) {
           for (auto x : v) out << x << ",";
         } else if constexpr (std::is_same_v<T, Strings>) {

@@ -127,11 +127,11 @@ class TileEmitter {
     int unroll = reduction_unroll(products);
     auto steps = constant_of(count);
     if (steps && *steps * products <= kStraightCode)
-      unroll = static_cast<int>(*steps);
+      unroll = std::max(1, static_cast<int>(*steps));
     else if (steps)
       while (*steps % unroll) --unroll;
     int sets = std::min(unroll, (kSumsInFlight + products - 1) / products);
-    if (steps) sets = static_cast<int>(std::min<int64_t>(sets, *steps));
+    if (steps) sets = static_cast<int>(std::clamp<int64_t>(*steps, 1, sets));
     Values carried(sums.begin(), sums.begin() + sum_count());
     for (int set = 1; set < sets; ++set)
       carried.append(sum_count(), llvm::Constant::getNullValue(vector_));

@@ -119,12 +119,21 @@ CNNC_OP(ReverseSequence)
                 c.type(1), ", need at least 2 axes and 1 axis");
       c.require((batch == 0 && time == 1) || (batch == 1 && time == 0), "batch_axis is ", batch,
                 " and time_axis ", time, "; need 0 and 1, or 1 and 0");
+      const Dim &lengths = c.dims(1)[0], &entries = c.dims()[static_cast<size_t>(batch)];
+      c.require(lengths == entries || !lengths.is_const() || !entries.is_const(), "input is ",
+                c.type(), " and sequence_lens ", c.type(1), ", need one length for each of ",
+                entries, " batch entries");
       return {c.type()};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
       const auto batch = static_cast<size_t>(c.integer("batch_axis")),
                  time = static_cast<size_t>(c.integer("time_axis"));
-      const Scalar length = min(c.load(1, {at[batch]}), Scalar::size(c.dims()[time]));
+      // Where a run decides whether there are as many lengths as entries, the last one serves the rest.
+      const Dim& lengths = c.dims(1)[0];
+      const Scalar entry = lengths == c.dims()[batch]
+                               ? at[batch]
+                               : min(at[batch], Scalar::size(lengths) - Scalar::i64(1));
+      const Scalar length = min(c.load(1, {entry}), Scalar::size(c.dims()[time]));
       return c.load(0, replaced(at, static_cast<int>(time), reversed_until(at[time], length)));
     })
     .example({random(f32, {4, 3}), given(Tensor::ints({4, 2, 1}))})

@@ -1,5 +1,6 @@
 #include "ir/ops/packed_weights.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace cnnc {
@@ -107,6 +108,34 @@ Scalar packed_element(const OpContext& c, const Scalars& at) {
   return select(in_group < Scalar::size(w.panels.outputs_per_group()), weight, weight.like(0));
 }
 
+// The same by plain loops: networks have tens of millions of weights.
+std::vector<Tensor> pack(const Node& node, const std::vector<const Tensor*>& operands) {
+  const PackedOperand w = packed_operand(OpContext(node));
+  const Tensor& weights = *operands[0];
+  Tensor result(weights.dtype(), node.output()->type().shape());
+  const int64_t outputs = w.outputs.value(), per_group = w.panels.outputs_per_group().value();
+  const int64_t channels = w.channels.value(), taps = w.taps.value(), nr = w.panels.nr;
+  const int64_t panels = w.panels.panels().value();
+  const bool outputs_first = node.string_attribute("layout") == "OI";
+  const int64_t output_stride = outputs_first ? channels * taps : taps;
+  const int64_t channel_stride = outputs_first ? taps : outputs * taps;
+  const size_t bytes = size_of(weights.dtype());
+  const auto* from = static_cast<const char*>(weights.raw());
+  auto* to = static_cast<char*>(result.mutable_raw());
+  // Panel by panel, so that what is written stays in cache.
+  for (int64_t first = 0; first < outputs;) {
+    const int64_t in_group = first % per_group, panel = first / per_group * panels + in_group / nr;
+    const int64_t lanes = std::min(nr, per_group - in_group);
+    for (int64_t t = 0; t < taps; ++t)
+      for (int64_t i = 0; i < channels; ++i)
+        for (int64_t lane = 0; lane < lanes; ++lane)
+          std::memcpy(to + static_cast<size_t>(((panel * taps + t) * channels + i) * nr + lane) * bytes,
+                      from + static_cast<size_t>((first + lane) * output_stride + i * channel_stride + t) * bytes, bytes);
+    first += lanes;
+  }
+  return {std::move(result)};
+}
+
 }  // namespace
 
 CNNC_OP(PackPanels)
@@ -124,6 +153,7 @@ CNNC_OP(PackPanels)
     .required_attribute("nr", int64_t{16})
     .infer(packed_type)
     .indexed(packed_element)
+    .kernel(pack)
     .example({random(DType::f32, {6, 3, 2, 2})}, {{"nr", int64_t{4}}})
     .example({random(DType::f32, {8, 3, 3})}, {{"nr", int64_t{4}}, {"group", int64_t{2}}})
     .example({random(DType::f64, {5, 7})}, {{"nr", int64_t{4}}, {"layout", std::string("IO")}});

@@ -15,16 +15,19 @@
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
 #include "tests/onnx_suite/suite_case.h"
+#include "tests/support/compiler/engines.h"
 
 namespace cnnc {
 namespace {
 
-struct Engine {
-  const char* name;
-  std::function<std::vector<Tensor>(const Graph&, const std::vector<Tensor>&)> run;
-};
-
-const std::vector<Engine> kEngines = {{"interpreter", interpret}};
+// Those that differ most; the conformance test of the operators runs all.
+std::vector<Engine> suite_engines() {
+  std::vector<Engine> chosen;
+  for (const Engine& engine : engines())
+    if (engine.name == "interpreter" || engine.name == "jit" || engine.name == "jit without passes")
+      chosen.push_back(engine);
+  return chosen;
+}
 
 std::set<std::string> read_expected_failures(const std::string& path) {
   std::ifstream in(path);
@@ -39,25 +42,32 @@ std::set<std::string> read_expected_failures(const std::string& path) {
 
 constexpr int64_t kMostElementsOfShape = 64;
 
-// Inputs that look like sizes, axes or flags: small integers and bools, and single numbers. Where
-// they decide shapes, the model can only be compiled for their values.
+// Inputs that look like sizes, axes or flags: small integers and bools, and single numbers; with
+// `vectors`, scales and regions too. Where they decide shapes, the model can only be compiled for
+// their values.
 ImportOptions with_values_that_may_decide_shapes(const std::string& model,
-                                                 const std::vector<Tensor>& inputs) {
+                                                 const std::vector<Tensor>& inputs, bool vectors) {
   ImportOptions options;
   const std::vector<std::string> names = onnx_input_names(model);
   for (size_t k = 0; k < std::min(inputs.size(), names.size()); ++k) {
-    const bool single = inputs[k].shape().empty();
-    if (single || (!is_float(inputs[k].dtype()) && inputs[k].size() <= kMostElementsOfShape))
-      options.values[names[k]] = inputs[k];
+    const Tensor& input = inputs[k];
+    const bool floats = input.shape().size() <= (vectors ? 1 : 0);
+    if ((floats || !is_float(input.dtype())) && input.size() <= kMostElementsOfShape)
+      options.values[names[k]] = input;
   }
   return options;
 }
 
+// As little is made known of the inputs' values as the model allows.
 std::unique_ptr<Graph> import_case(const std::string& model, const std::vector<Tensor>& inputs) {
   try {
     return import_onnx_file(model);
   } catch (const Error&) {
-    return import_onnx_file(model, with_values_that_may_decide_shapes(model, inputs));
+  }
+  try {
+    return import_onnx_file(model, with_values_that_may_decide_shapes(model, inputs, false));
+  } catch (const Error&) {
+    return import_onnx_file(model, with_values_that_may_decide_shapes(model, inputs, true));
   }
 }
 
@@ -83,7 +93,7 @@ Outcome run(const SuiteCase& test, std::string& reason) {
       const auto graph = import_case(test.folder + "/model.onnx", data.inputs);
       imported = true;
       verify(*graph);
-      for (const Engine& engine : kEngines)
+      for (const Engine& engine : suite_engines())
         if (reason = failure(test, data, engine.run(*graph, data.inputs)); !reason.empty()) {
           reason = cat(engine.name, ": ", reason);
           return Outcome::failed;

@@ -1,5 +1,6 @@
 # The ONNX backend suite: the cases are written once into the build folder, then every engine runs them.
-cnnc_program(onnx_suite_runner SOURCES onnx_suite/runner.cpp onnx_suite/suite_case.cpp LINK cnnc_frontend_onnx)
+cnnc_program(onnx_suite_runner SOURCES onnx_suite/runner.cpp onnx_suite/suite_case.cpp
+  LINK cnnc_test_engines cnnc_frontend_onnx)
 
 set(onnx_suite_cases ${PROJECT_BINARY_DIR}/onnx_suite)
 add_test(NAME onnx_suite/make_cases

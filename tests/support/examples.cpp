@@ -19,7 +19,14 @@ Tensor random_tensor(DType dtype, const Shape& shape, double low, double high, u
   return tensor;
 }
 
-ExampleGraph example_graph(const OpDef& op, const Example& example, unsigned seed) {
+static Shape shape_of(const Type& type, const std::map<std::string, int64_t>& symbols) {
+  Shape shape;
+  for (const Dim& d : type.dims) shape.push_back(d.evaluate(symbols));
+  return shape;
+}
+
+ExampleGraph example_graph(const OpDef& op, const Example& example, unsigned seed,
+                           const std::map<std::string, int64_t>& symbols) {
   ExampleGraph result;
   result.graph = std::make_unique<Graph>("example");
   std::vector<Value*> operands;
@@ -30,14 +37,39 @@ ExampleGraph example_graph(const OpDef& op, const Example& example, unsigned see
       operands.push_back(result.graph->constant(*operand.tensor));
     } else {
       operands.push_back(result.graph->add_input(operand.type));
-      result.inputs.push_back(random_tensor(operand.type.dtype, operand.type.shape(), operand.low,
-                                            operand.high, seed++));
+      result.inputs.push_back(random_tensor(operand.type.dtype, shape_of(operand.type, symbols),
+                                            operand.low, operand.high, seed++));
     }
   }
   result.node = result.graph->add(op.name(), operands, example.attributes, example.output_count);
   for (size_t i = 0; i < result.node->output_count(); ++i)
     result.graph->add_output(result.node->output(i));
   return result;
+}
+
+static bool has_first_axis(const ExampleOperand& operand) {
+  return !operand.absent && !operand.tensor && !operand.type.dims.empty();
+}
+
+std::optional<int64_t> first_size(const Example& example) {
+  for (const ExampleOperand& operand : example.operands)
+    if (has_first_axis(operand)) return operand.type.dims[0].value();
+  return std::nullopt;
+}
+
+std::optional<Example> symbolic_example(const OpDef& op, const Example& example) {
+  const std::optional<int64_t> size = first_size(example);
+  if (!size) return std::nullopt;
+  Example symbolic = example;
+  for (ExampleOperand& operand : symbolic.operands)
+    if (has_first_axis(operand) && operand.type.dims[0] == *size)
+      operand.type.dims[0] = Dim::symbol(kExampleSymbol);
+  try {
+    example_graph(op, symbolic, 1, {{kExampleSymbol, *size}});
+    return symbolic;
+  } catch (const Error&) {
+    return std::nullopt;
+  }
 }
 
 std::vector<const Tensor*> ExampleGraph::operands() const {

@@ -1,6 +1,9 @@
 // One-node graphs from the examples that operators declare.
 #pragma once
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "ir/op_def.h"
@@ -16,8 +19,18 @@ struct ExampleGraph {
   std::vector<const Tensor*> operands() const;
 };
 
-// Random operands become inputs of the graph, given ones constants.
-ExampleGraph example_graph(const OpDef& op, const Example& example, unsigned seed = 1);
+// Random operands become inputs of the graph, given ones constants. `symbols` gives the sizes that
+// the inputs' tensors have.
+ExampleGraph example_graph(const OpDef& op, const Example& example, unsigned seed = 1,
+                           const std::map<std::string, int64_t>& symbols = {});
+
+// The name of the size in symbolic examples.
+inline constexpr const char* kExampleSymbol = "n";
+// The example with a symbol for the first size of its first random operand, and for that of each
+// other one where it is the same. Nothing where the operator needs to know the size.
+std::optional<Example> symbolic_example(const OpDef& op, const Example& example);
+// The size that the symbol stands for.
+std::optional<int64_t> first_size(const Example& example);
 
 // Numbers in [low, high), the same for the same seed; integers are truncated.
 Tensor random_tensor(DType dtype, const Shape& shape, double low, double high, unsigned seed);
