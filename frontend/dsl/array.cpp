@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "frontend/dsl/definition.h"
+#include "ir/error.h"
 #include "runtime/tensor_file.h"
 
 namespace cnnc::dsl {

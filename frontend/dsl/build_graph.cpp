@@ -119,7 +119,7 @@ class ModelBuilder {
     if (!variables_.insert(variable.get()).second) return;
     BuiltWeight weight;
     weight.name = unique_name(cat(row.name, "/", variable->role));
-    weight.trainable = variable->trainable && variable->layer->trainable && row.layer->trainable;
+    weight.owner = row.layer;
     for (const auto& own : variable->layer->variables)
       if (own == variable) weight.variable = own;
     row.weights.push_back(model_.weights.size());
@@ -205,6 +205,11 @@ class GraphBuilder {
 };
 
 }  // namespace
+
+bool BuiltWeight::is_trainable() const {
+  const bool by_layer = variable->layer == nullptr || variable->layer->trainable;
+  return !frozen && variable->trainable && by_layer && (owner == nullptr || owner->trainable);
+}
 
 ModelDefinition define_model(const Tensors& inputs, const Tensors& outputs) {
   return ModelBuilder(inputs, outputs).define();

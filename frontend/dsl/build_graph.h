@@ -11,7 +11,10 @@ namespace cnnc::dsl {
 struct BuiltWeight {
   std::string name;  // "conv2d_1/kernel": also of the Constant's value in graphs
   std::shared_ptr<Variable> variable;
-  bool trainable = true;  // its layer's flag and its own
+  std::shared_ptr<LayerState> owner;  // the layer in whose call it is used; null in imported models
+  bool frozen = false;                // by Model::set_trainable
+
+  bool is_trainable() const;
 };
 
 // One row of the summary.
@@ -19,8 +22,8 @@ struct BuiltLayer {
   std::shared_ptr<LayerState> layer;
   std::string name;
   Type output;
-  std::vector<size_t> weights;          // indices into ModelDefinition::weights; those of a shared layer appear once
-  std::vector<std::string> inputs;      // names of the layers that it is called on
+  std::vector<size_t> weights;      // indices into ModelDefinition::weights; those of a shared layer appear once
+  std::vector<std::string> inputs;  // names of the layers that it is called on
 };
 
 // What lies between inputs and outputs, in the order in which it was defined.
