@@ -3,7 +3,7 @@
 
 # cnnc_compile_options(TARGET): what our own code, and nobody else's, is compiled with.
 function(cnnc_compile_options target)
-  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_options(${target} PRIVATE -Wall -Wextra -Werror)
 endfunction()
 

@@ -70,17 +70,17 @@ cnnc::Tensor Feed::rows(int64_t begin, int64_t end) const {
   return result;
 }
 
-cnnc::Tensor Feed::take(const int64_t* rows, int64_t count) const {
-  cnnc::Tensor result(dtype_, with_rows(count, row_));
+void Feed::take(const int64_t* rows, int64_t count, cnnc::Tensor& into) const {
+  const cnnc::Shape shape = with_rows(count, row_);
+  if (into.dtype() != dtype_ || into.shape() != shape) into = cnnc::Tensor(dtype_, shape);
   const int64_t elements = element_count(row_);
   const auto* from = static_cast<const char*>(array_.storage().tensor.raw());
   const size_t from_bytes = static_cast<size_t>(elements) * size_of(array_.storage().tensor.dtype());
-  char* to = static_cast<char*>(result.mutable_raw());
+  char* to = static_cast<char*>(into.mutable_raw());
   for (int64_t i = 0; i < count; ++i) {
     convert(from + static_cast<size_t>(rows[i]) * from_bytes, elements, to);
     to += static_cast<size_t>(elements) * size_of(dtype_);
   }
-  return result;
 }
 
 }  // namespace cnnc::dsl

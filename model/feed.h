@@ -16,8 +16,8 @@ class Feed {
   int64_t rows() const { return array_.rows(); }
   // Rows [begin, end), without a copy where no conversion is needed.
   cnnc::Tensor rows(int64_t begin, int64_t end) const;
-  // These rows in this order.
-  cnnc::Tensor take(const int64_t* rows, int64_t count) const;
+  // These rows in this order, into a tensor that is made anew when its shape is another one.
+  void take(const int64_t* rows, int64_t count, cnnc::Tensor& into) const;
 
  private:
   void convert(const void* from, int64_t elements, void* to) const;

@@ -10,11 +10,14 @@
 
 namespace cnnc::dsl {
 
+struct TrainingState;
+
 struct ModelState {
   std::unique_ptr<Graph> prototype;  // the weights are Constants under their names, maybe with old values
   std::vector<BuiltWeight> weights;
   std::vector<BuiltLayer> layers;  // in the order of the summary; empty for imported models
   std::string name = "model";
+  std::shared_ptr<TrainingState> training;  // null before compile()
 
   // A graph with the weights' present values.
   std::unique_ptr<Graph> graph() const;
