@@ -84,9 +84,6 @@ Conv1D::Conv1D(int64_t filters, Sizes kernel, ConvOptions options, Location wher
     : Layer("Conv1D", conv_function(1, filters, std::move(kernel), std::move(options), where), where) {}
 Conv2D::Conv2D(int64_t filters, Sizes kernel, ConvOptions options, Location where)
     : Layer("Conv2D", conv_function(2, filters, std::move(kernel), std::move(options), where), where) {}
-Conv2D::Conv2D(int64_t filters, Sizes kernel, Padding padding, Activation activation, Location where)
-    : Conv2D(filters, std::move(kernel),
-             ConvOptions{.padding = std::move(padding), .activation = std::move(activation)}, where) {}
 Conv3D::Conv3D(int64_t filters, Sizes kernel, ConvOptions options, Location where)
     : Layer("Conv3D", conv_function(3, filters, std::move(kernel), std::move(options), where), where) {}
 
@@ -167,9 +164,6 @@ Tensor dense(const Tensor& x, int64_t units, DenseOptions options, Location wher
 }
 Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, ConvOptions options, Location where) {
   return Conv2D(filters, std::move(kernel), std::move(options), where)(x);
-}
-Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, Padding padding, Activation activation, Location where) {
-  return Conv2D(filters, std::move(kernel), std::move(padding), std::move(activation), where)(x);
 }
 
 }  // namespace cnnc::dsl

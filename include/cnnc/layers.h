@@ -118,8 +118,11 @@ struct Dense : Layer {
 };
 // Kernel [filters, channels / groups, height, width].
 struct Conv2D : Layer {
-  Conv2D(int64_t filters, Sizes kernel, Padding padding, Activation activation = linear,
-         Location where = Location::current());
+  // A template, so that options in braces are never taken for a padding.
+  template <std::same_as<Padding::Kind> Kind>
+  Conv2D(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+         Location where = Location::current())
+      : Conv2D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
   Conv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
 };
 struct Conv1D : Layer {
@@ -269,8 +272,11 @@ struct Normalization : Layer {
 Tensor dense(const Tensor& x, int64_t units, DenseOptions options = {}, Location where = Location::current());
 Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, ConvOptions options = {},
               Location where = Location::current());
-Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, Padding padding, Activation activation = linear,
-              Location where = Location::current());
+template <std::same_as<Padding::Kind> Kind>
+Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+              Location where = Location::current()) {
+  return Conv2D(filters, std::move(kernel), padding, std::move(activation), where)(x);
+}
 Tensor max_pool2d(const Tensor& x, Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
 Tensor average_pool2d(const Tensor& x, Sizes window = 2, PoolOptions options = {},
                       Location where = Location::current());

@@ -43,7 +43,7 @@ enum class InputType { f32, i32, i64 };
 struct InputOptions {
   DataFormat data_format = DataFormat::channels_first;
   InputType type = InputType::f32;
-  std::string name;  // "": input, input_1, ...
+  std::string name = {};  // "": input, input_1, ...
 };
 
 // An input of a model. `shape` is one sample's, without the batch; -1 for a size that is known only when the model runs.
