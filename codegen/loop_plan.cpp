@@ -62,79 +62,60 @@ class Planner {
     fn(plan_.result);
   }
 
-  // Offsets of all loads, and whether indices appear outside of affine offsets.
-  bool collect_offsets(std::vector<Affine>& offsets) {
-    bool plain = true;
-    for_each_expression([&](Scalar& expr) { plain = plain && collect_from(expr, offsets); });
-    offsets.push_back(*affine_form(plan_.store_offset));
-    return plain;
+  // Affine offsets of loads and of the store, and loops whose index appears anywhere else.
+  struct IndexUses {
+    std::vector<Affine> offsets;
+    std::set<int> elsewhere;
+  };
+
+  IndexUses index_uses() {
+    IndexUses uses;
+    std::set<const Scalar::Node*> seen;
+    for_each_expression([&](Scalar& expr) { collect_uses(expr, uses, seen); });
+    uses.offsets.push_back(*affine_form(plan_.store_offset));
+    return uses;
   }
 
-  static bool collect_from(const Scalar& e, std::vector<Affine>& offsets) {
-    if (e.op() == ScalarOp::index) return false;
+  static void collect_uses(const Scalar& e, IndexUses& uses, std::set<const Scalar::Node*>& seen) {
+    if (e.op() == ScalarOp::index) uses.elsewhere.insert(static_cast<int>(e->integer));
+    if (!seen.insert(e.get()).second) return;
     if (e.op() == ScalarOp::load) {
-      const auto affine = affine_form(e.arg(0));
-      if (affine) offsets.push_back(*affine);
-      return affine.has_value();
+      if (const auto affine = affine_form(e.arg(0))) {
+        uses.offsets.push_back(*affine);
+        return;
+      }
     }
-    bool plain = true;
-    std::set<const Scalar::Node*> seen;
-    for (const Scalar& a : e->args)
-      if (seen.insert(a.get()).second) plain = plain && collect_from(a, offsets);
-    return plain;
+    for (const Scalar& a : e->args) collect_uses(a, uses, seen);
   }
 
   // Joins neighbouring loops that every operand walks as one.
   void collapse_loops() {
-    std::vector<Affine> offsets;
-    if (!collect_offsets(offsets)) return;
     for (int l = static_cast<int>(plan_.loops.size()) - 2; l >= 0; --l) {
       if (is_inner(l) != is_inner(l + 1)) continue;
-      const bool joined = extent(l) == 1 || std::all_of(offsets.begin(), offsets.end(), [&](const Affine& o) {
-                            return o.coefficient(l) == o.coefficient(l + 1) * extent(l + 1);
-                          });
-      if (!joined) continue;
-      join(l);
-      offsets.clear();
-      collect_offsets(offsets);
+      const IndexUses uses = index_uses();
+      const bool walked_as_one =
+          !uses.elsewhere.count(l) && !uses.elsewhere.count(l + 1) &&
+          std::all_of(uses.offsets.begin(), uses.offsets.end(), [&](const Affine& o) {
+            return o.coefficient(l) == o.coefficient(l + 1) * extent(l + 1);
+          });
+      if (walked_as_one || extent(l) == 1) join(l);
     }
   }
 
   // Loop l + 1 takes over loop l's points; later loops move down by one.
   void join(int l) {
-    const Dim merged = extent(l) * extent(l + 1);
-    auto renumber = [&](const Affine& offset) {
-      Affine result{offset.constant, {}};
-      for (const auto& [loop, c] : offset.coefficients)
-        if (loop != l) result.coefficients[loop > l ? loop - 1 : loop] = c;
-      return result.scalar();
+    const auto renumber = [&](const Scalar& leaf) {
+      if (leaf.op() != ScalarOp::index || leaf->integer < l) return Scalar();
+      return leaf->integer == l ? Scalar::i64(0) : Scalar::index(static_cast<int>(leaf->integer) - 1);
     };
-    for_each_expression([&](Scalar& e) { e = renumber_loads(e, renumber); });
-    plan_.store_offset = renumber(*affine_form(plan_.store_offset));
-    plan_.loops[static_cast<size_t>(l + 1)] = merged;
+    for_each_expression([&](Scalar& e) { e = rewrite_leaves(e, renumber); });
+    plan_.store_offset = rewrite_leaves(plan_.store_offset, renumber);
+    plan_.loops[static_cast<size_t>(l + 1)] = extent(l) * extent(l + 1);
     plan_.loops.erase(plan_.loops.begin() + l);
     std::vector<int> inner;
     for (int i : plan_.inner)
       if (i != l) inner.push_back(i > l ? i - 1 : i);
     plan_.inner = std::move(inner);
-  }
-
-  // Rebuilds an expression with other load offsets; all offsets are affine here.
-  static Scalar renumber_loads(const Scalar& expr, const std::function<Scalar(const Affine&)>& renumber) {
-    std::map<const Scalar::Node*, Scalar> done;
-    std::function<Scalar(const Scalar&)> go = [&](const Scalar& e) -> Scalar {
-      if (auto it = done.find(e.get()); it != done.end()) return it->second;
-      Scalar result = e;
-      if (e.op() == ScalarOp::load) {
-        result = Scalar::load(static_cast<int>(e->integer), e.dtype(), {renumber(*affine_form(e.arg(0)))});
-      } else if (!e->args.empty()) {
-        Scalars args;
-        for (const Scalar& a : e->args) args.push_back(go(a));
-        result = Scalar::make(e.op(), e.dtype(), std::move(args));
-      }
-      return done[e.get()] = result;
-    };
-    return go(expr);
   }
 
   // What one vector of loop l costs in memory instructions, per element.

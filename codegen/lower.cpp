@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <map>
 
-#include "ir/contraction_view.h"
+#include "codegen/cost.h"
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "ir/error.h"
-#include "ir/loop_nest.h"
 #include "ir/op_def.h"
+#include "ir/size_conditions.h"
 
 namespace cnnc::codegen {
 
@@ -99,6 +99,7 @@ class Lowering {
 
   void add_node(const Node& node) {
     const size_t position = position_++;
+    for (const SizeCondition& c : size_conditions(node)) add_condition(c);
     if (node.is("Constant")) return;  // placed when a kernel reads it
     if (node.op().is_view()) {
       if (!node.input(0)->constant()) buffers_[node.output()] = buffer_of(*node.input(0));
@@ -113,6 +114,13 @@ class Lowering {
       if (result.type().element_count() == 0) add_empty(result);
       else add_step(node, static_cast<int>(i), kernel, position);
     }
+  }
+
+  void add_condition(const SizeCondition& condition) {
+    const uint32_t value = builder_.value(condition.zero);
+    std::vector<ProgramCondition>& all = program().conditions;
+    const auto same = [&](const ProgramCondition& c) { return c.value == value; };
+    if (std::none_of(all.begin(), all.end(), same)) all.push_back({value, condition.text});
   }
 
   void add_empty(const Value& result) {
@@ -216,19 +224,6 @@ class Lowering {
     std::string name = !result.name().empty() ? result.name() : !node.origins().empty() ? node.origins()[0] : node.op_name();
     const int count = names_[name]++;
     return count == 0 ? name : cat(name, "#", count);
-  }
-
-  // Two for each multiply-add of a contraction; for other nodes one for each element and reduction point.
-  static Dim flops_of(const Node& node, int output) {
-    if (const auto view = contraction_view(node)) {
-      const Computation c = view->root->op().computation(*view->root);
-      return product(c.space) * product(c.reduce) * 2;
-    }
-    const Type& type = node.output(static_cast<size_t>(output))->type();
-    if (const auto nest = loop_nest(node, output); nest && !nest->stages.empty()) {
-      return product(nest->loops) * static_cast<int64_t>(nest->stages.size());
-    }
-    return type.element_count();
   }
 
   static Dim bytes_of(const Node& node, const Value& result, const std::vector<int>& operands) {

@@ -147,23 +147,29 @@ std::vector<KernelChoice> kernel_candidates(const Node& node, const CompileOptio
   return choices;
 }
 
+// The first candidate that accepts; or nothing, and why none does is added to `problems`.
+static std::string first_candidate(const Node& node, const CompileOptions& options, std::string& problems) {
+  const std::vector<KernelChoice> choices = kernel_candidates(node, options);
+  const auto chosen =
+      std::find_if(choices.begin(), choices.end(), [](const KernelChoice& c) { return c.refusal.empty(); });
+  if (chosen != choices.end()) return chosen->candidate;
+  problems += cat(problems.empty() ? "" : "\n", node.description(), ": no kernel computes it");
+  for (const KernelChoice& c : choices) problems += cat("\n  ", c.candidate, ": ", c.refusal);
+  return "";
+}
+
 void select_kernels(Graph& graph, const CompileOptions& options) {
   copy_shared_outputs(graph);
+  std::string problems;
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = **it++;
     if (!is_computed(node)) continue;
-    const std::vector<KernelChoice> choices = kernel_candidates(node, options);
-    const auto chosen =
-        std::find_if(choices.begin(), choices.end(), [](const KernelChoice& c) { return c.refusal.empty(); });
-    if (chosen == choices.end()) {
-      std::string reasons;
-      for (const KernelChoice& c : choices) reasons += cat("\n  ", c.candidate, ": ", c.refusal);
-      throw Error(cat(node.description(), ": no kernel computes it", reasons));
-    }
-    node.set_attribute("kernel", chosen->candidate);
-    if (chosen->candidate == "llvm:contract" || chosen->candidate == "llvm:depthwise")
-      pack_weights(graph, node, chosen->candidate, options.target);
+    const std::string kernel = first_candidate(node, options, problems);
+    if (kernel.empty()) continue;
+    node.set_attribute("kernel", kernel);
+    if (kernel == "llvm:contract" || kernel == "llvm:depthwise") pack_weights(graph, node, kernel, options.target);
   }
+  if (!problems.empty()) throw Error(problems);
 }
 
 }  // namespace cnnc::codegen

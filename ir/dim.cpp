@@ -176,7 +176,17 @@ Dim Dim::floor_div(const Dim& a, const Dim& b) {
 Dim Dim::ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - 1, b); }
 Dim Dim::mod(const Dim& a, const Dim& b) { return a - b * floor_div(a, b); }
 
+// Whether `b` is the call `kind` with `a` among its arguments: max(a, min(a, x)) and min(a, max(a, x)) are a.
+static bool absorbs(const Dim& a, const Dim& b, Dim::Atom::Kind kind) {
+  if (b.is_const() || b.terms().size() != 1) return false;
+  const Dim::Term& t = b.terms()[0];
+  if (t.coefficient != 1 || t.factors.size() != 1 || t.factors[0]->kind != kind) return false;
+  return t.factors[0]->args[0] == a || t.factors[0]->args[1] == a;
+}
+
 Dim Dim::max(const Dim& a, const Dim& b) {
+  if (absorbs(a, b, Atom::min)) return a;
+  if (absorbs(b, a, Atom::min)) return b;
   const Dim difference = a - b;
   if (auto low = difference.lower_bound(); low && *low >= 0) return a;
   if (auto high = difference.upper_bound(); high && *high <= 0) return b;
@@ -184,6 +194,8 @@ Dim Dim::max(const Dim& a, const Dim& b) {
 }
 
 Dim Dim::min(const Dim& a, const Dim& b) {
+  if (absorbs(a, b, Atom::max)) return a;
+  if (absorbs(b, a, Atom::max)) return b;
   const Dim difference = a - b;
   if (auto low = difference.lower_bound(); low && *low >= 0) return b;
   if (auto high = difference.upper_bound(); high && *high <= 0) return a;

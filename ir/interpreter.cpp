@@ -6,6 +6,7 @@
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
 #include "ir/scalar_eval.h"
+#include "ir/size_conditions.h"
 
 namespace cnnc {
 namespace {
@@ -50,6 +51,7 @@ class Interpreter {
   }
 
   std::vector<Tensor> node(const Node& node, const std::vector<const Tensor*>& operands) {
+    check_sizes(node);
     std::vector<Tensor> results = compute(node, operands);
     for (size_t i = 0; i < results.size(); ++i)
       check_fits(node.output(i)->type(), results[i], symbols_, cat("computed output ", i, " of ", node.description()));
@@ -89,6 +91,13 @@ class Interpreter {
       auto [it, first] = uses_left_.emplace(v, v->use_count());
       if (--it->second == 0) values_.erase(v);
     }
+  }
+
+  void check_sizes(const Node& node) const {
+    if (symbols_.empty()) return;
+    for (const SizeCondition& condition : size_conditions(node))
+      if (condition.zero.evaluate(symbols_) != 0)
+        throw Error(cat("these inputs do not fit each other, the model needs ", condition.text));
   }
 
   std::vector<Tensor> compute(const Node& node, const std::vector<const Tensor*>& operands) {

@@ -154,10 +154,12 @@ class NestBuilder {
     std::pair<const Value*, std::vector<const Scalar::Node*>> key{&value, {}};
     for (const Scalar& i : indices) key.second.push_back(i.get());
     if (auto it = elements_.find(key); it != elements_.end()) return it->second.second;
-    const Scalar placed = rewrite_leaves(values_.at(producer), [&](const Scalar& leaf) {
-      return leaf.op() == ScalarOp::index ? indices[static_cast<size_t>(leaf->integer)] : Scalar();
+    // In one walk: indices that are loads themselves (Gather) refer to the graph's inputs already.
+    const Scalar result = rewrite_leaves(values_.at(producer), [&](const Scalar& leaf) {
+      if (leaf.op() == ScalarOp::index) return indices[static_cast<size_t>(leaf->integer)];
+      if (leaf.op() != ScalarOp::load) return Scalar();
+      return element(*producer->input(static_cast<size_t>(leaf->integer)), leaf->args);
     });
-    const Scalar result = inlined(*producer, placed);
     elements_[key] = {indices, result};  // the indices stay alive, so that their addresses stay theirs
     return result;
   }

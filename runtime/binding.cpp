@@ -19,7 +19,8 @@ class Binder {
   cnnc_status bind() {
     exe_.is_bound = false;
     exe_.model->sizes(exe_.candidate_symbols.data(), exe_.values.data());
-    cnnc_status status = check_output_dims();
+    cnnc_status status = check_conditions();
+    if (status == CNNC_OK) status = check_output_dims();
     if (status == CNNC_OK) status = place_buffers();
     if (status == CNNC_OK) status = plan_memory();
     if (status != CNNC_OK) return status;
@@ -43,6 +44,15 @@ class Binder {
   }
 
   int64_t value(uint32_t index) const { return exe_.values[index]; }
+
+  cnnc_status check_conditions() {
+    for (const ConditionRecord& condition : plan_.conditions) {
+      if (value(condition.value) == 0) continue;
+      return fail(CNNC_INVALID_ARGUMENT, "these inputs do not fit each other, the model needs %s",
+                  plan_.text(condition.text));
+    }
+    return CNNC_OK;
+  }
 
   cnnc_status check_output_dims() {
     int64_t dims[CNNC_MAX_RANK];

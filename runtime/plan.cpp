@@ -14,7 +14,7 @@ class PlanReader {
   bool read() {
     return check_header() && open_sections() && check_strings() && check_symbols() &&
            check_tensors(plan_.inputs, "input") && check_tensors(plan_.outputs, "output") &&
-           check_dims() && check_buffers() && check_steps();
+           check_dims() && check_conditions() && check_buffers() && check_steps();
   }
 
  private:
@@ -70,7 +70,8 @@ class PlanReader {
            open_section(header_->operands, &plan_.operands, "operands") &&
            open_section(header_->sizes, &plan_.sizes, "sizes") &&
            open_section(header_->params, &plan_.params, "parameters") &&
-           open_section(header_->strings, &plan_.strings, "strings");
+           open_section(header_->strings, &plan_.strings, "strings") &&
+           open_section(header_->conditions, &plan_.conditions, "conditions");
   }
 
   // A string may begin anywhere; it ends because the section ends with a zero.
@@ -117,6 +118,14 @@ class PlanReader {
       const DimRecord& dim = plan_.dims[i];
       const bool symbol_ok = dim.symbol == kNone || dim.symbol < plan_.symbols.count;
       if (!is_value(dim.value) || !is_text(dim.text) || !symbol_ok) return damaged("dimension", i);
+    }
+    return true;
+  }
+
+  bool check_conditions() {
+    for (uint32_t i = 0; i < plan_.conditions.count; ++i) {
+      const ConditionRecord& condition = plan_.conditions[i];
+      if (!is_value(condition.value) || !is_text(condition.text)) return damaged("condition", i);
     }
     return true;
   }

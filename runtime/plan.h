@@ -12,7 +12,7 @@ namespace cnnc {
 
 constexpr uint32_t kNone = 0xffffffffu;
 constexpr uint64_t kPlanMagic = 0x4e4c50434e4e43;
-constexpr uint32_t kPlanVersion = 1;
+constexpr uint32_t kPlanVersion = 2;
 constexpr int64_t kArenaAlignment = 64;
 
 enum class BufferKind : uint32_t { arena, constant, input, output, view };
@@ -48,6 +48,12 @@ struct BufferRecord {
   uint32_t base;         // view: the buffer viewed. input, output: its index among those
   uint32_t offset_value; // view: byte offset into `base`
   uint64_t offset;       // constant: byte offset into the weights
+};
+
+// What must hold for the sizes of a run: the value is 0.
+struct ConditionRecord {
+  uint32_t value;
+  uint32_t text; // "batch = n", for the message
 };
 
 struct OperandRecord {
@@ -94,7 +100,8 @@ struct PlanHeader {
   uint32_t value_count;
   uint64_t bytes;    // of the whole plan
   uint64_t checksum; // of the plan with this field zero
-  PlanSection symbols, inputs, outputs, dims, buffers, steps, operands, sizes, params, strings;
+  PlanSection symbols, inputs, outputs, dims, buffers, steps, operands, sizes, params, strings,
+      conditions;
 };
 
 // A checked plan; points into the blob.
@@ -109,6 +116,7 @@ struct Plan {
   Records<uint32_t> sizes; // value indices that steps pass to their kernels
   Records<uint8_t> params;
   Records<char> strings;
+  Records<ConditionRecord> conditions;
   uint32_t value_count;
 
   const char* text(uint32_t offset) const { return strings.data + offset; }

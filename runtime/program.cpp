@@ -40,6 +40,7 @@ class PlanWriter {
     append(&header_.sizes, sizes_);
     append(&header_.params, params_);
     append(&header_.strings, strings_.bytes());
+    append(&header_.conditions, conditions_);
     seal();
     return std::move(out_);
   }
@@ -51,6 +52,9 @@ class PlanWriter {
     }
     for (const ProgramTensor& tensor : program_.inputs) inputs_.push_back(record(tensor));
     for (const ProgramTensor& tensor : program_.outputs) outputs_.push_back(record(tensor));
+    for (const ProgramCondition& condition : program_.conditions) {
+      conditions_.push_back({condition.value, strings_.add(condition.text)});
+    }
     for (const ProgramBuffer& buffer : program_.buffers) {
       buffers_.push_back({buffer.kind, buffer.bytes_value, buffer.first_step, buffer.last_step,
                           buffer.base, buffer.offset_value, buffer.offset});
@@ -114,6 +118,7 @@ class PlanWriter {
   std::vector<SymbolRecord> symbols_;
   std::vector<TensorRecord> inputs_, outputs_;
   std::vector<DimRecord> dims_;
+  std::vector<ConditionRecord> conditions_;
   std::vector<BufferRecord> buffers_;
   std::vector<StepRecord> steps_;
   std::vector<OperandRecord> operands_;

@@ -30,6 +30,12 @@ struct ProgramTensor {
   std::vector<ProgramDim> dims;
 };
 
+// Checked when sizes are bound: the value is 0.
+struct ProgramCondition {
+  uint32_t value = 0;
+  std::string text;
+};
+
 struct ProgramBuffer {
   BufferKind kind = BufferKind::arena;
   uint32_t bytes_value = 0;
@@ -59,6 +65,7 @@ struct Program {
   std::vector<ProgramSymbol> symbols;
   std::vector<ProgramTensor> inputs;
   std::vector<ProgramTensor> outputs;
+  std::vector<ProgramCondition> conditions;
   std::vector<ProgramBuffer> buffers;
   std::vector<ProgramStep> steps;
   uint32_t value_count = 0;

@@ -8,6 +8,7 @@
 #include "runtime/exit_code.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 #include "tools/tensors.h"
 
 namespace cnnc::tools {
@@ -29,7 +30,8 @@ struct CompareCommand {
 
  private:
   std::vector<Tensor> load_inputs(const Graph& graph) const;
-  Difference compare_all(const Graph& graph, const std::vector<Tensor>& inputs, size_t& output) const;
+  Difference compare_all(const Graph& graph, const std::vector<Tensor>& inputs, size_t& output,
+                         codegen::BuildReport& built) const;
   std::string first_difference(const Graph& graph, const std::vector<Tensor>& inputs) const;
   int report(const Difference& difference, const std::string& where) const;
 };
@@ -52,11 +54,12 @@ std::vector<Tensor> CompareCommand::load_inputs(const Graph& graph) const {
 }
 
 // The worst of all outputs; `output` tells the first one that does not fit.
-Difference CompareCommand::compare_all(const Graph& graph, const std::vector<Tensor>& tensors, size_t& output) const {
+Difference CompareCommand::compare_all(const Graph& graph, const std::vector<Tensor>& tensors, size_t& output,
+                                       codegen::BuildReport& built) const {
   const std::vector<Tensor> expected = interpret(graph, tensors);
   const std::unique_ptr<Graph> compiled = graph.clone();
   const codegen::BuildOptions options = build.build_options();
-  codegen::optimize(*compiled, options);
+  built = codegen::optimize(*compiled, options);
   const codegen::JitModel jit(codegen::compile(*compiled, options.compile, codegen::ObjectKind::jit));
   const std::vector<Tensor> found = codegen::run(jit, tensors, threads);
   Difference worst;
@@ -84,7 +87,8 @@ std::string CompareCommand::first_difference(const Graph& graph, const std::vect
   const size_t own = all->outputs().size();
   for (Value* value : values) all->add_output(value, cat("value_", all->outputs().size()));
   size_t output = 0;
-  const Difference difference = compare_all(*all, tensors, output);
+  codegen::BuildReport built;
+  const Difference difference = compare_all(*all, tensors, output, built);
   if (difference.fits) return "every node alone is right: the difference comes from fusing them; see --bisect-passes";
   if (output < own) return "the model's output";
   return cat(nodes[output], ": ", difference.reason);
@@ -107,7 +111,12 @@ int CompareCommand::run() {
   const std::unique_ptr<Graph> graph = load_specialised(model, inputs);
   const std::vector<Tensor> tensors = load_inputs(*graph);
   size_t output = 0;
-  const Difference difference = compare_all(*graph, tensors, output);
+  const Progress progress(model.quiet);
+  progress.say("computing the reference, and compiling");
+  codegen::BuildReport built;
+  const Difference difference = compare_all(*graph, tensors, output, built);
+  progress.clear();
+  build.report(built);
   return report(difference, difference.fits ? "" : first_difference(*graph, tensors));
 }
 

@@ -1,4 +1,6 @@
 // cnnc compile: a model becomes a file.
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -10,6 +12,7 @@
 #include "ir/error.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 
 namespace cnnc::tools {
 
@@ -22,7 +25,7 @@ struct CompileCommand {
   BuildFlags build;
   std::string output, name, precision = "f32";
   std::vector<std::string> emit = {"exe"};
-  bool is_static = false;
+  bool is_static = false, as_json = false;
   int threads = 0;
 
   void run();
@@ -32,7 +35,10 @@ struct CompileCommand {
   std::string base_name() const;
   std::string path_of(const std::string& kind) const;
   void write_program(const codegen::CompiledModel& compiled, const std::string& kind) const;
-  void say_written(const std::string& path) const;
+  void written(const std::string& kind, const std::string& path);
+  void print_files() const;
+
+  nlohmann::json files_ = nlohmann::json::array();
 };
 
 const std::map<std::string, codegen::Artefact> kPrograms = {{"exe", codegen::Artefact::executable},
@@ -66,9 +72,18 @@ std::string CompileCommand::path_of(const std::string& kind) const {
   return path.string() + kEndings.at(kind);
 }
 
-void CompileCommand::say_written(const std::string& path) const {
-  if (model.quiet || path == "-") return;
-  std::fprintf(stderr, "%s: %.1f MB\n", path.c_str(), static_cast<double>(fs::file_size(path)) / 1e6);
+void CompileCommand::written(const std::string& kind, const std::string& path) {
+  if (path == "-") return;
+  const auto bytes = fs::file_size(path);
+  files_.push_back({{"kind", kind}, {"path", path}, {"bytes", bytes}});
+  if (model.quiet || as_json) return;
+  if (bytes < 100'000) std::fprintf(stderr, "%s: %.1f kB\n", path.c_str(), static_cast<double>(bytes) / 1e3);
+  else std::fprintf(stderr, "%s: %.1f MB\n", path.c_str(), static_cast<double>(bytes) / 1e6);
+}
+
+void CompileCommand::print_files() const {
+  const nlohmann::json all = {{"schema", 1}, {"files", files_}};
+  if (as_json) std::printf("%s\n", all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
 void CompileCommand::write_program(const codegen::CompiledModel& compiled, const std::string& kind) const {
@@ -78,20 +93,25 @@ void CompileCommand::write_program(const codegen::CompiledModel& compiled, const
   options.name = symbol_name();
   options.library_folder = library_folder();
   codegen::link(compiled, path_of(kind), options);
-  say_written(path_of(kind));
 }
 
 void CompileCommand::run() {
   if (is_static && std::find(emit.begin(), emit.end(), "exe") == emit.end())
     throw Error("--static is for executables", Fault::usage);
   if (is_static && build.kernels == "auto") build.kernels = "llvm";
+  const bool text_on_stdout = emit.size() == 1 && (output.empty() || output == "-") && kPrograms.count(emit[0]) == 0;
+  if (as_json && text_on_stdout) throw Error("--json needs -o FILE: the text goes to standard output", Fault::usage);
   const codegen::BuildOptions options = build.build_options();
+  const Progress progress(model.quiet);
+  progress.say("importing " + model.path);
   std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
   // The header tells what the model declares, before passes.
   const bool is_library = std::any_of(emit.begin(), emit.end(), [](const auto& e) { return e == "so" || e == "a" || e == "obj"; });
   const bool wants_header = is_library || std::find(emit.begin(), emit.end(), "h") != emit.end();
   const std::string header = wants_header ? codegen::c_header(*graph, symbol_name()) : "";
+  progress.say("optimising");
   const codegen::BuildReport report = codegen::optimize(*graph, options);
+  progress.clear();
   build.report(report);
 
   const std::map<std::string, std::function<std::string()>> texts = {
@@ -103,17 +123,23 @@ void CompileCommand::run() {
   std::vector<std::string> programs;
   for (const std::string& kind : emit) {
     if (kPrograms.count(kind) != 0) programs.push_back(kind);
-    else write_text(path_of(kind), texts.at(kind)()), say_written(path_of(kind));
+    else write_text(path_of(kind), texts.at(kind)()), written(kind, path_of(kind));
   }
-  if (programs.empty()) return;
+  if (programs.empty()) return print_files();
   if (report.stopped) throw Error("a graph that stops early has no kernels; use --emit=ir", Fault::usage);
+  progress.say("generating code");
   const codegen::CompiledModel compiled = codegen::compile(*graph, options.compile, codegen::ObjectKind::linked);
   graph.reset();  // the compiled model has all it needs, and weights are large
+  progress.say("linking");
   for (const std::string& kind : programs) write_program(compiled, kind);
-  if (!is_library || std::find(emit.begin(), emit.end(), "h") != emit.end()) return;
-  const std::string header_path = fs::path(path_of(programs.front())).replace_extension(".h");
-  write_text(header_path, header);
-  say_written(header_path);
+  progress.clear();
+  for (const std::string& kind : programs) written(kind, path_of(kind));
+  if (is_library && std::find(emit.begin(), emit.end(), "h") == emit.end()) {
+    const std::string header_path = fs::path(path_of(programs.front())).replace_extension(".h");
+    write_text(header_path, header);
+    written("h", header_path);
+  }
+  print_files();
 }
 
 }  // namespace
@@ -130,6 +156,7 @@ void add_compile(CLI::App& app, CommandStatus&) {
       ->delimiter(',')->check(CLI::IsMember(kinds))->allow_extra_args(false)->capture_default_str();
   sub->add_flag("--static", command->is_static, "an executable that needs nothing at run time");
   sub->add_option("--name", command->name, "of the C symbols: cnnc_model_NAME; default: from the file's name");
+  sub->add_flag("--json", command->as_json, "the files that were written, as one JSON object");
   sub->add_option("--threads", command->threads, "accepted for scripts: executables choose when they run");
   sub->add_option("--precision", command->precision, "f32: every operator computes as the model says")
       ->check(CLI::IsMember({"f32", "auto"}));

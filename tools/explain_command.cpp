@@ -1,13 +1,15 @@
-// cnnc explain: what every node became, which kernel computes it, and why the others do not.
+// cnnc explain: what every node became, what it costs, which kernel computes it, and why the others do not.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
 
+#include "codegen/cost.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/suggest.h"
 
 namespace cnnc::tools {
 
@@ -33,29 +35,80 @@ std::string chosen(const std::vector<KernelChoice>& choices) {
   return it == choices.end() ? "none" : it->candidate;
 }
 
+json size_of(const Dim& size) { return size.is_const() ? json(size.value()) : json(size.str()); }
+
 json explained(const Node& node, const std::vector<KernelChoice>& choices) {
   json candidates = json::array(), types = json::array();
   for (const KernelChoice& c : choices)
     candidates.push_back({{"kernel", c.candidate}, {"accepts", c.refusal.empty()}, {"reason", c.refusal}});
   for (size_t i = 0; i < node.output_count(); ++i) types.push_back(node.output(i)->type().str());
   return {{"op", node.op_name()}, {"origins", node.origins()}, {"outputs", types},
+          {"flops", size_of(codegen::flops_of(node))}, {"bytes", size_of(codegen::bytes_of(node))},
           {"kernel", chosen(choices)}, {"candidates", candidates}};
 }
 
+// "1.2 M" for a number; an expression over symbols as it is.
+std::string amount(const json& size) {
+  if (size.is_string()) return size.get<std::string>() + " ";
+  const char* unit = "";
+  auto value = size.get<double>();
+  for (const char* larger : {"k", "M", "G", "T"})
+    if (value >= 1000) value /= 1000, unit = larger;
+  char text[32];
+  std::snprintf(text, sizeof text, *unit ? "%.1f %s" : "%.0f %s", value, unit);
+  return text;
+}
+
+std::string joined(const json& list, const char* between) {
+  std::string text;
+  for (const json& item : list) text += (text.empty() ? "" : between) + item.get<std::string>();
+  return text;
+}
+
+// Candidates in the order in which they are asked; neighbours with the same reason share a line.
+void print_candidates(const json& candidates) {
+  bool chosen = false;
+  std::string names;
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    const json& c = candidates[i];
+    const auto name = c["kernel"].get<std::string>(), reason = c["reason"].get<std::string>();
+    if (c["accepts"].get<bool>()) {
+      std::printf("    %s: %s\n", name.c_str(), chosen ? "accepts, but comes later" : "chosen, the first that accepts");
+      chosen = true;
+      continue;
+    }
+    names += (names.empty() ? "" : ", ") + name;
+    if (i + 1 < candidates.size() && candidates[i + 1]["reason"] == reason) continue;
+    std::printf("    not %s: %s\n", names.c_str(), reason.c_str());
+    names.clear();
+  }
+}
+
+// Without the constants that went into it, unless it is nothing else.
+json computed(const json& origins) {
+  json result = json::array();
+  for (const json& origin : origins)
+    if (origin.get<std::string>().rfind("Constant:", 0) != 0) result.push_back(origin);
+  return result.empty() ? origins : result;
+}
+
 void print_node(const json& node) {
-  std::string origins;
-  for (const json& origin : node["origins"]) origins += (origins.empty() ? "" : " + ") + origin.get<std::string>();
-  std::printf("%s  %s -> %s\n  kernel %s\n", cnnc::quoted(origins).c_str(), node["op"].get<std::string>().c_str(),
-              node["outputs"].empty() ? "" : node["outputs"][0].get<std::string>().c_str(),
-              node["kernel"].get<std::string>().c_str());
-  for (const json& c : node["candidates"])
-    if (!c["accepts"].get<bool>())
-      std::printf("    not %s: %s\n", c["kernel"].get<std::string>().c_str(), c["reason"].get<std::string>().c_str());
+  const json outputs = node["outputs"].empty() ? json::array() : json::array({node["outputs"][0]});
+  std::printf("%s  %s -> %s\n  kernel %s, %sFLOP, %sB\n", cnnc::quoted(joined(computed(node["origins"]), " + ")).c_str(),
+              node["op"].get<std::string>().c_str(), joined(outputs, "").c_str(),
+              node["kernel"].get<std::string>().c_str(), amount(node["flops"]).c_str(), amount(node["bytes"]).c_str());
+  print_candidates(node["candidates"]);
 }
 
 bool ExplainCommand::asked(const Node& n) const {
   if (n.is("Constant") || n.op().is_view()) return false;
   return node.empty() || std::count(n.origins().begin(), n.origins().end(), node) > 0;
+}
+
+std::vector<std::string> origins_of(const Graph& graph) {
+  std::vector<std::string> names;
+  for (const auto& n : graph.nodes()) names.insert(names.end(), n->origins().begin(), n->origins().end());
+  return names;
 }
 
 void ExplainCommand::run() const {
@@ -72,7 +125,8 @@ void ExplainCommand::run() const {
     if (asked(*n)) nodes.push_back(explained(*n, codegen::kernel_candidates(*n, options.compile)));
   for (const PassStatistics& s : passes.statistics())
     log.push_back({{"pass", s.name}, {"runs", s.runs}, {"changes", s.changes}, {"seconds", s.seconds}});
-  if (nodes.empty() && !node.empty()) throw Error(cat("no node comes from ", quoted(node)), Fault::usage);
+  if (nodes.empty() && !node.empty())
+    throw Error(cat("no computed node comes from ", quoted(node), suggestion(node, origins_of(*graph))), Fault::usage);
   if (as_json) {
     const json all = {{"schema", 1}, {"nodes", nodes}, {"passes", log}};
     std::printf("%s\n", all.dump(-1, ' ', false, json::error_handler_t::replace).c_str());

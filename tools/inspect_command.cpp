@@ -10,6 +10,7 @@
 #include "runtime/exit_code.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/ops_page.h"
 
 namespace cnnc::tools {
 
@@ -128,9 +129,14 @@ json targets_list() {
   return list;
 }
 
-void list(const std::string& what, bool as_json) {
+void list(const std::string& what, const std::string& format) {
+  if (format == "markdown") {
+    if (what != "ops") throw Error("--format=markdown is for ops", Fault::usage);
+    write_text("-", ops_page());
+    return;
+  }
   const json items = what == "ops" ? ops_list() : what == "passes" ? passes_list() : targets_list();
-  if (as_json) {
+  if (format == "json") {
     print_json({{"schema", 1}, {what, items}});
     return;
   }
@@ -164,12 +170,14 @@ void add_inspect(CLI::App& app, CommandStatus&) {
 
 void add_list(CLI::App& app, CommandStatus&) {
   auto what = std::make_shared<std::string>("ops");
-  auto as_json = std::make_shared<bool>(false);
+  auto format = std::make_shared<std::string>("text");
   CLI::App* sub = app.add_subcommand("list", "list ops, passes or targets");
   sub->add_option("WHAT", *what, "ops, passes or targets")
       ->check(CLI::IsMember({"ops", "passes", "targets"}))->capture_default_str();
-  sub->add_flag("--json", *as_json, "one JSON object");
-  sub->callback([what, as_json] { list(*what, *as_json); });
+  sub->add_option("--format", *format, "text, json, or markdown: the page docs/ops.md")
+      ->check(CLI::IsMember({"text", "json", "markdown"}))->capture_default_str();
+  sub->add_flag_callback("--json", [format] { *format = "json"; }, "short for --format=json");
+  sub->callback([what, format] { list(*what, *format); });
 }
 
 }  // namespace cnnc::tools

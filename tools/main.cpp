@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "runtime/cnnc.h"
 #include "runtime/exit_code.h"
 #include "tools/commands.h"
+#include "tools/suggest.h"
 
 namespace cnnc::tools {
 namespace {
@@ -59,20 +61,54 @@ int report(const std::string& message, int code) {
   return code;
 }
 
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(sub->get_name());
+  return names;
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// A suggestion, or where to look.
+std::string hint(const std::string& word, const std::vector<std::string>& known, const std::string& help) {
+  const std::string suggested = suggestion(word, known);
+  return suggested.empty() ? cat("; see ", help) : suggested;
+}
+
+// What is wrong with the words, in better words than the parser's where a name is unknown.
+std::string parse_problem(const CLI::App& app, const std::vector<std::string>& words, const std::string& parsers) {
+  if (words.empty()) return "which command? See cnnc --help";
+  const std::vector<std::string> commands = command_names(app);
+  if (words[0].rfind("-", 0) == 0) return cat(parsers, hint(words[0], {"--dump-ir", "--help", "--version"}, "cnnc --help"));
+  if (std::find(commands.begin(), commands.end(), words[0]) == commands.end())
+    return cat("there is no command ", quoted(words[0]), hint(words[0], commands, "cnnc --help"));
+  const std::vector<std::string> options = option_names(*app.get_subcommand(words[0]));
+  for (const std::string& word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    if (name.rfind("--", 0) != 0 || std::find(options.begin(), options.end(), name) != options.end()) continue;
+    return cat("cnnc ", words[0], " has no option ", name, hint(name, options, cat("cnnc ", words[0], " --help")));
+  }
+  return cat(parsers, "; see cnnc ", words[0], " --help");
+}
+
 int parse(CLI::App& app, int argc, char** argv) {
-  std::vector<std::string> words = arguments(argc, argv);
-  std::reverse(words.begin(), words.end());
+  const std::vector<std::string> words = arguments(argc, argv);
   try {
-    app.parse(words);
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     return kExitOk;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return report(cat(error.what(), "; see cnnc --help"), kExitUsage);
+    return report(parse_problem(app, words, error.what()), kExitUsage);
   }
 }
 
 int run(int argc, char** argv) {
-  CLI::App app("cnnc compiles and runs neural networks.", "cnnc");
+  CLI::App app("cnnc compiles neural networks to native code, and runs them.", "cnnc");
   CommandStatus status;
   try {
     declare(app, status);

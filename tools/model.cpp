@@ -58,6 +58,8 @@ static std::unique_ptr<Graph> load_text_graph(const std::string& path, const Imp
 }
 
 std::unique_ptr<Graph> load_model(const std::string& path, const ImportOptions& options) {
+  if (fs::is_directory(path) && fs::exists(fs::path(path) / "model.onnx"))
+    throw Error(cat(quoted(path), " is a folder; name its model: ", (fs::path(path) / "model.onnx").string()), Fault::file);
   return is_text_graph(path) ? load_text_graph(path, options) : import_onnx_file(path, options);
 }
 

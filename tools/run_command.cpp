@@ -1,4 +1,6 @@
 // cnnc run and cnnc bench: a model runs in this process, with the sizes of the inputs that are given.
+#include <nlohmann/json.hpp>
+
 #include <cstdio>
 
 #include "ir/error.h"
@@ -7,6 +9,7 @@
 #include "runtime/team.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 #include "tools/session.h"
 
 namespace cnnc::tools {
@@ -27,6 +30,8 @@ struct RunCommand {
  private:
   // Compiles, and fills the inputs.
   void prepare();
+  void print_outputs(int64_t run_ns) const;
+  void print_outputs_json(int64_t run_ns) const;
 
   int64_t load_ns_ = 0;
   std::unique_ptr<Session> session_;
@@ -38,6 +43,8 @@ void check(ExitCode code, const ErrorText& error) {
 }
 
 void RunCommand::prepare() {
+  const Progress progress(model.quiet);
+  progress.say("compiling " + model.path);
   const int64_t start = now_ns();
   const std::unique_ptr<Graph> graph = load_specialised(model, run.inputs);
   load_ns_ = now_ns() - start;
@@ -61,6 +68,11 @@ void RunCommand::run_once() {
     throw Error(cnnc_last_error(session_->executable()), static_cast<Fault>(exit_code(status)));
   ErrorText error;
   if (!run.outputs.empty()) check(tensors_->save_outputs(run.outputs.c_str(), run.format.c_str(), &error), error);
+  if (json) print_outputs_json(time);
+  else print_outputs(time);
+}
+
+void RunCommand::print_outputs(int64_t run_ns) const {
   for (int32_t i = 0; i < tensors_->output_count(); ++i) {
     cnnc_tensor_info info;
     cnnc_output_info(session_->executable(), i, &info);
@@ -69,7 +81,22 @@ void RunCommand::run_once() {
   if (profile) print_profile(stdout, session_->executable());
   if (!model.quiet)
     std::fprintf(stderr, "load %.1f ms, compile %.1f ms, run %.3f ms\n", static_cast<double>(load_ns_) / 1e6,
-                 static_cast<double>(session_->compile_ns()) / 1e6, static_cast<double>(time) / 1e6);
+                 static_cast<double>(session_->compile_ns()) / 1e6, static_cast<double>(run_ns) / 1e6);
+}
+
+void RunCommand::print_outputs_json(int64_t run_ns) const {
+  nlohmann::json outputs = nlohmann::json::array();
+  for (int32_t i = 0; i < tensors_->output_count(); ++i) {
+    cnnc_tensor_info info;
+    cnnc_output_info(session_->executable(), i, &info);
+    const HostTensor& output = tensors_->output(i);
+    outputs.push_back({{"name", info.name}, {"dtype", cnnc_dtype_name(output.dtype)},
+                       {"dims", std::vector<int64_t>(output.dims, output.dims + output.rank)}});
+  }
+  const nlohmann::json all = {{"schema", 1}, {"outputs", outputs}, {"load_ns", load_ns_},
+                              {"compile_ns", session_->compile_ns()}, {"run_ns", run_ns}};
+  std::printf("%s\n", all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+  if (profile) print_profile(stderr, session_->executable());
 }
 
 void RunCommand::bench() {
@@ -101,6 +128,7 @@ std::shared_ptr<RunCommand> declare(CLI::App& sub) {
 void add_run(CLI::App& app, CommandStatus&) {
   CLI::App* sub = app.add_subcommand("run", "run a model once in this process");
   auto command = declare(*sub);
+  sub->add_flag("--json", command->json, "types of the outputs and times as one JSON object");
   sub->callback([command] { command->run_once(); });
 }
 

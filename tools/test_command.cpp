@@ -11,6 +11,7 @@
 #include "runtime/exit_code.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/progress.h"
 #include "tools/tensors.h"
 
 namespace cnnc::tools {
@@ -129,9 +130,12 @@ int TestCommand::print_summary(const std::vector<TestResult>& results) const {
 
 int TestCommand::run() {
   std::vector<TestResult> results;
+  const Progress progress(print_json);
   for (const std::string& folder : folders) {
     for (const std::string& one : cases_in(folder)) {
+      progress.say("testing " + one);
       results.push_back(test(one));
+      progress.clear();
       if (!print_json) print_line(results.back());
     }
   }

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "codegen/guards.h"
 #include "codegen/llvm/loop_builder.h"
 #include "ir/error.h"
 
@@ -11,10 +12,13 @@ using llvm::Value;
 
 namespace {
 
+// Each piece of a vector loop has code of its own.
+constexpr size_t kMaxPieces = 64;
+
 class LoopEmitter {
  public:
   LoopEmitter(llvm::IRBuilderBase& builder, const LoopPlan& plan, const LoopOperands& operands)
-      : b_(builder), plan_(plan), operands_(operands), at_(plan.loops.size(), nullptr) {}
+      : b_(builder), plan_(plan), operands_(operands), result_(plan.result), at_(plan.loops.size(), nullptr) {}
 
   void emit() {
     for (int l = 0; l < static_cast<int>(plan_.loops.size()); ++l) at_[static_cast<size_t>(l)] = b_.getInt64(0);
@@ -51,13 +55,31 @@ class LoopEmitter {
     } else if (plan_.vector_loop < 0 || plan_.horizontal) {
       point(1, nullptr);
     } else {
-      vector_loop([&](int lanes, Value* mask) { point(lanes, mask); });
+      vector_loop_in_pieces([&](int lanes, Value* mask) { point(lanes, mask); });
     }
   }
 
-  // Runs the vector loop: whole groups of vectors, then single vectors, the last one masked.
-  void vector_loop(llvm::function_ref<void(int lanes, Value* mask)> body) {
+  // The vector loop, cut where a guard of the result changes its mind, so that no piece has to ask.
+  void vector_loop_in_pieces(llvm::function_ref<void(int lanes, Value* mask)> body) {
     const auto [begin, end] = range(plan_.vector_loop);
+    const Dim& extent = plan_.loops[static_cast<size_t>(plan_.vector_loop)];
+    std::vector<int64_t> cuts;
+    if (plan_.stages.empty() && extent.is_const())
+      cuts = guard_breaks(plan_.result, plan_.vector_loop, extent.value(), kMaxPieces);
+    if (cuts.empty()) return vector_loop(begin, end, body);
+    cuts.insert(cuts.begin(), 0);
+    cuts.push_back(extent.value());
+    for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+      result_ = within_range(plan_.result, plan_.vector_loop, cuts[i], cuts[i + 1]);
+      Value* first = max(b_, begin, b_.getInt64(static_cast<uint64_t>(cuts[i])));
+      Value* last = min(b_, end, b_.getInt64(static_cast<uint64_t>(cuts[i + 1])));
+      vector_loop(first, max(b_, first, last), body);
+    }
+    result_ = plan_.result;
+  }
+
+  // Runs the vector loop: whole groups of vectors, then single vectors, the last one masked.
+  void vector_loop(Value* begin, Value* end, llvm::function_ref<void(int lanes, Value* mask)> body) {
     Value* rest = begin;
     if (plan_.unroll > 1) {
       const int64_t step = int64_t{plan_.lanes} * plan_.unroll;
@@ -118,7 +140,8 @@ class LoopEmitter {
     if (!plan_.rows) return store_result(lanes, mask);
     if (plan_.horizontal) {
       inner_loops(0, plan_.inner.size() - 1, {}, [&](const Values&) {
-        vector_loop([&](int row_lanes, Value* row_mask) { store_result(row_lanes, row_mask); });
+        const auto [begin, end] = range(plan_.vector_loop);
+        vector_loop(begin, end, [&](int row_lanes, Value* row_mask) { store_result(row_lanes, row_mask); });
         return Values{};
       });
     } else {
@@ -131,7 +154,7 @@ class LoopEmitter {
 
   void store_result(int lanes, Value* mask) {
     ExpressionEmitter emitter(b_, scope(lanes, mask));
-    Value* value = emitter.emit_vector(plan_.result);
+    Value* value = emitter.emit_vector(result_);
     emitter.store(operands_.output, emitter.emit(plan_.store_offset), plan_.dtype, value);
   }
 
@@ -297,6 +320,7 @@ class LoopEmitter {
   llvm::IRBuilderBase& b_;
   const LoopPlan& plan_;
   const LoopOperands& operands_;
+  Scalar result_;                // plan_.result, or what it is in a piece of the vector loop
   std::vector<Value*> at_;       // the point of each loop
   std::map<int, Value*> params_; // results of stages
   Value* chunk_begin_ = nullptr;

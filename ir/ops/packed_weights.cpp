@@ -110,13 +110,14 @@ Scalar packed_element(const OpContext& c, const Scalars& at) {
 
 // The same by plain loops: networks have tens of millions of weights.
 std::vector<Tensor> pack(const Node& node, const std::vector<const Tensor*>& operands) {
-  const PackedOperand w = packed_operand(OpContext(node));
   const Tensor& weights = *operands[0];
-  Tensor result(weights.dtype(), node.output()->type().shape());
-  const int64_t outputs = w.outputs.value(), per_group = w.panels.outputs_per_group().value();
-  const int64_t channels = w.channels.value(), taps = w.taps.value(), nr = w.panels.nr;
-  const int64_t panels = w.panels.panels().value();
+  const Shape& sizes = weights.shape();
   const bool outputs_first = node.string_attribute("layout") == "OI";
+  const int64_t outputs = sizes[outputs_first ? 0 : 1], channels = sizes[outputs_first ? 1 : 0];
+  const int64_t taps = element_count(Shape(sizes.begin() + 2, sizes.end()));
+  const int64_t groups = node.int_attribute("group"), nr = node.int_attribute("nr");
+  const int64_t per_group = outputs / groups, panels = (per_group + nr - 1) / nr;
+  Tensor result(weights.dtype(), {groups, panels, taps, channels, nr});
   const int64_t output_stride = outputs_first ? channels * taps : taps;
   const int64_t channel_stride = outputs_first ? taps : outputs * taps;
   const size_t bytes = size_of(weights.dtype());

@@ -7,26 +7,26 @@
 
 namespace cnnc {
 
-static double greatest(const Tensor& tensor) {
-  double most = 0;
+static double greatest(const Tensor& tensor, double most) {
   for (int64_t i = 0; i < tensor.size(); ++i)
     most = std::max(most, std::fabs(tensor.as_double(i)));
   return most;
 }
 
-std::string network_difference(const Tensor& expected, const Tensor& actual) {
+std::string network_difference(const Tensor& expected, const Tensor& actual, double scale) {
   constexpr double kRelative = 1e-3, kOfGreatest = 1e-4;
   if (type_of(expected) != type_of(actual))
     return cat("expected ", type_of(expected), ", got ", type_of(actual));
   if (!is_float(expected.dtype())) return difference(expected, actual, 0);
-  const double floor = kOfGreatest * greatest(expected);
+  const double floor = kOfGreatest * greatest(expected, scale);
   double worst = 1;
   int64_t where = -1;
   for (int64_t i = 0; i < expected.size(); ++i) {
     const double e = expected.as_double(i);
-    const double error = std::fabs(actual.as_double(i) - e) / (kRelative * std::fabs(e) + floor);
-    if (error <= worst) continue;  // also where both are 0
-    if (std::isnan(error) && actual.as_double(i) == e) continue;
+    const double a = actual.as_double(i);
+    if (a == e || (std::isnan(a) && std::isnan(e))) continue;
+    const double error = std::fabs(a - e) / (kRelative * std::fabs(e) + floor);
+    if (error <= worst) continue;
     worst = error;
     where = i;
     if (std::isnan(error)) break;

@@ -8,6 +8,7 @@ namespace cnnc {
 
 // Empty when the tensors agree within 1e-3 of each element or 1e-4 of the greatest one: what sums in
 // other orders make of whole networks; integers exactly. Otherwise says where and how they differ most.
-std::string network_difference(const Tensor& expected, const Tensor& actual);
+// Where sums cancel out, `scale` says how large their terms are.
+std::string network_difference(const Tensor& expected, const Tensor& actual, double scale = 0);
 
 }  // namespace cnnc

@@ -17,6 +17,8 @@ class BadModels(CommandTest):
 
     def test_folder_instead_of_a_file(self):
         self.expect_error(FILE, "check", self.folder, words=[self.folder.name])
+        save_cnn(self.model)
+        self.expect_error(FILE, "check", self.folder, words=["is a folder", "model.onnx"])
 
     def test_not_an_onnx_file(self):
         self.model.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
@@ -166,6 +168,12 @@ class BadUsage(CommandTest):
     def test_unknown_command_and_option(self):
         self.expect_error(USAGE, "frobnicate")
         self.expect_error(USAGE, "check", "--frobnicate", "x.onnx", words=["--frobnicate"])
+
+    def test_names_that_are_nearly_right_are_suggested(self):
+        self.expect_error(USAGE, "compil", "x.onnx", words=["'compil'", "did you mean 'compile'?"])
+        self.expect_error(USAGE, "run", "--kernls=llvm", "x.onnx", words=["--kernls", "did you mean '--kernels'?"])
+        save_cnn(self.model)
+        self.expect_error(USAGE, "explain", "--node=conv", self.model, words=["'conv'", "did you mean 'conv1'?"])
 
     def test_bad_values(self):
         save_cnn(self.model)

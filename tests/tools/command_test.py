@@ -43,6 +43,10 @@ class Engines(CommandTest):
                 for threads in (1, 2):
                     self.check_outputs(expected, exe, "--inputs", folder, "--threads", str(threads))
 
+    def test_run_tells_its_outputs_as_json(self):
+        found = json.loads(self.expect(OK, "run", self.model, "--dim=batch=3", "--json")[0])
+        self.assertEqual([{"name": "y", "dtype": "f32", "dims": [3, 5]}], found["outputs"])
+
     def test_run_specialises_to_its_inputs(self):
         for batch in (1, 5):
             folder, expected = self.inputs(batch)
@@ -96,6 +100,14 @@ class Artefacts(CommandTest):
         result = subprocess.run(["./use"], cwd=self.folder, env={"LD_LIBRARY_PATH": "."}, capture_output=True, text=True)
         self.assertEqual("5\n", result.stdout)
 
+    def test_json_names_what_was_written(self):
+        save_cnn(self.model)
+        out, err = self.expect(OK, "compile", self.model, "--emit=so", "-o", self.folder / "net.so", "--json")
+        self.assertEqual("", err)
+        files = {f["kind"]: f["bytes"] for f in json.loads(out)["files"]}
+        self.assertEqual({"so", "h"}, set(files))
+        self.assertEqual((self.folder / "net.so").stat().st_size, files["so"])
+
     def test_help_of_an_executable_names_inputs(self):
         save_cnn(self.model)
         self.expect(OK, "compile", self.model, "-o", self.folder / "exe")
@@ -147,6 +159,12 @@ class Graphs(CommandTest):
         conv = next(n for n in nodes if "conv1" in n["origins"])
         self.assertTrue(conv["kernel"].startswith("llvm:") or conv["kernel"].startswith("dnnl:"))
         self.assertTrue(all(c["accepts"] or c["reason"] for c in conv["candidates"]))
+
+    def test_explain_tells_what_a_node_costs(self):
+        out, _ = self.expect(OK, "explain", self.model, "--node=conv1", "--dim=batch=1", "--json")
+        (conv,) = json.loads(out)["nodes"]
+        self.assertEqual(2 * 8 * 8 * 4 * 27, conv["flops"])
+        self.assertEqual(4 * (8 * 8 * 3 + 8 * 8 * 4 + 4 * 27 + 4), conv["bytes"])
 
     def test_lists(self):
         ops = json.loads(self.expect(OK, "list", "ops", "--json")[0])["ops"]

@@ -1,0 +1,14 @@
+// How much a node computes and moves, for profiles, explanations and the choice of how many threads share a step.
+#pragma once
+#include "ir/graph.h"
+
+namespace cnnc::codegen {
+
+// Two for each multiply-add of a contraction; for other nodes one for each element and reduction point.
+Dim flops_of(const Node& node, int output);
+// Of all outputs that are used.
+Dim flops_of(const Node& node);
+// When every operand is read once and every result written once.
+Dim bytes_of(const Node& node);
+
+}  // namespace cnnc::codegen
