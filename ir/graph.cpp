@@ -121,6 +121,14 @@ void Graph::remove_input(size_t index) {
   for (size_t i = index; i < inputs_.size(); ++i) inputs_[i]->index_ = static_cast<int>(i);
 }
 
+void Graph::move_inputs_to_end(const std::vector<Value*>& inputs) {
+  for (Value* input : inputs) {
+    const auto it = inputs_.begin() + input->index_;
+    std::rotate(it, it + 1, inputs_.end());
+    for (size_t i = 0; i < inputs_.size(); ++i) inputs_[i]->index_ = static_cast<int>(i);
+  }
+}
+
 void Graph::add_output(Value* value, std::string name) {
   outputs_.push_back(value);
   output_names_.push_back(std::move(name));
@@ -131,6 +139,12 @@ void Graph::set_output(size_t index, Value* value) {
   --outputs_[index]->output_uses_;
   outputs_[index] = value;
   ++value->output_uses_;
+}
+
+void Graph::remove_outputs() {
+  for (Value* output : outputs_) --output->output_uses_;
+  outputs_.clear();
+  output_names_.clear();
 }
 
 static std::atomic<int64_t> next_id = 0;

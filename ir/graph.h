@@ -141,12 +141,15 @@ class Graph {
   const std::vector<std::unique_ptr<Value>>& inputs() const { return inputs_; }
   Value* add_input(Type type, std::string name = "");
   void remove_input(size_t index);  // must have no uses
+  // Puts these inputs behind the others, in this order.
+  void move_inputs_to_end(const std::vector<Value*>& inputs);
 
   const std::vector<Value*>& outputs() const { return outputs_; }
   const Strings& output_names() const { return output_names_; }
   // The name is what the caller of the model sees; it need not be the value's.
   void add_output(Value* value, std::string name = "");
   void set_output(size_t index, Value* value);
+  void remove_outputs();
 
   // In execution order. Erasing or inserting other nodes keeps iterators valid.
   const NodeList& nodes() const { return nodes_; }

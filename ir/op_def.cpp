@@ -154,6 +154,11 @@ OpDef& OpDef::kernel(KernelFn fn) {
   return *this;
 }
 
+OpDef& OpDef::gradient(GradientFn fn) {
+  gradient_ = std::move(fn);
+  return *this;
+}
+
 OpDef& OpDef::view() {
   view_ = true;
   return *this;

@@ -133,6 +133,9 @@ using DecomposeFn = std::function<std::vector<Value*>(const Node&, Graph&)>;
 using KernelFn = std::function<std::vector<Tensor>(const Node&, const std::vector<const Tensor*>&)>;
 using UpgradeFn = std::function<void(OnnxNode&)>;
 
+class GradientBuilder;
+using GradientFn = std::function<void(GradientBuilder&)>;
+
 class OpDef {
  public:
   explicit OpDef(std::string name) : name_(std::move(name)) {}
@@ -153,6 +156,7 @@ class OpDef {
   bool is_elementwise() const { return elementwise_ != nullptr; }
   bool has_computation() const { return compute_ != nullptr || elementwise_ != nullptr; }
   bool has_decomposition() const { return decompose_ != nullptr; }
+  bool has_gradient() const { return gradient_ != nullptr; }
   bool has_kernel() const { return kernel_ != nullptr; }
   bool is_view() const { return view_; }
   bool is_pure() const { return pure_; }
@@ -190,6 +194,9 @@ class OpDef {
   OpDef& decompose(DecomposeFn fn);
   // A plain reference implementation, for operators whose expression is too slow to interpret.
   OpDef& kernel(KernelFn fn);
+  // How gradients of the outputs become those of the operands, where it does not follow from the scalar expression or from
+  // the decomposition (see ir/gradient.h).
+  OpDef& gradient(GradientFn fn);
   // The output has the input's bytes under another shape.
   OpDef& view();
   // Has an effect or a random result: never folded, merged or dropped.
@@ -204,6 +211,7 @@ class OpDef {
   // The scalar function of an element-wise node: an expression of param(k) = operand k's element (in its own type).
   Scalar scalar_function(const Node& node) const;
   std::vector<Value*> decomposition(const Node& node, Graph& graph) const { return decompose_(node, graph); }
+  void build_gradient(GradientBuilder& builder) const { gradient_(builder); }
   std::vector<Tensor> run_kernel(const Node& node, const std::vector<const Tensor*>& operands) const {
     return kernel_(node, operands);
   }
@@ -224,6 +232,7 @@ class OpDef {
   ComputeFn compute_;
   DecomposeFn decompose_;
   KernelFn kernel_;
+  GradientFn gradient_;
   bool view_ = false;
   bool pure_ = true;
 };

@@ -12,6 +12,8 @@ struct CommandStatus {
 void add_compile(CLI::App& app, CommandStatus& status);
 void add_run(CLI::App& app, CommandStatus& status);
 void add_bench(CLI::App& app, CommandStatus& status);
+void add_train(CLI::App& app, CommandStatus& status);
+void add_eval(CLI::App& app, CommandStatus& status);
 void add_test(CLI::App& app, CommandStatus& status);
 void add_check(CLI::App& app, CommandStatus& status);
 void add_inspect(CLI::App& app, CommandStatus& status);

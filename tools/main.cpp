@@ -31,6 +31,8 @@ void declare(CLI::App& app, CommandStatus& status) {
   add_compile(app, status);
   add_run(app, status);
   add_bench(app, status);
+  add_train(app, status);
+  add_eval(app, status);
   add_test(app, status);
   add_check(app, status);
   add_inspect(app, status);

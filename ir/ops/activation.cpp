@@ -1,6 +1,7 @@
 // Element-wise activations. (Softmax and its kin reduce: see softmax.cpp.)
 #include <cmath>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/onnx_history.h"
 
@@ -143,6 +144,10 @@ CNNC_OP(Sigmoid)
     .onnx({1, 6, 13})
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return sigmoid(x); })
+    .gradient([](GradientBuilder& g) {
+      Value* y = g.output();
+      g.wrt(0, g.mul(g.out_grad(), g.mul(y, g.sub(g.number(1), y))));
+    })
     .example({random(f32, {2, 3, 4}, -4, 4)})
     .example({random(f64, {5}, -4, 4)})
     .example({given(Tensor::of<float>(f32, {3}, {-1000, 1000, NAN}))});
@@ -155,6 +160,10 @@ CNNC_OP(Softplus)
     .onnx({1, 22})
     .input("X", kFloatTypes)
     .elementwise([](Scalar x) { return softplus(x); })
+    // The expression has a kink at 0, the function has none.
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.mul(g.out_grad(), g.make("Sigmoid", {g.input(0)})));
+    })
     .example({random(f32, {2, 3, 4}, -4, 4)})
     .example({random(f64, {5}, -4, 4)})
     .example({given(Tensor::of<float>(f32, {2}, {-1000, 1000}))});

@@ -1,4 +1,5 @@
 // Element types, copies and selection.
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/onnx_history.h"
 
@@ -12,6 +13,7 @@ CNNC_OP(Identity)
     .input("input")
     .infer([](const OpContext& c) -> std::vector<Type> { return {c.type()}; })
     .indexed([](const OpContext& c, const Scalars& at) { return c.load(0, at); })
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.out_grad()); })
     .view()
     .example({random(f32, {2, 3, 4})})
     .example({random(f16, {2, 3})})
@@ -53,6 +55,7 @@ CNNC_OP(CastLike)
       return {{c.dtype(1), c.dims(0)}};
     })
     .indexed([](const OpContext& c, const Scalars& at) { return cast(c.load(0, at), c.dtype(1)); })
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.out_grad()); })
     .example({random(f32, {2, 3}, -9, 9), random(i32, {1})})
     .example({random(f16, {2, 3}, -9, 9), random(f64, {})})
     .example({random(i8, {4}, -9, 9), random(bf16, {2, 2})});

@@ -1,6 +1,7 @@
 // Joining along an axis, and taking apart.
 #include <numeric>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
@@ -49,6 +50,18 @@ Scalar concat_element(const OpContext& c, const Scalars& at, int axis, const Dim
                 concat_element(c, at, axis, offsets, middle, last));
 }
 
+// The parts of the gradient from which the operands went into the result.
+void concat_gradient(GradientBuilder& g) {
+  const int64_t axis = g.context().axis(g.node().int_attribute("axis"), g.output()->rank());
+  Value* start = g.ints({0});
+  for (size_t i = 0; i < g.node().inputs().size(); ++i) {
+    Value* size = size_operand(g.graph(), g.input(i), static_cast<int>(axis));
+    Value* end = g.add(start, size);
+    if (g.wants(i)) g.wrt(i, g.make("Slice", {g.out_grad(), start, end, g.ints({axis})}));
+    start = end;
+  }
+}
+
 CNNC_OP(Concat)
     .doc("The operands one after the other along `axis`.")
     .onnx({1, 4, 11, 13})
@@ -61,6 +74,7 @@ CNNC_OP(Concat)
       const Dims offsets = concat_offsets(c, static_cast<size_t>(axis));
       return concat_element(c, at, axis, offsets, 0, c.input_count());
     })
+    .gradient(concat_gradient)
     .example({random(f32, {2, 3, 4}), random(f32, {2, 1, 4}), random(f32, {2, 2, 4})},
              {{"axis", 1}})
     .example({random(i64, {3}, 0, 9), random(i64, {0}, 0, 9), random(i64, {2}, 0, 9)},
@@ -104,6 +118,18 @@ Computation split_part(const OpContext& c, int output) {
   return part;
 }
 
+// The parts' gradients side by side, zeros for those that nobody has.
+void split_gradient(GradientBuilder& g) {
+  std::vector<Value*> parts;
+  for (size_t i = 0; i < g.node().output_count(); ++i) {
+    Value* part = g.out_grad(i);
+    if (part == nullptr)
+      part = g.make("Expand", {g.number(0), shape_operand(g.graph(), g.output(i))});
+    parts.push_back(part);
+  }
+  g.wrt(0, g.make("Concat", parts, {{"axis", g.node().int_attribute("axis")}}));
+}
+
 CNNC_OP(Split)
     .doc(
         "Parts of the operand along `axis`: of the sizes in `split`, or of equal sizes, the last "
@@ -125,6 +151,7 @@ CNNC_OP(Split)
       return types;
     })
     .compute(split_part)
+    .gradient(split_gradient)
     .example({random(f32, {6, 2}), absent()}, {}, 3)
     .example({random(f32, {2, 7}), absent()}, {{"axis", 1}, {"num_outputs", 3}}, 3)
     .example({random(i32, {2, 6}, 0, 9), given(Tensor::ints({1, 0, 5}))}, {{"axis", -1}}, 3);

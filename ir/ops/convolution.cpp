@@ -332,6 +332,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
           return {{c.dtype(), output_dims(conv_geometry(c), false)}};
         })
         .compute(conv_computation)
+        .gradient(conv_gradient)
         .kernel(conv_kernel)
         .example({random(DType::f32, {2, 3, 5, 6}), random(DType::f32, {4, 3, 3, 3}),
                   random(DType::f32, {4})},
@@ -379,6 +380,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
           return {{c.dtype(), output_dims(conv_transpose_geometry(c), true)}};
         })
         .compute(conv_transpose_computation)
+        .gradient(conv_transpose_gradient)
         .kernel(conv_transpose_kernel)
         .example(
             {random(DType::f32, {1, 2, 3, 4}), random(DType::f32, {2, 3, 3, 3}),

@@ -1,5 +1,6 @@
 // The geometry of Conv and ConvTranspose nodes.
 #pragma once
+#include "ir/gradient.h"
 #include "ir/ops/window.h"
 
 namespace cnnc {
@@ -25,5 +26,9 @@ Convolution conv_transpose_geometry(const OpContext& c);
 Convolution conv_transpose_geometry(const OpContext& c, const Dims& input, const Dims& weights);
 // Sizes of the weights: the attribute weight_shape, or operand 1's.
 Dims conv_weight_sizes(const OpContext& c);
+
+// Their gradient rules (convolution_gradient.cpp).
+void conv_gradient(GradientBuilder& g);
+void conv_transpose_gradient(GradientBuilder& g);
 
 }  // namespace cnnc

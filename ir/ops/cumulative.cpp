@@ -2,6 +2,7 @@
 //
 // Each element is a reduction over its axis of which only the elements before it count: quadratic
 // in the axis, and expressed without an order of evaluation.
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 
 namespace cnnc {
@@ -48,6 +49,11 @@ CNNC_OP(CumSum)
     .attribute("reverse", 0)
     .infer(cumulative_type)
     .compute(running_total(0, [](const Scalar& a, const Scalar& b) { return a + b; }))
+    .gradient([](GradientBuilder& g) {
+      Attributes attributes = g.node().attributes();
+      attributes["reverse"] = int64_t{g.node().int_attribute("reverse") == 0};
+      g.wrt(0, g.make("CumSum", {g.out_grad(), g.input(1)}, attributes));
+    })
     .example({random(f32, {2, 5}), given(Tensor::scalar(i64, 1))})
     .example({random(i32, {4, 2}, -9, 9), given(Tensor::of<int32_t>(i32, {1}, {-2}))},
              {{"exclusive", 1}})

@@ -41,7 +41,7 @@ CNNC_OP(Dropout)
                     n.take("is_test");
                     n.take("consumed_inputs");
                   })
-    .onnx_upgrade(11, [](OnnxNode& n) { n.take("ratio"); })
+    .onnx_upgrade(11, [](OnnxNode& n) { n.attribute_to_input("ratio", 1); })
     .onnx_upgrade(kEveryOpset, forget_ratio_of_zero)
     .input("data", kFloatTypes)
     .optional_input("ratio", kFloatTypes, "T1")

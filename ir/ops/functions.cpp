@@ -140,5 +140,28 @@ CNNC_OP(Erf)
     .example({random(f64, {5}, -3, 3)})
     .example({random(f16, {}, -3, 3)});
 
+// Functions that ONNX lacks and derivatives need.
+
+CNNC_OP(Log1p)
+    .doc("log(1 + x), exact for small x.")
+    .input("input", kFloatTypes)
+    .elementwise([](Scalar x) { return log1p(x); })
+    .example({random(f32, {2, 3, 4}, -0.9, 9)})
+    .example({random(f64, {5}, -0.9, 9)});
+
+CNNC_OP(Expm1)
+    .doc("e^x - 1, exact for small x.")
+    .input("input", kFloatTypes)
+    .elementwise([](Scalar x) { return expm1(x); })
+    .example({random(f32, {2, 3, 4}, -3, 3)})
+    .example({random(f64, {5}, -3, 3)});
+
+CNNC_OP(Trunc)
+    .doc("The nearest whole number towards 0.")
+    .input("input", kFloatTypes)
+    .elementwise([](Scalar x) { return trunc(x); })
+    .example({random(f32, {2, 3, 4}, -9, 9)})
+    .example({random(f64, {5}, -9, 9)});
+
 }  // namespace
 }  // namespace cnnc

@@ -3,6 +3,7 @@
 // ONNX leaves indices out of range undefined; here they mean the nearest end of the axis.
 #include <algorithm>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/indexing.h"
 
@@ -34,6 +35,9 @@ CNNC_OP(Gather)
       source.insert(source.end(), last, at.end());
       return c.load(0, source);
     })
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.make("GatherGradient", {g.out_grad(), g.input(0), g.input(1)}, g.node().attributes()));
+    })
     .example({random(f32, {5, 4}), given(Tensor::of<int64_t>(i64, {2, 3}, {0, 4, -1, 2, -5, 1}))})
     .example({random(f16, {3, 4, 2}), given(Tensor::of<int32_t>(i32, {2}, {3, -4}))}, {{"axis", 1}})
     .example({random(i64, {3}, 0, 9), given(Tensor::scalar(i64, -2))})
@@ -58,6 +62,9 @@ CNNC_OP(GatherElements)
       return c.load(
           0,
           replaced(at, axis, position_on_axis(c.load(1, at), c.dims()[static_cast<size_t>(axis)])));
+    })
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.make("GatherElementsGradient", {g.out_grad(), g.input(0), g.input(1)}, g.node().attributes()));
     })
     .example({random(f32, {3, 4}), random(i64, {2, 4}, -3, 3)})
     .example({random(i8, {3, 4}, 0, 99), random(i32, {3, 6}, -4, 4)}, {{"axis", 1}});
@@ -93,6 +100,9 @@ CNNC_OP(GatherND)
       }
       source.insert(source.end(), slice, at.end());
       return c.load(0, source);
+    })
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.make("GatherNDGradient", {g.out_grad(), g.input(0), g.input(1)}, g.node().attributes()));
     })
     .example({random(f32, {3, 4, 2}),
               given(Tensor::of<int64_t>(i64, {3, 2}, {0, 1, -1, 3, 2, -2}))})
@@ -135,6 +145,9 @@ CNNC_OP(ReverseSequence)
                                : min(at[batch], Scalar::size(lengths) - Scalar::i64(1));
       const Scalar length = min(c.load(1, {entry}), Scalar::size(c.dims()[time]));
       return c.load(0, replaced(at, static_cast<int>(time), reversed_until(at[time], length)));
+    })
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.make("ReverseSequence", {g.out_grad(), g.input(1)}, g.node().attributes()));
     })
     .example({random(f32, {4, 3}), given(Tensor::ints({4, 2, 1}))})
     .example({random(i32, {3, 4, 2}, 0, 9), given(Tensor::ints({1, 4, 0}))},

@@ -1,6 +1,7 @@
 // Matrix products: MatMul, Gemm, MatMulInteger.
 #include "runtime/kernels/matmul.h"
 
+#include "ir/gradient.h"
 #include "ir/ops/contraction.h"
 #include "ir/ops/packed_weights.h"
 
@@ -197,6 +198,38 @@ std::vector<Tensor> matmul_kernel(const Node& node, const std::vector<const Tens
   return {narrowed(std::move(result), operands[0]->dtype())};
 }
 
+// An operand or gradient as a matrix: a vector gets the axis that it lacks.
+Value* as_matrix(const GradientBuilder& g, Value* x, bool lacks_axis, int64_t axis) {
+  return lacks_axis ? g.make("Unsqueeze", {x, g.ints({axis})}) : x;
+}
+
+Value* product(const GradientBuilder& g, Value* a, bool transpose_a, Value* b, bool transpose_b) {
+  return g.make("MatMul", {a, b},
+                {{"transA", int64_t{transpose_a}}, {"transB", int64_t{transpose_b}}});
+}
+
+// All batches of x as the rows of one matrix.
+Value* as_rows(const GradientBuilder& g, Value* x) {
+  Value* columns = size_operand(g.graph(), x, x->rank() - 1);
+  Value* shape = g.make("Concat", {g.ints({-1}), columns}, {{"axis", int64_t{0}}});
+  return g.make("Reshape", {x, shape}, {{"allowzero", int64_t{1}}});
+}
+
+// With Y = A B: dA = dY B', dB = A' dY, and their transposes where the operand is transposed.
+void matmul_gradient(GradientBuilder& g) {
+  const bool ta = g.node().int_attribute("transA") != 0, tb = g.node().int_attribute("transB") != 0;
+  const bool a_vector = g.input(0)->rank() == 1, b_vector = g.input(1)->rank() == 1;
+  Value* a = as_matrix(g, g.input(0), a_vector, 0);
+  Value* b = as_matrix(g, g.input(1), b_vector, 1);
+  Value* dy = as_matrix(g, as_matrix(g, g.out_grad(), b_vector, -1), a_vector, -2);
+  if (g.wants(0)) g.wrt(0, ta ? product(g, b, tb, dy, true) : product(g, dy, false, b, !tb));
+  if (!g.wants(1)) return;
+  // One product over the rows of all batches needs no sum over batches afterwards.
+  if (b->rank() == 2 && a->rank() > 2 && !ta) a = as_rows(g, a), dy = as_rows(g, dy);
+  Value* db = tb ? product(g, dy, true, a, ta) : product(g, a, !ta, dy, false);
+  g.wrt(1, b_vector ? g.make("Squeeze", {db, g.ints({-1})}) : db);
+}
+
 CNNC_OP(MatMul)
     .doc(
         "Matrix product over the last two axes; the axes before them broadcast. A vector on the "
@@ -214,6 +247,7 @@ CNNC_OP(MatMul)
     .infer(matmul_type)
     .compute(matmul_computation)
     .kernel(matmul_kernel)
+    .gradient(matmul_gradient)
     .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {4, 5})})
     .example({random(DType::f64, {3, 1, 2, 4}), random(DType::f64, {2, 4, 3})})
     .example({random(DType::f32, {4}), random(DType::f32, {4})})

@@ -1,6 +1,7 @@
 // Operators that reorder or repeat elements.
 #include <algorithm>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
@@ -38,6 +39,13 @@ CNNC_OP(Transpose)
       for (size_t k = 0; k < perm.size(); ++k) source[static_cast<size_t>(perm[k])] = at[k];
       return c.load(0, source);
     })
+    .gradient([](GradientBuilder& g) {
+      const std::vector<int> perm = permutation(g.context());
+      Ints back(perm.size());
+      for (size_t k = 0; k < perm.size(); ++k)
+        back[static_cast<size_t>(perm[k])] = static_cast<int64_t>(k);
+      g.wrt(0, g.make("Transpose", {g.out_grad()}, {{"perm", back}}));
+    })
     .example({random(f32, {2, 3, 4})})
     .example({random(f32, {2, 3, 4, 5})}, {{"perm", Ints{0, 2, 3, 1}}})
     .example({random(i8, {2, 3}, 0, 99)}, {{"perm", Ints{1, 0}}})
@@ -61,6 +69,7 @@ CNNC_OP(Expand)
       return {{c.dtype(), dims}};
     })
     .indexed([](const OpContext& c, const Scalars& at) { return c.load_broadcast(0, at); })
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.out_grad()); })
     .example({random(f32, {3, 1}), given(Tensor::ints({2, 1, 4}))})
     .example({random(i64, {2, 3}, 0, 9), given(Tensor::ints({1}))})
     .example({random(boolean, {}, 0, 2), given(Tensor::ints({2, 2}))});
@@ -77,6 +86,23 @@ void legacy_tile(OnnxNode& node) {
   Ints repeats(static_cast<size_t>(rank), 1);
   repeats[static_cast<size_t>((*axis)[0])] = (*tiles)[0];
   node.inputs = {node.inputs[0], node.graph.constant(Tensor::ints(repeats))};
+}
+
+// Each axis as [repeats, size], summed over the repeats.
+void tile_gradient(GradientBuilder& g) {
+  Value* x = g.input(0);
+  std::vector<Value*> sizes;
+  Ints repeats;
+  for (int a = 0; a < x->rank(); ++a) {
+    const int64_t from = a;
+    repeats.push_back(2 * from);
+    sizes.push_back(g.make("Slice", {g.input(1), g.ints({from}), g.ints({from + 1})}));
+    sizes.push_back(size_operand(g.graph(), x, a));
+  }
+  if (sizes.empty()) return g.wrt(0, g.out_grad());
+  Value* shape = g.make("Concat", sizes, {{"axis", int64_t{0}}});
+  Value* split = g.make("Reshape", {g.out_grad(), shape}, {{"allowzero", int64_t{1}}});
+  g.wrt(0, g.make("ReduceSum", {split, g.ints(repeats)}, {{"keepdims", int64_t{0}}}));
 }
 
 CNNC_OP(Tile)
@@ -100,6 +126,7 @@ CNNC_OP(Tile)
           source[a] = rem(at[a], Scalar::size(c.dims()[a]));
       return c.load(0, source);
     })
+    .gradient(tile_gradient)
     .example({random(f32, {2, 3}), given(Tensor::ints({2, 1}))})
     .example({random(i32, {2, 1, 3}, 0, 9), given(Tensor::ints({1, 3, 2}))})
     .example({random(f16, {2}), given(Tensor::ints({0}))});
@@ -150,6 +177,9 @@ CNNC_OP(DepthToSpace)
           blocked_channel(c, at[1], rem(at[2], block), rem(at[3], block), c.output_type().dims[1]);
       return c.load(0, {at[0], channel, at[2] / block, at[3] / block});
     })
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.make("SpaceToDepth", {g.out_grad()}, g.node().attributes()));
+    })
     .example({random(f32, {2, 8, 2, 3})}, {{"blocksize", 2}})
     .example({random(f32, {1, 18, 2, 1})}, {{"blocksize", 3}, {"mode", "CRD"}});
 
@@ -178,6 +208,9 @@ CNNC_OP(SpaceToDepth)
       const Scalar place = depth_fastest ? at[1] / depths : rem(at[1], places);
       return c.load(
           0, {at[0], depth, at[2] * block + place / block, at[3] * block + rem(place, block)});
+    })
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.make("DepthToSpace", {g.out_grad()}, g.node().attributes()));
     })
     .example({random(f32, {2, 2, 4, 6})}, {{"blocksize", 2}})
     .example({random(i16, {1, 3, 3, 6}, 0, 99)}, {{"blocksize", 3}, {"mode", "CRD"}});

@@ -1,6 +1,7 @@
 // Pad.
 #include <algorithm>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
@@ -105,6 +106,13 @@ CNNC_OP(Pad)
           source[a] = mirrored_position(mode, source[a], Scalar::size(c.dims()[a]));
       }
       return mode == "constant" ? constant_padded(c, source, added) : c.load(0, source);
+    })
+    .gradient([](GradientBuilder& g) {
+      const std::string& mode = g.node().string_attribute("mode");
+      if (mode != "constant")
+        g.context().fail("padding in mode ", quoted(mode), " has no gradient, only constant has");
+      if (g.wants(2)) g.context().fail("the constant of a padding has no gradient");
+      g.wrt(0, g.make("Pad", {g.out_grad(), g.make("Neg", {g.input(1)}), nullptr, g.input(3)}));
     })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({0, 1, 2, 0, 3, 1}))})
     .example({random(f32, {2, 4}), given(Tensor::ints({1, -1, 0, 2})),

@@ -5,30 +5,55 @@
 #include "ir/ops/graph_parts.h"
 #include "ir/ops/limits.h"
 #include "ir/ops/packed_weights.h"
-#include "ir/ops/window.h"
+#include "ir/ops/pooling.h"
 
 namespace cnnc {
+
+Pool pool_geometry(const OpContext& c, const ChannelLayout& layout, const Dims& dims) {
+  Pool pool;
+  pool.layout = layout;
+  const auto n = static_cast<size_t>(pool.layout.spatial_rank());
+  const Ints kernel = c.integers("kernel_shape");
+  c.require(kernel.size() == n, "kernel_shape has ", kernel.size(), " numbers, need ", n,
+            ", one for each spatial axis of ", Type{c.dtype(), dims});
+  pool.window =
+      window_of(c, pool.layout.spatial_dims(dims), to_dims(per_axis(c, "kernel_shape", n)));
+  return pool;
+}
+
+Pool pool_geometry(const OpContext& c) {
+  return pool_geometry(c, channel_layout(c), c.dims());
+}
+
+Scalar counted_taps(const WindowAxis& axis, const Scalar& out, bool count_padding) {
+  const Scalar start = out * Scalar::i64(axis.stride), d = Scalar::i64(axis.dilation);
+  const auto taps_before = [&](const Dim& end) {
+    return floor_div(Scalar::size(end) - start + Scalar::i64(axis.dilation - 1), d);
+  };
+  const Dim last = (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation;
+  const Dim end = axis.pad_begin + axis.input + (count_padding ? axis.pad_end : Dim(0));
+  const auto room = (end - last).lower_bound();
+  Scalar count = Scalar::size(axis.kernel);
+  if (!room || *room < 1) count = min(count, taps_before(end));
+  if (!count_padding && !(axis.pad_begin == 0))
+    count = count - max(taps_before(axis.pad_begin), Scalar::i64(0));
+  return count;
+}
+
+OpDef& pool_attributes(OpDef& op) {
+  return op.attribute("auto_pad", std::string("NOTSET"))
+      .attribute("ceil_mode", int64_t{0})
+      .attribute("dilations", Ints{})
+      .required_attribute("kernel_shape", Ints{})
+      .attribute("pads", Ints{})
+      .attribute("strides", Ints{})
+      .attribute("channels_last", int64_t{0});
+}
+
 namespace {
 
 // ---- windows
 // ---------------------------------------------------------------------------------------------------------
-
-struct Pool {
-  ChannelLayout layout;
-  Window window;
-};
-
-Pool pool_geometry(const OpContext& c) {
-  Pool pool;
-  pool.layout = channel_layout(c);
-  const auto n = static_cast<size_t>(pool.layout.spatial_rank());
-  const Ints kernel = c.integers("kernel_shape");
-  c.require(kernel.size() == n, "kernel_shape has ", kernel.size(), " numbers, need ", n,
-            ", one for each spatial axis of ", c.type());
-  pool.window =
-      window_of(c, pool.layout.spatial_dims(c.dims()), to_dims(per_axis(c, "kernel_shape", n)));
-  return pool;
-}
 
 Type pooled_type(const OpContext& c) {
   const Pool pool = pool_geometry(c);
@@ -134,23 +159,6 @@ Computation max_pool(const OpContext& c, int output) {
 // ---- AveragePool
 // -----------------------------------------------------------------------------------------------------
 
-// Number of taps of window `out` of one axis that count: those inside the input or, when padding
-// counts, those before the end of the padding (with ceil_mode a window may reach beyond it).
-Scalar counted_taps(const WindowAxis& axis, const Scalar& out, bool count_padding) {
-  const Scalar start = out * Scalar::i64(axis.stride), d = Scalar::i64(axis.dilation);
-  const auto taps_before = [&](const Dim& end) {
-    return floor_div(Scalar::size(end) - start + Scalar::i64(axis.dilation - 1), d);
-  };
-  const Dim last = (axis.output - 1) * axis.stride + (axis.kernel - 1) * axis.dilation;
-  const Dim end = axis.pad_begin + axis.input + (count_padding ? axis.pad_end : Dim(0));
-  const auto room = (end - last).lower_bound();
-  Scalar count = Scalar::size(axis.kernel);
-  if (!room || *room < 1) count = min(count, taps_before(end));
-  if (!count_padding && !(axis.pad_begin == 0))
-    count = count - max(taps_before(axis.pad_begin), Scalar::i64(0));
-  return count;
-}
-
 Computation average_pool(const OpContext& c, int) {
   const Pool pool = pool_geometry(c);
   const Tap tap = tap_of(c, pool);
@@ -208,16 +216,6 @@ void whole_power(OnnxNode& n) {
   n.attributes["p"] = static_cast<int64_t>(*value);
 }
 
-OpDef& pool_attributes(OpDef& op) {
-  return op.attribute("auto_pad", std::string("NOTSET"))
-      .attribute("ceil_mode", int64_t{0})
-      .attribute("dilations", Ints{})
-      .required_attribute("kernel_shape", Ints{})
-      .attribute("pads", Ints{})
-      .attribute("strides", Ints{})
-      .attribute("channels_last", int64_t{0});
-}
-
 const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid = "VALID";
 
 [[maybe_unused]] OpDef& op_MaxPool =
@@ -234,6 +232,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .attribute("storage_order", int64_t{0})
         .infer(max_pool_type)
         .compute(max_pool)
+        .gradient(max_pool_gradient)
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}}, 1)
         .example(
             {random(DType::f32, {1, 2, 6, 7})},
@@ -272,6 +271,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .attribute("count_include_pad", int64_t{0})
         .infer([](const OpContext& c) -> std::vector<Type> { return {pooled_type(c)}; })
         .compute(average_pool)
+        .gradient(average_pool_gradient)
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}})
         .example(
             {random(DType::f32, {1, 2, 6, 7})},

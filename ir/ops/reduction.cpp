@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/limits.h"
 #include "ir/ops/onnx_history.h"
@@ -96,6 +97,37 @@ Scalar less(Scalar a, Scalar b) { return a.dtype() == boolean ? a && b : min(a, 
 Scalar square(Scalar x) { return x * x; }
 Scalar magnitude(Scalar x) { return is_unsigned_int(x.dtype()) ? x : abs(x); }
 
+// ---- gradients
+
+Ints kept_axes(const GradientBuilder& g) {
+  const std::vector<int> axes = reduced_axes(g.context());
+  return {axes.begin(), axes.end()};
+}
+
+// A result with the reduced axes put back, with size 1, so that it broadcasts over the operand.
+Value* spread(const GradientBuilder& g, Value* result) {
+  const Ints axes = kept_axes(g);
+  if (g.node().int_attribute("keepdims") || axes.empty()) return result;
+  return g.make("Unsqueeze", {result, g.ints(axes)});
+}
+
+// How many elements went into each one of the result, as a number of the result's type.
+Value* elements_per_result(const GradientBuilder& g) {
+  const Dim count = Dim::floor_div(g.input(0)->type().element_count(),
+                                   Dim::max(g.output()->type().element_count(), 1));
+  if (count.is_const()) return g.number(static_cast<double>(count.value()));
+  Value* ratio = g.div(g.make("Size", {g.input(0)}), g.make("Size", {g.output()}));
+  return g.make("Cast", {ratio}, {{"to", g.output()->dtype()}});
+}
+
+// Elements equal to the greatest (or least) one share its gradient.
+Value* shared_among_winners(const GradientBuilder& g) {
+  Value* equal = g.make("Equal", {g.input(0), spread(g, g.output())});
+  Value* winners = g.make("Cast", {equal}, {{"to", g.output()->dtype()}});
+  Value* count = g.make("ReduceSum", {winners, g.ints(kept_axes(g))});
+  return g.mul(winners, g.div(spread(g, g.out_grad()), count));
+}
+
 CNNC_OP(ReduceSum)
     .doc("Sum over the given axes, or over all; 0 over nothing.")
     .onnx({1, 11, 13})
@@ -106,6 +138,7 @@ CNNC_OP(ReduceSum)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.init = zero, .combine = add}))
+    .gradient([](GradientBuilder& g) { g.wrt(0, spread(g, g.out_grad())); })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({-1, 0}))}, {{"keepdims", 0}})
     .example({random(f64, {2, 3})})
@@ -129,6 +162,9 @@ CNNC_OP(ReduceMean)
                         .finish = [](Scalar total,
                                      Scalar count) { return total / cast(count, total.dtype()); },
                         .integer_accumulator = f64}))
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.div(spread(g, g.out_grad()), elements_per_result(g)));
+    })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1, 2}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(bf16, {2, 3}), given(Tensor::ints({0}))})
@@ -146,6 +182,7 @@ CNNC_OP(ReduceMax)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.init = lowest, .combine = greater}))
+    .gradient([](GradientBuilder& g) { g.wrt(0, shared_among_winners(g)); })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(i8, {2, 3}, -100, 100), given(Tensor::ints({1}))})
@@ -164,6 +201,7 @@ CNNC_OP(ReduceMin)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.init = highest, .combine = less}))
+    .gradient([](GradientBuilder& g) { g.wrt(0, shared_among_winners(g)); })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(u8, {2, 3}, 0, 200), given(Tensor::ints({1}))})
@@ -180,6 +218,9 @@ CNNC_OP(ReduceProd)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.init = one, .combine = multiply}))
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.div(spread(g, g.mul(g.out_grad(), g.output())), g.input(0)));
+    })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(i64, {2, 3}, -9, 9), given(Tensor::ints({1}))})
@@ -195,6 +236,9 @@ CNNC_OP(ReduceL1)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.term = magnitude, .init = zero, .combine = add}))
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.mul(spread(g, g.out_grad()), g.make("Sign", {g.input(0)})));
+    })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(i32, {2, 3}, -9, 9), given(Tensor::ints({1}))})
@@ -214,6 +258,9 @@ CNNC_OP(ReduceL2)
                         .combine = add,
                         .finish = [](Scalar total, Scalar) { return sqrt(total); },
                         .integer_accumulator = f64}))
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.mul(spread(g, g.div(g.out_grad(), g.output())), g.input(0)));
+    })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(i32, {2, 3}, -9, 9), given(Tensor::ints({1}))});
@@ -231,6 +278,9 @@ CNNC_OP(ReduceLogSum)
                         .combine = add,
                         .finish = [](Scalar total, Scalar) { return log(total); },
                         .integer_accumulator = f64}))
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, spread(g, g.div(g.out_grad(), g.make("Exp", {g.output()}))));
+    })
     .example({random(f32, {2, 3, 4}, 0.1, 2), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3}, 0.1, 2)}, {{"keepdims", 0}})
     .example({random(f16, {2, 0}), given(Tensor::ints({1}))});
@@ -245,6 +295,9 @@ CNNC_OP(ReduceSumSquare)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.term = square, .init = zero, .combine = add}))
+    .gradient([](GradientBuilder& g) {
+      g.wrt(0, g.mul(spread(g, g.mul(g.out_grad(), g.number(2))), g.input(0)));
+    })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(i32, {2, 3}, -9, 9), given(Tensor::ints({1}))})
@@ -285,6 +338,10 @@ CNNC_OP(ReduceLogSumExp)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .decompose(stable_log_sum_exp)
+    .gradient([](GradientBuilder& g) {
+      Value* share = g.make("Exp", {g.sub(g.input(0), spread(g, g.output()))});
+      g.wrt(0, g.mul(spread(g, g.out_grad()), share));
+    })
     .example({random(f32, {2, 3, 4}, -200, 200), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(bf16, {2, 3}), given(Tensor::ints({0}))})

@@ -1,6 +1,7 @@
 // Operators that give the same elements another shape.
 #include <algorithm>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
@@ -63,6 +64,7 @@ CNNC_OP(Reshape)
     .infer(reshape_type)
     .indexed(reshaped_element)
     .view()
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.reshaped_like(g.out_grad(), g.input(0))); })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({4, -1}))})
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({0, 2, 6}))})
     .example({random(f16, {6, 4}), given(Tensor::ints({2, 3, 1, 2, 2}))})
@@ -84,6 +86,7 @@ CNNC_OP(Flatten)
     })
     .indexed(reshaped_element)
     .view()
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.reshaped_like(g.out_grad(), g.input(0))); })
     .example({random(f32, {2, 3, 4})})
     .example({random(f32, {2, 3, 4})}, {{"axis", 0}})
     .example({random(u8, {2, 3, 4}, 0, 9)}, {{"axis", -1}})
@@ -123,6 +126,7 @@ CNNC_OP(Squeeze)
       return c.load(0, source);
     })
     .view()
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.reshaped_like(g.out_grad(), g.input(0))); })
     .example({random(f32, {1, 3, 1, 4})})
     .example({random(f32, {1, 3, 1, 4}), given(Tensor::ints({-2}))})
     .example({random(boolean, {1, 1}, 0, 2), given(Tensor::ints({1, 0}))});
@@ -152,6 +156,7 @@ CNNC_OP(Unsqueeze)
       return c.load(0, source);
     })
     .view()
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.reshaped_like(g.out_grad(), g.input(0))); })
     .example({random(f32, {3, 4}), given(Tensor::ints({0}))})
     .example({random(f32, {3, 4}), given(Tensor::ints({-1, 1}))})
     .example({random(i32, {}, 0, 9), given(Tensor::ints({0, 1}))});

@@ -1,6 +1,8 @@
 // Operators that take a part of each axis.
 #include <algorithm>
+#include <cstdlib>
 
+#include "ir/gradient.h"
 #include "ir/op_def.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
@@ -50,26 +52,29 @@ AxisSlice slice_of_axis(const Dim& size, const Dim& start, const Dim& end, int64
   return slice;
 }
 
-std::vector<AxisSlice> slices(const OpContext& c) {
-  const Dims starts = c.need_content(1), ends = c.need_content(2);
+// What operands `first`... (starts, ends, axes, steps) take of `data`.
+std::vector<AxisSlice> slices(const OpContext& c, const Dims& data, size_t first) {
+  const Dims starts = c.need_content(first), ends = c.need_content(first + 1);
   Ints axes;
   for (size_t i = 0; i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
-  if (c.has(3)) axes = c.need_ints(3);
-  const Ints steps = c.has(4) ? c.need_ints(4) : Ints(axes.size(), 1);
+  if (c.has(first + 2)) axes = c.need_ints(first + 2);
+  const Ints steps = c.has(first + 3) ? c.need_ints(first + 3) : Ints(axes.size(), 1);
   c.require(
       ends.size() == starts.size() && axes.size() == starts.size() && steps.size() == starts.size(),
       "has ", starts.size(), " starts, ", ends.size(), " ends, ", axes.size(), " axes and ",
       steps.size(), " steps; need equally many");
   std::vector<AxisSlice> result;
-  for (const Dim& size : c.dims()) result.push_back({0, 1, size});
-  const std::vector<int> positions = c.axes(axes, c.rank());
+  for (const Dim& size : data) result.push_back({0, 1, size});
+  const std::vector<int> positions = c.axes(axes, static_cast<int>(data.size()));
   for (size_t i = 0; i < positions.size(); ++i) {
     c.require(steps[i] != 0, "has the step 0 on axis ", positions[i]);
     const auto a = static_cast<size_t>(positions[i]);
-    result[a] = slice_of_axis(c.dims()[a], starts[i], ends[i], std::max(steps[i], -kUnbounded));
+    result[a] = slice_of_axis(data[a], starts[i], ends[i], std::max(steps[i], -kUnbounded));
   }
   return result;
 }
+
+std::vector<AxisSlice> slices(const OpContext& c) { return slices(c, c.dims(), 1); }
 
 void legacy_slice(OnnxNode& node) {
   node.attribute_to_input("starts", 1);
@@ -101,6 +106,13 @@ CNNC_OP(Slice)
         source[a] = Scalar::size(parts[a].start) + at[a] * Scalar::i64(parts[a].step);
       return c.load(0, source);
     })
+    .gradient([](GradientBuilder& g) {
+      std::vector<Value*> operands = g.node().inputs();
+      operands[0] = g.out_grad();
+      operands.resize(5, nullptr);
+      operands.insert(operands.begin() + 1, g.input(0));
+      g.wrt(0, g.make("SliceGradient", operands));
+    })
     .example({random(f32, {4, 5, 6}), given(Tensor::ints({1, 0})), given(Tensor::ints({3, 4}))})
     .example({random(f32, {4, 5, 6}), given(Tensor::ints({0, 1, -3})),
               given(Tensor::ints({INT64_MAX, -1, 100})), given(Tensor::ints({0, 1, 2})),
@@ -110,6 +122,55 @@ CNNC_OP(Slice)
     .example({random(f16, {4, 5}), given(Tensor::ints({10})), given(Tensor::ints({2})),
               given(Tensor::ints({-1})), given(Tensor::ints({-1}))})
     .example({random(boolean, {4}, 0, 2), given(Tensor::ints({3})), given(Tensor::ints({1}))});
+
+// The element of the slice that lies at each place of the data, where there is one.
+Scalar unsliced_element(const OpContext& c, const Scalars& at) {
+  const std::vector<AxisSlice> parts = slices(c, c.dims(1), 2);
+  Scalars source = at;
+  Scalar inside = Scalar::boolean(true);
+  for (size_t a = 0; a < at.size(); ++a) {
+    const AxisSlice& part = parts[a];
+    if (part.step == 1 && part.start == 0 && part.count == c.dims(1)[a]) continue;
+    const Scalar distance = part.step > 0 ? at[a] - Scalar::size(part.start)
+                                          : Scalar::size(part.start) - at[a];
+    const Scalar step = Scalar::i64(std::abs(part.step));
+    source[a] = floor_div(distance, step);
+    inside = inside && source[a] >= Scalar::i64(0) && source[a] < Scalar::size(part.count);
+    if (std::abs(part.step) != 1) inside = inside && rem(distance, step) == Scalar::i64(0);
+  }
+  return select(inside, c.load(0, source), Scalar::constant(c.dtype(), 0));
+}
+
+CNNC_OP(SliceGradient)
+    .doc(
+        "The gradient of Slice: zeros of the shape of `data`, with the elements of `dY` where "
+        "Slice took them. Of `data` only the shape counts.")
+    .input("dY")
+    .input("data")
+    .input("starts", kIndexTypes, "Tind")
+    .input("ends", kIndexTypes, "Tind")
+    .optional_input("axes", kIndexTypes, "Tind")
+    .optional_input("steps", kIndexTypes, "Tind")
+    .infer([](const OpContext& c) -> std::vector<Type> {
+      Dims taken;
+      for (const AxisSlice& part : slices(c, c.dims(1), 2)) taken.push_back(part.count);
+      c.require(c.dims() == taken, "dY is ", c.type(), ", need ", Type{c.dtype(), taken});
+      return {c.type(1)};
+    })
+    .indexed(unsliced_element)
+    .gradient([](GradientBuilder& g) {
+      std::vector<Value*> operands = g.node().inputs();
+      operands.erase(operands.begin());
+      operands[0] = g.out_grad();
+      g.wrt(0, g.make("Slice", operands));
+    })
+    .example({random(f32, {2, 4, 6}), random(f32, {4, 5, 6}), given(Tensor::ints({1, 0})),
+              given(Tensor::ints({3, 4}))})
+    .example({random(f64, {2, 4}), random(f64, {5, 4}), given(Tensor::ints({4})),
+              given(Tensor::ints({0})), given(Tensor::ints({0})), given(Tensor::ints({-2}))})
+    .example({random(f32, {2, 3}), random(f32, {3, 8}), given(Tensor::ints({0, 1})),
+              given(Tensor::ints({2, 8})), given(Tensor::ints({0, 1})),
+              given(Tensor::ints({1, 3}))});
 
 CNNC_OP(Trilu)
     .doc("The upper (or lower) triangle of the last two axes, from diagonal k on; 0 elsewhere.")
@@ -126,6 +187,11 @@ CNNC_OP(Trilu)
       const Scalar diagonal = at[at.size() - 1] - at[at.size() - 2];
       const Scalar kept = c.integer("upper") ? diagonal >= k : diagonal <= k;
       return select(kept, c.load(0, at), Scalar::constant(c.dtype(), 0));
+    })
+    .gradient([](GradientBuilder& g) {
+      std::vector<Value*> operands = g.node().inputs();
+      operands[0] = g.out_grad();
+      g.wrt(0, g.make("Trilu", operands, g.node().attributes()));
     })
     .example({random(f32, {3, 4, 5})})
     .example({random(i64, {4, 3}, 1, 9), given(Tensor::scalar(i64, -1))})

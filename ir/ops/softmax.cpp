@@ -1,4 +1,5 @@
 // Softmax, LogSoftmax, Hardmax.
+#include "ir/gradient.h"
 #include "ir/ops/graph_parts.h"
 
 namespace cnnc {
@@ -33,6 +34,21 @@ std::vector<Value*> log_softmax_parts(const Node& node, Graph& g) {
   const Shifted s = shifted(node, g);
   Value* sum = reduced(g, "ReduceSum", g.make("Exp", {s.x}), s.axes);
   return {converted(g, g.make("Sub", {s.x, g.make("Log", {sum})}), node.input(0)->dtype())};
+}
+
+// y (dy - sum of dy y)
+void softmax_gradient(GradientBuilder& g) {
+  const Ints axes{g.context().axis(g.node().int_attribute("axis"), g.input(0)->rank())};
+  Value* weighted = g.mul(g.out_grad(), g.output());
+  Value* mean = reduced(g.graph(), "ReduceSum", weighted, axes);
+  g.wrt(0, g.mul(g.output(), g.sub(g.out_grad(), mean)));
+}
+
+// dy - e^y (sum of dy)
+void log_softmax_gradient(GradientBuilder& g) {
+  const Ints axes{g.context().axis(g.node().int_attribute("axis"), g.input(0)->rank())};
+  Value* total = reduced(g.graph(), "ReduceSum", g.out_grad(), axes);
+  g.wrt(0, g.sub(g.out_grad(), g.mul(g.make("Exp", {g.output()}), total)));
 }
 
 std::vector<Value*> hardmax_parts(const Node& node, Graph& g) {
@@ -90,11 +106,13 @@ OpDef& along_axis(std::string name, const char* doc) {
 }
 
 [[maybe_unused]] OpDef& op_Softmax =
-    along_axis("Softmax", "e^x, divided by its sum along the axis.").decompose(softmax_parts);
+    along_axis("Softmax", "e^x, divided by its sum along the axis.").decompose(softmax_parts)
+        .gradient(softmax_gradient);
 
 [[maybe_unused]] OpDef& op_LogSoftmax =
     along_axis("LogSoftmax", "The logarithm of Softmax, without computing a quotient.")
-        .decompose(log_softmax_parts);
+        .decompose(log_softmax_parts)
+        .gradient(log_softmax_gradient);
 
 [[maybe_unused]] OpDef& op_Hardmax =
     along_axis("Hardmax", "1 at the first greatest element along the axis, 0 elsewhere.")

@@ -1,0 +1,191 @@
+// Gradients of pools.
+//
+// Each element of the input sums over the windows that contain it, instead of each window scattering
+// into the input, so that elements are independent and the order of the sum is fixed.
+#include "ir/ops/contraction.h"
+#include "ir/ops/limits.h"
+#include "ir/ops/pooling.h"
+
+namespace cnnc {
+namespace {
+
+// Operands of the gradients: dY and, for its shape only, the pool's input.
+constexpr size_t kGradient = 0, kData = 1, kTaps = 2;
+
+Pool data_geometry(const OpContext& c) {
+  const ChannelLayout layout{c.rank(kData), c.integer("channels_last") != 0};
+  return pool_geometry(c, layout, c.dims(kData));
+}
+
+// The window of which the element at the output's indices is tap number index(rank...).
+struct Holder {
+  Scalars window;  // spatial indices, only to be used where `exists`
+  Scalar exists;
+};
+
+Holder holder_of(const Pool& pool) {
+  const int n = pool.layout.spatial_rank();
+  Holder holder;
+  holder.exists = Scalar::boolean(true);
+  for (int i = 0; i < n; ++i) {
+    const WindowAxis& axis = pool.window[static_cast<size_t>(i)];
+    const Scalar tap = Scalar::index(pool.layout.rank + i);
+    const Scalar start = Scalar::index(pool.layout.spatial(i)) + Scalar::size(axis.pad_begin) -
+                         tap * Scalar::i64(axis.dilation);
+    const Scalar stride = Scalar::i64(axis.stride);
+    const Scalar window = floor_div(start, stride);
+    holder.window.push_back(window);
+    holder.exists =
+        holder.exists && window >= Scalar::i64(0) && window < Scalar::size(axis.output);
+    if (axis.stride != 1) holder.exists = holder.exists && rem(start, stride) == Scalar::i64(0);
+  }
+  return holder;
+}
+
+Scalars place_of(const Pool& pool, const Scalars& spatial) {
+  return pool.layout.indices(Scalar::index(0), Scalar::index(pool.layout.channel()), spatial);
+}
+
+// The number of the tap, in row-major order.
+Scalar tap_number(const Pool& pool, DType dtype) {
+  Scalar number = Scalar::i64(0);
+  for (size_t i = 0; i < pool.window.size(); ++i)
+    number = number * Scalar::size(pool.window[i].kernel) +
+             Scalar::index(pool.layout.rank + static_cast<int>(i));
+  return cast(number, dtype);
+}
+
+// ---- MaxPool
+
+std::vector<Type> taps_type(const OpContext& c) {
+  const Pool pool = pool_geometry(c);
+  const Dims& dims = c.dims();
+  return {{DType::i32, pool.layout.dims(dims[0], dims[static_cast<size_t>(pool.layout.channel())],
+                                        output_sizes(pool.window))}};
+}
+
+// Two accumulators: the greatest element so far and its tap. Of equal ones the first counts.
+Computation winning_taps(const OpContext& c, int) {
+  const Pool pool = pool_geometry(c);
+  const int n = pool.layout.spatial_rank();
+  Scalars outs;
+  for (int i = 0; i < n; ++i) outs.push_back(Scalar::index(pool.layout.spatial(i)));
+  const Scalars from = positions(pool.window, outs, OpContext::indices(n, pool.layout.rank));
+  const Scalar inside = all_inside(pool.window, from);
+  const Scalar x = load_for_sum(c, 0, place_of(pool, from));
+  const DType dtype = x.dtype();
+  const Scalar none = Scalar::constant_int(DType::i32, -1);
+  const Scalar number = tap_number(pool, DType::i32);
+  Computation result;
+  result.dtype = DType::i32;
+  result.space = c.output_type().dims;
+  result.reduce = kernel_sizes(pool.window);
+  result.elements = {inside ? select(inside, x, lowest(dtype)) : x,
+                     inside ? select(inside, number, none) : number};
+  result.init = {lowest(dtype), none};
+  const Scalar best = Scalar::param(0, dtype), at = Scalar::param(1, DType::i32);
+  const Scalar value = Scalar::param(2, dtype), tap = Scalar::param(3, DType::i32);
+  const Scalar zero = Scalar::constant_int(DType::i32, 0);
+  const Scalar better =
+      tap >= zero && (at < zero || value > best || (is_nan(value) && !is_nan(best)));
+  result.combine = {select(better, value, best), select(better, tap, at)};
+  result.value = at;
+  return result;
+}
+
+[[maybe_unused]] OpDef& op_MaxPoolTaps =
+    pool_attributes(register_op("MaxPoolTaps"))
+        .doc("Which tap of each window MaxPool takes: its number in row-major order.")
+        .input("X", kFloatTypes)
+        .infer(taps_type)
+        .compute(winning_taps)
+        .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}})
+        .example({random(DType::f64, {1, 6, 7, 3})}, {{"kernel_shape", Ints{3, 3}},
+                                                      {"strides", Ints{2, 2}},
+                                                      {"pads", Ints{1, 1, 1, 1}},
+                                                      {"channels_last", int64_t{1}}});
+
+Computation max_pool_sum(const OpContext& c, int) {
+  const Pool pool = data_geometry(c);
+  const Holder holder = holder_of(pool);
+  const Scalars place = place_of(pool, holder.window);
+  const Scalar dy = load_for_sum(c, kGradient, place);
+  const Scalar wins = c.load(kTaps, place) == tap_number(pool, DType::i32);
+  const Scalar zero = dy.like(0);
+  return sum_of(c, kernel_sizes(pool.window),
+                select(holder.exists, select(wins, dy, zero), zero));
+}
+
+[[maybe_unused]] OpDef& op_MaxPoolGradient =
+    pool_attributes(register_op("MaxPoolGradient"))
+        .doc(
+            "The gradient of MaxPool with respect to its input X, of which only the shape counts; "
+            "`taps` are those of MaxPoolTaps.")
+        .input("dY", kFloatTypes)
+        .input("X", kFloatTypes)
+        .input("taps", {DType::i32}, "")
+        .infer([](const OpContext& c) -> std::vector<Type> { return {c.type(kData)}; })
+        .compute(max_pool_sum)
+        .example({random(DType::f32, {1, 2, 5, 5}), random(DType::f32, {1, 2, 6, 7}),
+                  random(DType::i32, {1, 2, 5, 5}, 0, 6)},
+                 {{"kernel_shape", Ints{2, 3}}})
+        .example({random(DType::f64, {1, 3, 4, 2}), random(DType::f64, {1, 6, 7, 2}),
+                  random(DType::i32, {1, 3, 4, 2}, 0, 9)},
+                 {{"kernel_shape", Ints{3, 3}},
+                  {"strides", Ints{2, 2}},
+                  {"pads", Ints{1, 1, 1, 1}},
+                  {"channels_last", int64_t{1}}});
+
+// ---- AveragePool
+
+Computation average_pool_sum(const OpContext& c, int) {
+  const Pool pool = data_geometry(c);
+  const Holder holder = holder_of(pool);
+  const Scalar dy = load_for_sum(c, kGradient, place_of(pool, holder.window));
+  Scalar count = Scalar::i64(1);
+  for (size_t i = 0; i < pool.window.size(); ++i)
+    count = count *
+            counted_taps(pool.window[i], holder.window[i], c.integer("count_include_pad") != 0);
+  const Scalar divisor = count.is_constant()
+                             ? Scalar::constant(dy.dtype(), static_cast<double>(count->integer))
+                             : cast(count, dy.dtype());
+  return sum_of(c, kernel_sizes(pool.window), select(holder.exists, dy / divisor, dy.like(0)));
+}
+
+[[maybe_unused]] OpDef& op_AveragePoolGradient =
+    pool_attributes(register_op("AveragePoolGradient"))
+        .doc(
+            "The gradient of AveragePool with respect to its input X, of which only the shape "
+            "counts.")
+        .input("dY", kFloatTypes)
+        .input("X", kFloatTypes)
+        .attribute("count_include_pad", int64_t{0})
+        .infer([](const OpContext& c) -> std::vector<Type> { return {c.type(kData)}; })
+        .compute(average_pool_sum)
+        .example({random(DType::f32, {1, 2, 5, 5}), random(DType::f32, {1, 2, 6, 7})},
+                 {{"kernel_shape", Ints{2, 3}}})
+        .example({random(DType::f64, {1, 3, 4, 2}), random(DType::f64, {1, 6, 7, 2})},
+                 {{"kernel_shape", Ints{3, 3}},
+                  {"strides", Ints{2, 2}},
+                  {"pads", Ints{1, 1, 1, 1}},
+                  {"channels_last", int64_t{1}}});
+
+Attributes window_attributes(const Node& node) {
+  Attributes attributes = node.attributes();
+  attributes.erase("storage_order");
+  return attributes;
+}
+
+}  // namespace
+
+void max_pool_gradient(GradientBuilder& g) {
+  const Attributes attributes = window_attributes(g.node());
+  Value* taps = g.make("MaxPoolTaps", {g.input(0)}, attributes);
+  g.wrt(0, g.make("MaxPoolGradient", {g.out_grad(), g.input(0), taps}, attributes));
+}
+
+void average_pool_gradient(GradientBuilder& g) {
+  g.wrt(0, g.make("AveragePoolGradient", {g.out_grad(), g.input(0)}, g.node().attributes()));
+}
+
+}  // namespace cnnc

@@ -1,0 +1,17 @@
+// Losses as graph parts.
+#pragma once
+#include "ir/graph.h"
+#include "passes/training/options.h"
+
+namespace cnnc {
+
+// The labels that a loss takes beside a model's output: their type for labels that a file holds in
+// `given`. Throws Error (Fault::usage) when they do not fit the output or the loss.
+Type label_type(const LossOptions& options, const Type& output, const Type& given);
+
+// The mean over samples, and over the axes that the loss leaves, of weight times loss: a value of
+// rank 0. `weights` is null or has one number for each sample.
+Value* loss_of(Graph& graph, const LossOptions& options, Value* output, Value* labels,
+               Value* weights);
+
+}  // namespace cnnc

@@ -1,0 +1,88 @@
+#include "passes/training/parameters.h"
+
+#include <algorithm>
+
+#include "ir/error.h"
+#include "ir/op_def.h"
+
+namespace cnnc {
+namespace {
+
+// Operands that steer an operator instead of being weights.
+bool steers(const Node& node, size_t operand) {
+  static const std::map<std::string, std::set<size_t>> kSteering = {
+      {"Clip", {1, 2}}, {"Dropout", {1}},        {"Resize", {1, 2}}, {"Upsample", {1}},
+      {"Pad", {2}},     {"OneHot", {2}},         {"Range", {0, 1, 2}}, {"CastLike", {1}},
+      {"Shape", {0}},   {"Size", {0}},           {"EyeLike", {0}}};
+  const auto it = kSteering.find(node.op_name());
+  return it != kSteering.end() && it->second.count(operand) != 0;
+}
+
+bool is_statistic(const Node& node, size_t operand) {
+  return node.is("BatchNormalization") && operand >= 3;
+}
+
+struct Uses {
+  bool weight = false, statistic = false;
+};
+
+Uses uses_of(const Value& value) {
+  Uses uses;
+  for (const auto& [node, count] : value.users()) {
+    for (size_t i = 0; i < node->inputs().size(); ++i) {
+      if (node->input(i) != &value) continue;
+      if (is_statistic(*node, i))
+        uses.statistic = true;
+      else if (!steers(*node, i))
+        uses.weight = true;
+    }
+  }
+  return uses;
+}
+
+}  // namespace
+
+Parameters promote_parameters(Graph& graph, const std::set<std::string>& candidates,
+                              const std::set<std::string>& frozen) {
+  Parameters result;
+  std::map<std::string, Value*> promoted;
+  std::set<std::string> unknown = frozen;
+  for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
+    Node& node = **it++;
+    const Tensor* constant = node.is("Constant") ? node.output()->constant() : nullptr;
+    const std::string name = node.output_count() ? node.output()->name() : "";
+    if (constant == nullptr || !candidates.count(name)) continue;
+    unknown.erase(name);
+    if (frozen.count(name) || !is_float(constant->dtype()) || constant->shape().empty()) continue;
+    const Uses uses = uses_of(*node.output());
+    if (!uses.weight && !uses.statistic) continue;
+    Value*& input = promoted[name];
+    if (input == nullptr) {
+      input = graph.add_input(node.output()->type(), name);
+      (uses.weight ? result.trained : result.statistics).push_back({name, *constant, input});
+    }
+    graph.replace_uses(node.output(), input);
+    graph.erase(&node);
+  }
+  if (!unknown.empty())
+    throw Error(cat("--freeze: the model has no initializer ", quoted(*unknown.begin())),
+                Fault::usage);
+  return result;
+}
+
+bool is_regularized(const Value& parameter) {
+  for (const auto& [node, count] : parameter.users()) {
+    const bool contracts =
+        node->is("Conv") || node->is("ConvTranspose") || node->is("Gemm") || node->is("MatMul");
+    if (contracts && (node->input(1) == &parameter ||
+                      (!node->is("Conv") && !node->is("ConvTranspose") &&
+                       node->input(0) == &parameter)))
+      return true;
+    // The same weight in another form.
+    const bool same = node->op().is_view() || node->is("Transpose") || node->is("Cast");
+    if (same && node->input(0) == &parameter && is_regularized(*node->output())) return true;
+  }
+  return false;
+}
+
+}  // namespace cnnc

@@ -1,0 +1,86 @@
+#include "passes/training/training_form.h"
+
+#include <map>
+
+#include "ir/ops/graph_parts.h"
+
+namespace cnnc {
+namespace {
+
+class Rewriter {
+ public:
+  Rewriter(Graph& graph, const Parameters& parameters, uint64_t seed)
+      : graph_(graph), seed_(static_cast<int64_t>(seed)) {
+    for (const auto& p : parameters.statistics) next_[p.value] = p.value;
+  }
+
+  TrainingForm run(const Parameters& parameters) {
+    for (auto it = graph_.nodes().begin(); it != graph_.nodes().end();) {
+      Node& node = **it++;
+      if (node.is("BatchNormalization")) normalize(node);
+      if (node.is("Dropout")) drop(node);
+    }
+    TrainingForm form;
+    form.step_number = step_;
+    for (const auto& p : parameters.statistics)
+      form.statistics.push_back({p.name, p.initial, p.value, next_.at(p.value)});
+    return form;
+  }
+
+ private:
+  void normalize(Node& node) {
+    Value *mean = node.input(3), *variance = node.input(4);
+    const bool trains = next_.count(mean) && next_.count(variance);
+    const InsertBefore here(node);
+    std::vector<Value*> operands = node.inputs();
+    Attributes attributes = node.attributes();
+    attributes["training_mode"] = int64_t{trains};
+    // Statistics that several nodes share are updated by one after the other.
+    if (trains) operands[3] = next_.at(mean), operands[4] = next_.at(variance);
+    const Node* trained =
+        graph_.add("BatchNormalization", operands, attributes, trains ? 3 : 1);
+    if (trains) {
+      next_[mean] = trained->output(1);
+      next_[variance] = trained->output(2);
+    }
+    for (size_t i = 0; i < node.output_count(); ++i)
+      if (node.output(i)->use_count() > 0)
+        graph_.replace_uses(node.output(i), i == 0 || trains ? trained->output(i) : operands[2 + i]);
+    graph_.erase(&node);
+  }
+
+  static double ratio_of(const Node& node) {
+    const Tensor* ratio = node.input(1) ? node.input(1)->constant() : nullptr;
+    return ratio && ratio->size() == 1 ? ratio->as_double(0) : 0.5;
+  }
+
+  // x / (1 - ratio) where a random number is at least the ratio, else 0.
+  void drop(Node& node) {
+    const double ratio = ratio_of(node);
+    if (ratio == 0) return;
+    if (step_ == nullptr) step_ = graph_.add_input({DType::i64, {}}, "step");
+    const InsertBefore here(node);
+    Value* x = node.input(0);
+    Value* random = graph_.make("PhiloxUniform", {x, step_},
+                                {{"seed", seed_}, {"stream", dropouts_++}});
+    Value* kept = graph_.make("GreaterOrEqual", {random, number_like(graph_, random, ratio)});
+    Value* scaled = graph_.make("Mul", {x, number_like(graph_, x, 1 / (1 - ratio))});
+    Value* y = graph_.make("Where", {kept, scaled, number_like(graph_, x, 0)});
+    graph_.replace_uses(node.output(0), y);
+    if (node.output_count() > 1) graph_.replace_uses(node.output(1), kept);
+    graph_.erase(&node);
+  }
+
+  Graph& graph_;
+  int64_t seed_, dropouts_ = 0;
+  Value* step_ = nullptr;
+  std::map<Value*, Value*> next_;  // what each running statistic is after the nodes so far
+};
+
+}  // namespace
+
+TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed) {
+  return Rewriter(graph, parameters, seed).run(parameters);
+}
+
+}  // namespace cnnc

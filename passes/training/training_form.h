@@ -1,0 +1,26 @@
+// Operators that compute something else while a model is trained.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "passes/training/parameters.h"
+
+namespace cnnc {
+
+struct RunningStatistic {
+  std::string name;
+  Tensor initial;
+  Value *value, *next;  // the graph's input, and what replaces it after the step
+};
+
+struct TrainingForm {
+  std::vector<RunningStatistic> statistics;
+  Value* step_number = nullptr;  // the graph's input "step", when anything is random
+};
+
+// BatchNormalization takes the statistics of the batch and updates the running ones, unless those
+// are frozen; Dropout drops, anew at each step, by a generator that counts from `seed`.
+TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed);
+
+}  // namespace cnnc

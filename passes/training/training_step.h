@@ -1,0 +1,43 @@
+// One step of training as one graph: forward pass, loss, backward pass and update.
+#pragma once
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "ir/graph.h"
+#include "passes/training/options.h"
+
+namespace cnnc {
+
+// Inputs: the model's, "step" (i64) if anything is random, "labels", "sample_weights" if asked for,
+// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the loss, for evaluation the model's
+// output, and for training the carried tensors after the step, in the same order.
+struct TrainingStep {
+  // A tensor that one step hands to the next.
+  struct Carried {
+    std::string name;
+    Tensor initial;
+    bool is_parameter;  // belongs to the model (a weight or a running statistic)
+  };
+
+  std::unique_ptr<Graph> graph;
+  size_t model_inputs = 0;
+  bool is_training = false;
+  bool has_step_number = false, has_bias_correction = false;
+  std::vector<Carried> carried;
+  int64_t parameter_count = 0;  // elements of trained tensors
+  Type labels, output;
+};
+
+// `initializers`: names of the model's constants that training may change. `given_labels`: type of
+// the labels for as many samples as the model's input has. Throws Error.
+TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::string>& initializers,
+                           const Type& given_labels, const TrainingOptions& options);
+// Loss and output of the model as it is used, with the same carried parameters as inputs but no
+// optimiser state.
+TrainingStep evaluation_step(std::unique_ptr<Graph> model,
+                             const std::set<std::string>& initializers, const Type& given_labels,
+                             const TrainingOptions& options);
+
+}  // namespace cnnc

@@ -1,0 +1,140 @@
+// The gradient of every operator against central differences, in f64, on the examples that its
+// declaration gives.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+
+#include "ir/error.h"
+#include "ir/op_def.h"
+#include "passes/autodiff/gradients.h"
+#include "tests/support/examples.h"
+
+namespace cnnc {
+namespace {
+
+// What an operator has instead of a gradient: integers or bools as results, steps, or sizes.
+const std::set<std::string> kWithoutGradient = {
+    "LRN", "LpPool", "Resize", "Upsample", "CumProd", "CenterCropPad", "Copy", "Fused",
+    "PackPanels", "OneHot", "ConvWeightGradient", "MaxPoolGradient", "AveragePoolGradient"};
+
+// Forms that have no gradient: packed weights, and paddings that mirror.
+bool is_differentiable(const Example& example) {
+  const auto mode = example.attributes.find("mode");
+  return !example.attributes.count("weight_shape") &&
+         (mode == example.attributes.end() || mode->second == Attribute(std::string("constant")) ||
+          mode->second == Attribute(std::string("CRD")));
+}
+
+bool is_f32_or_f64(DType t) { return t == DType::f32 || t == DType::f64; }
+
+// The example in f64: loss = sum of outputs times fixed numbers. Random float operands are inputs.
+struct Case {
+  Graph graph;
+  std::vector<Value*> wrt;
+  std::vector<Tensor> inputs;
+  Value* loss = nullptr;
+};
+
+Tensor in_f64(const Tensor& t) {
+  if (t.dtype() != DType::f32) return t;
+  Tensor wide(DType::f64, t.shape());
+  for (int64_t i = 0; i < t.size(); ++i) wide.set_double(i, t.as_double(i));
+  return wide;
+}
+
+Value* weighted_sum(Graph& g, Value* y, unsigned seed) {
+  const Tensor weights = random_tensor(DType::f64, y->type().shape(), 0.5, 1.5, seed);
+  Value* product = g.make("Mul", {y, g.constant(weights)});
+  return g.make("ReduceSum", {product}, {{"keepdims", int64_t{0}}});
+}
+
+// False when the example has nothing to differentiate.
+bool build(const OpDef& op, const Example& example, Case& result) {
+  const ExampleGraph source = example_graph(op, example);
+  Graph& g = result.graph;
+  std::vector<Value*> operands;
+  const std::vector<const Tensor*> tensors = source.operands();
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    if (tensors[i] == nullptr) {
+      operands.push_back(nullptr);
+      continue;
+    }
+    if (is_float(tensors[i]->dtype()) && !is_f32_or_f64(tensors[i]->dtype())) return false;
+    const Tensor tensor = in_f64(*tensors[i]);
+    const bool given = example.operands[i].tensor.has_value();
+    if (given || !is_float(tensor.dtype())) {
+      operands.push_back(g.constant(tensor));
+      continue;
+    }
+    operands.push_back(g.add_input(type_of(tensor), cat("x", i)));
+    result.wrt.push_back(operands.back());
+    result.inputs.push_back(tensor);
+  }
+  if (result.wrt.empty()) return false;
+  const Node* node = g.add(op.name(), operands, example.attributes, example.output_count);
+  for (size_t i = 0; i < node->output_count(); ++i) {
+    Value* y = node->output(i);
+    if (y->dtype() != DType::f64) continue;
+    Value* term = weighted_sum(g, y, static_cast<unsigned>(10 + i));
+    result.loss = result.loss ? g.make("Add", {result.loss, term}) : term;
+  }
+  if (result.loss) g.add_output(result.loss, "loss");
+  return result.loss != nullptr;
+}
+
+double loss_at(const Graph& graph, std::vector<Tensor> inputs, size_t k, int64_t i, double by) {
+  inputs[k].set_double(i, inputs[k].as_double(i) + by);
+  return interpret(graph, inputs)[0].as_double(0);
+}
+
+void expect_gradients(Case& c) {
+  constexpr double kStep = 1e-5, kTolerance = 1e-6;
+  const std::unique_ptr<Graph> forward = c.graph.clone();
+  const std::vector<Value*> gradients_ = gradients(c.graph, c.loss, c.wrt);
+  for (Value* gradient : gradients_)
+    if (gradient) c.graph.add_output(gradient);
+  verify(c.graph);
+  const std::vector<Tensor> results = interpret(c.graph, c.inputs);
+  const double here = results[0].as_double(0);
+  size_t next = 1;
+  for (size_t k = 0; k < c.wrt.size(); ++k) {
+    const Tensor* actual = gradients_[k] ? &results[next++] : nullptr;
+    if (actual) {
+      ASSERT_EQ(actual->shape(), c.inputs[k].shape());
+    }
+    for (int64_t i = 0; i < c.inputs[k].size(); ++i) {
+      const double up = loss_at(*forward, c.inputs, k, i, kStep),
+                   down = loss_at(*forward, c.inputs, k, i, -kStep);
+      const double expected = (up - down) / (2 * kStep), scale = std::max(1.0, std::fabs(expected));
+      // At a kink there is no derivative to compare with.
+      if (std::fabs((up - here) - (here - down)) > 1e-3 * kStep * scale) continue;
+      EXPECT_NEAR(actual ? actual->as_double(i) : 0, expected, kTolerance * scale)
+          << "operand " << k << ", element " << i;
+    }
+  }
+}
+
+class Autodiff : public testing::TestWithParam<const OpDef*> {};
+
+TEST_P(Autodiff, MatchesCentralDifferences) {
+  const OpDef& op = *GetParam();
+  if (kWithoutGradient.count(op.name())) GTEST_SKIP() << "has no gradient";
+  for (size_t i = 0; i < op.examples().size(); ++i) {
+    SCOPED_TRACE(cat("example ", i));
+    try {
+      Case c;
+      if (!is_differentiable(op.examples()[i]) || !build(op, op.examples()[i], c)) continue;
+      SCOPED_TRACE(print(c.graph));
+      expect_gradients(c);
+    } catch (const Error& e) {
+      ADD_FAILURE() << "example " << i << ": " << e.what();
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, Autodiff, testing::ValuesIn(all_ops()),
+                         [](const auto& info) { return info.param->name(); });
+
+}  // namespace
+}  // namespace cnnc
