@@ -99,7 +99,7 @@ Steps::Steps(const ModelState& model, const TrainingState& training, bool sample
     weight_names_.insert(weight.name);
     if (is_frozen(weight)) options_.frozen.insert(weight.name);
     const Regularizer& r = weight.variable->regularizer;
-    if (r) options_.regularized[weight.name] = {r.l1, r.l2};
+    if (r) options_.penalties[weight.name] = {r.l1, r.l2};
   }
 }
 
