@@ -1,7 +1,10 @@
 #include "model/metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+
+#include "ir/error.h"
 
 namespace cnnc::dsl {
 
@@ -122,6 +125,44 @@ class ClassShare : public RunningMetric {
   int64_t both_ = 0, all_ = 0;
 };
 
+// Counts of outputs between thresholds: the first one is below 0, the last one above 1, the others evenly between.
+class AreaUnderCurve : public RunningMetric {
+ public:
+  explicit AreaUnderCurve(bool logits) : RunningMetric("auc"), logits_(logits) {}
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
+    for (int64_t i = 0; i < outputs.size(); ++i) {
+      const double x = outputs.data<float>()[i], p = logits_ ? 1 / (1 + std::exp(-x)) : x;
+      // How many thresholds lie below the output: it counts as one for those.
+      const auto below = static_cast<size_t>(std::clamp(std::ceil(p * (kThresholds - 1)), 1.0, kThresholds - 1.0));
+      ++(labels.as_double(i) > 0.5 ? positives_ : negatives_)[below];
+    }
+  }
+  double value() const override {
+    double area = 0, true_ones = 0, false_ones = 0;
+    const double all = sum(positives_), none = sum(negatives_);
+    if (all == 0 || none == 0) return 0;
+    for (size_t t = kThresholds; t-- > 0;) {
+      const double before_true = true_ones, before_false = false_ones;
+      true_ones += static_cast<double>(positives_[t]);
+      false_ones += static_cast<double>(negatives_[t]);
+      area += (false_ones - before_false) / none * (true_ones + before_true) / (2 * all);
+    }
+    return area;
+  }
+  void reset() override { positives_ = negatives_ = {}; }
+
+ private:
+  static constexpr size_t kThresholds = 200;
+  using Counts = std::array<int64_t, kThresholds>;
+  static double sum(const Counts& counts) {
+    int64_t total = 0;
+    for (const int64_t n : counts) total += n;
+    return static_cast<double>(total);
+  }
+  bool logits_;
+  Counts positives_{}, negatives_{};
+};
+
 class MeanError : public MeanMetric {
  public:
   MeanError(std::string name, bool squared) : MeanMetric(std::move(name)), squared_(squared) {}
@@ -151,8 +192,25 @@ std::unique_ptr<RunningMetric> running_metric(const Metric& metric, const Loss& 
     return std::make_unique<MeanError>("mean_squared_error", true);
   if (std::holds_alternative<MeanAbsoluteErrorMetric>(metric))
     return std::make_unique<MeanError>("mean_absolute_error", false);
+  if (std::holds_alternative<AUC>(metric)) return std::make_unique<AreaUnderCurve>(has_logits(loss));
   if (binary) return std::make_unique<BinaryAccuracy>(threshold);
   return std::make_unique<ClassAccuracy>();
+}
+
+Array confusion_matrix(const Array& labels, const Array& predicted, int64_t classes) {
+  if (labels.size() != predicted.size())
+    throw Error(cat("confusion_matrix: ", labels.size(), " labels and ", predicted.size(), " predictions"), Fault::usage);
+  Array counts = Array::zeros<int64_t>({classes, classes});
+  int64_t* data = counts.mutable_data<int64_t>();
+  for (int64_t i = 0; i < labels.size(); ++i) {
+    const auto is = static_cast<int64_t>(labels.at(i)), taken = static_cast<int64_t>(predicted.at(i));
+    if (is < 0 || is >= classes || taken < 0 || taken >= classes)
+      throw Error(cat("confusion_matrix: sample ", i, " has label ", is, " and prediction ", taken, ", need 0 to ",
+                      classes - 1),
+                  Fault::usage);
+    ++data[is * classes + taken];
+  }
+  return counts;
 }
 
 }  // namespace cnnc::dsl

@@ -18,7 +18,7 @@ struct TrainingState {
   LearningRate learning_rate{0.0};
   int64_t step = 0;   // steps done, over all calls of fit
   int64_t epoch = 0;  // epochs done: another order of the samples for each
-  std::map<std::string, cnnc::Tensor> optimizer_state;
+  std::map<std::string, cnnc::Tensor> optimizer_state = {};
   bool stop = false;
 
   // As the graph builders take it.

@@ -60,6 +60,11 @@ class Model {
   double learning_rate() const;
   void set_learning_rate(double value);
 
+  // Weights, optimizer's state and position, complete or not at all: a model of the same definition that loads them
+  // goes on bit for bit as this one would. Loading a file that is damaged or of another model changes nothing.
+  void save_checkpoint(const std::string& path) const;
+  void load_checkpoint(const std::string& path);
+
   // For the library itself.
   const std::shared_ptr<ModelState>& state() const { return state_; }
 

@@ -79,9 +79,12 @@ struct TopKAccuracy { int64_t k = 5; };
 // Of class 1 of a binary output, or of class `class_id`.
 struct Precision { int64_t class_id = 1; };
 struct Recall { int64_t class_id = 1; };
+// Area under the ROC curve of a binary output, as Keras computes it with 200 thresholds.
+struct AUC {};
 struct MeanSquaredErrorMetric {};
 struct MeanAbsoluteErrorMetric {};
-using Metric = std::variant<Accuracy, TopKAccuracy, Precision, Recall, MeanSquaredErrorMetric, MeanAbsoluteErrorMetric>;
+using Metric = std::variant<Accuracy, TopKAccuracy, Precision, Recall, AUC, MeanSquaredErrorMetric,
+                            MeanAbsoluteErrorMetric>;
 
 // ---- callbacks -------------------------------------------------------------------------------------------------------
 // Names to values: "loss", "accuracy", "val_loss", ...
@@ -200,6 +203,17 @@ class CSVLogger : public Callback {
   bool append_, has_header_ = false;
 };
 
+// Scalars of every epoch in a file that TensorBoard opens.
+class TensorBoard : public Callback {
+ public:
+  explicit TensorBoard(std::string folder = "logs") : folder_(std::move(folder)) {}
+  void on_train_begin(Model& model) override;
+  void on_epoch_end(Model& model, int epoch, const Logs& logs) override;
+
+ private:
+  std::string folder_, path_;
+};
+
 // Ends training when the loss of a batch is no number.
 class TerminateOnNaN : public Callback {
  public:
@@ -236,6 +250,12 @@ struct History {
   std::vector<int> epoch;
   std::map<std::string, std::vector<double>> history;
   std::vector<double> seconds;  // of each epoch
+
+  // Curves of all values over the epochs, those of one kind in one plot: loss beside val_loss.
+  void save_svg(const std::string& path) const;
 };
+
+// How many samples of class i (row) are taken for class j (column): int64_t [classes, classes].
+Array confusion_matrix(const Array& labels, const Array& predicted, int64_t classes);
 
 }  // namespace cnnc::dsl

@@ -203,7 +203,7 @@ TEST(Faults, OfFit) {
   options.validation_split = 0.001;
   expect_contains(fault_of([&] { model.fit(points(4), options); }), {"validation_split", "there are 4"});
   options = quiet(1);
-  options.callbacks = {EarlyStopping({})};
+  options.callbacks = {EarlyStopping()};
   expect_contains(fault_of([&] { model.fit(points(4), options); }), {"val_loss", "accuracy, loss"});
 }
 
