@@ -155,7 +155,8 @@ inline void finish(const cnnc::Model& model, const cnnc::Dataset& test, const Fl
   std::filesystem::create_directories(folder);
   images.save(folder + "/input.npy");
   const std::string program = executable.find('/') == std::string::npos ? "./" + executable : executable;
-  const std::string command = "'" + program + "' --inputs input='" + folder + "/input.npy' --outputs '" + folder + "' > /dev/null";
+  const std::string command = "'" + program + "' --inputs input='" + folder + "/input.npy' --outputs '" + folder +
+      "' --format npy > /dev/null 2>&1";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("the executable failed: " + command);
   std::printf("\nSaved %s and compiled it to %s. What the executable sees:\n", flags.output.c_str(), executable.c_str());
   const cnnc::Array classes = cnnc::Array::load(folder + "/output_0.npy").argmax();
