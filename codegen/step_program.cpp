@@ -20,7 +20,8 @@ static cnnc_tensor_view view_of_type(const Type& type) {
   return view;
 }
 
-StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int threads)
+StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int threads,
+                         bool profile)
     : step_(std::move(step)) {
   Graph& graph = *step_.graph;
   for (const auto& input : graph.inputs()) inputs_.push_back(view_of_type(input->type()));
@@ -33,6 +34,7 @@ StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int thr
   char message[1024] = "";
   cnnc_options create{};
   create.threads = threads;
+  create.profile = profile;
   create.error = message;
   create.error_bytes = sizeof message;
   const cnnc_status status = cnnc_create(model_->model(), &create, &executable_);

@@ -22,11 +22,12 @@ struct BatchView {
 class StepProgram {
  public:
   // Optimises and compiles the step's graph.
-  StepProgram(TrainingStep step, const BuildOptions& options, int threads);
+  StepProgram(TrainingStep step, const BuildOptions& options, int threads, bool profile = false);
   ~StepProgram();
   StepProgram(const StepProgram&) = delete;
 
   const TrainingStep& step() const { return step_; }
+  const cnnc_executable* executable() const { return executable_; }
   // Runs one step on a batch. `carried` are read; `results` are what the graph returns after the
   // loss: the carried tensors after the step, or the model's output. Returns the loss.
   float run(const BatchView& batch, StepNumbers numbers, const std::vector<Tensor>& carried,

@@ -44,7 +44,7 @@ StepProgram& Trainer::training_program(int64_t batch_size) {
     program = std::make_unique<StepProgram>(
         training_step(model_(batch_size), initializers_, label_rows(data_, batch_size),
                       options_.training),
-        options_.build, options_.threads);
+        options_.build, options_.threads, options_.profile);
   return *program;
 }
 

@@ -21,6 +21,7 @@ struct TrainerOptions {
   bool shuffle = true;
   OnNan on_nan = OnNan::stop;
   int threads = 0;
+  bool profile = false;  // measure every step of the program
   BuildOptions build;
 };
 
@@ -45,6 +46,8 @@ class Trainer {
   EpochResult run_epoch(int64_t most_steps);
   // The trained tensors and running statistics by name.
   std::map<std::string, Tensor> weights() const;
+  // The program for full batches, for its profile.
+  const cnnc_executable* executable() { return training_program(batches_.size(0)).executable(); }
 
  private:
   StepProgram& training_program(int64_t batch_size);

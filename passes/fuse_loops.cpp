@@ -12,9 +12,12 @@ namespace cnnc {
 namespace {
 
 constexpr size_t kMaxNodes = 32;
+// Kernels take their operands' addresses into registers.
+constexpr size_t kMaxOperands = 32;
 
 bool is_contraction(const Node& node) {
   if (node.is("Conv") || node.is("MatMul") || node.is("ConvTranspose")) return true;
+  if (node.is("ConvWeightGradient")) return true;
   const Graph* body = node.is("Fused") ? node.region("body") : nullptr;
   return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
 }
@@ -22,6 +25,7 @@ bool is_contraction(const Node& node) {
 // Arithmetic on sizes stays visible: types depend on its content.
 bool is_loop_node(const Node& node) {
   if (node.output_count() == 1 && node.output()->content()) return false;
+  if (node.inputs().size() > kMaxOperands) return false;
   return can_be_fused(node) && !node.op().is_view() && !is_contraction(node) && loop_nest(node).has_value();
 }
 

@@ -7,6 +7,8 @@
 
 namespace cnnc {
 
+// Operators of many operands become trees of operators of few.
+Pass split_operands();
 // Removes nodes that nothing uses.
 Pass eliminate_dead_code();
 // Makes equal computations one.

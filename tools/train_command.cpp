@@ -7,6 +7,7 @@
 
 #include "frontend/onnx/save_weights.h"
 #include "ir/error.h"
+#include "runtime/output_summary.h"
 #include "tools/commands.h"
 #include "tools/training_options.h"
 
@@ -39,7 +40,7 @@ struct TrainCommand {
   std::vector<std::string> frozen;
   int64_t epochs = 1, steps = -1;
   double validation_split = 0;
-  bool no_shuffle = false;
+  bool no_shuffle = false, profile = false;
   uint64_t seed = 0;
 
   void run();
@@ -65,6 +66,7 @@ codegen::TrainerOptions TrainCommand::options() const {
   options.shuffle = !no_shuffle;
   options.on_nan = on_nan == "skip" ? codegen::OnNan::skip : codegen::OnNan::stop;
   options.threads = data.threads;
+  options.profile = profile;
   options.build = data.build.build_options();
   return options;
 }
@@ -126,6 +128,7 @@ void TrainCommand::run() {
         evaluator.run(all.part(count, all.count()), data.batch_size, trainer.weights());
     report_epoch(epoch, result, &validation);
   }
+  if (profile) print_profile(stderr, trainer.executable());
   if (!output.empty()) save_onnx_weights(data.model, trainer.weights(), output);
   if (data.json) std::printf("{\"event\":\"end\",\"peak_rss_mb\":%.6g}\n", peak_rss_mb());
 }
@@ -147,6 +150,7 @@ void add_train(CLI::App& app, CommandStatus&) {
   sub->add_flag("--no-shuffle", command->no_shuffle, "batches in the order of the files");
   sub->add_option("--seed", command->seed, "of the shuffling and of Dropout")->capture_default_str();
   sub->add_option("--freeze", command->frozen, "NAME,...: initializers that stay as they are")->allow_extra_args(false);
+  sub->add_flag("--profile", command->profile, "time of every step of the program, on standard error");
   sub->add_option("--nan", command->on_nan, "stop or skip: when the loss is no number")
       ->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();
   sub->callback([command] { command->run(); });

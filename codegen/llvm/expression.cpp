@@ -31,9 +31,10 @@ llvm::Type* lanes_of(llvm::Type* type, int lanes) {
   return lanes == 1 ? type : llvm::FixedVectorType::get(type, static_cast<unsigned>(lanes));
 }
 
-bool contains_load(const Scalar& expr) {
+// Whether evaluating `expr` would load what has not been loaded yet; what has been is safe to use on any path.
+bool ExpressionEmitter::loads_anew(const Scalar& expr) const {
   bool found = false;
-  visit(expr, [&](const Scalar& e) { found |= e.op() == ScalarOp::load; });
+  visit(expr, [&](const Scalar& e) { found |= e.op() == ScalarOp::load && !memo_.count(e.get()); });
   return found;
 }
 
@@ -192,7 +193,7 @@ void ExpressionEmitter::store(Value* base, const Emitted& offset, DType dtype, V
 
 Emitted ExpressionEmitter::emit_select(const Scalar& expr) {
   const Emitted condition = emit(expr.arg(0));
-  const bool loads = contains_load(expr.arg(1)) || contains_load(expr.arg(2));
+  const bool loads = loads_anew(expr.arg(1)) || loads_anew(expr.arg(2));
   if (condition.kind == Emitted::uniform && loads) return emit_branch(expr, condition.value);
   if (!loads) {
     const Emitted a = emit(expr.arg(1)), c = emit(expr.arg(2));
@@ -206,10 +207,12 @@ Emitted ExpressionEmitter::emit_select(const Scalar& expr) {
   // Lanes differ: each side loads under its own lanes' mask.
   Value* lanes = as_vector(condition);
   auto side = [&](const Scalar& e, Value* mask) {
-    if (!contains_load(e)) return emit_vector(e);
+    if (!loads_anew(e)) return emit_vector(e);
     ExpressionScope masked = scope_;
     masked.mask = scope_.mask ? b_.CreateAnd(scope_.mask, mask) : mask;
-    return ExpressionEmitter(b_, masked).emit_vector(e);
+    ExpressionEmitter emitter(b_, masked);
+    emitter.memo_ = memo_;
+    return emitter.emit_vector(e);
   };
   Value* a = side(expr.arg(1), lanes);
   Value* c = side(expr.arg(2), b_.CreateNot(lanes));

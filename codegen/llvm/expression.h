@@ -46,6 +46,7 @@ class ExpressionEmitter {
   Emitted emit_index_arithmetic(const Scalar& expr, const Emitted& a, const Emitted& b, bool& done);
   Emitted emit_load(const Scalar& expr);
   llvm::Value* load_lanes(llvm::Type* type, llvm::Value* base, const Emitted& offset);
+  bool loads_anew(const Scalar& expr) const;
   Emitted emit_select(const Scalar& expr);
   Emitted emit_branch(const Scalar& expr, llvm::Value* condition);
   Emitted emit_constant(const Scalar& expr);
@@ -66,6 +67,5 @@ llvm::Type* register_type(llvm::LLVMContext& context, DType dtype);
 llvm::Type* memory_type(llvm::LLVMContext& context, DType dtype);
 // `type` for one lane, <lanes x type> for more.
 llvm::Type* lanes_of(llvm::Type* type, int lanes);
-bool contains_load(const Scalar& expr);
 
 }  // namespace cnnc::codegen

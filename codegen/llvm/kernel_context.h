@@ -51,5 +51,6 @@ KernelNeeds emit_loops_kernel(KernelContext& context);
 KernelNeeds emit_contraction_kernel(KernelContext& context);
 KernelNeeds emit_depthwise_kernel(KernelContext& context);
 KernelNeeds emit_matmul_kernel(KernelContext& context);
+KernelNeeds emit_weight_gradient_kernel(KernelContext& context);
 
 }  // namespace cnnc::codegen

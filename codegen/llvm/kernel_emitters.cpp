@@ -8,6 +8,7 @@ const KernelEmitter* find_kernel_emitter(const std::string& kind) {
       {"llvm:contract", emit_contraction_kernel},
       {"llvm:depthwise", emit_depthwise_kernel},
       {"llvm:matmul", emit_matmul_kernel},
+      {"llvm:weight_gradient", emit_weight_gradient_kernel},
   };
   const auto it = kEmitters.find(kind);
   return it == kEmitters.end() ? nullptr : &it->second;

@@ -13,7 +13,8 @@ static onnx::ModelProto load(const std::string& path) {
 
 std::set<std::string> onnx_initializer_names(const std::string& path) {
   std::set<std::string> names;
-  for (const onnx::TensorProto& tensor : load(path).graph().initializer())
+  const onnx::ModelProto model = load(path);
+  for (const onnx::TensorProto& tensor : model.graph().initializer())
     names.insert(tensor.name());
   return names;
 }

@@ -14,6 +14,11 @@ CNNC_OP(Relu)
     .onnx({1, 6, 13, 14})
     .input("X", kNumberTypes)
     .elementwise([](Scalar x) { return max(x, x.like(0)); })
+    // By the result, so that what goes into it need not be kept.
+    .gradient([](GradientBuilder& g) {
+      Value* zero = g.number(0);
+      g.wrt(0, g.make("Where", {g.make("Greater", {g.output(), zero}), g.out_grad(), zero}));
+    })
     .example({random(f32, {2, 3, 4})})
     .example({random(f64, {5})})
     .example({random(bf16, {})})

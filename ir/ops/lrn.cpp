@@ -1,4 +1,5 @@
 // Local response normalisation.
+#include "ir/gradient.h"
 #include "ir/ops/contraction.h"
 
 namespace cnnc {
@@ -28,6 +29,31 @@ Computation lrn(const OpContext& c, int) {
   return result;
 }
 
+// With m the mean of squares over the window (an average pool along the channels, zeros outside) and
+// b = bias + alpha m: dx = dy b^-beta + 2 x times what reaches the squares through m.
+void lrn_gradient(GradientBuilder& g) {
+  Value *x = g.input(0), *dy = g.out_grad();
+  const int64_t size = g.node().int_attribute("size"), before = (size - 1) / 2;
+  const double alpha = g.node().float_attribute("alpha"), beta = g.node().float_attribute("beta");
+  // [N, C, ...] as an image [N, 1, C, ...] whose first spatial axis is the channels.
+  const auto image = [&](Value* v) { return g.make("Unsqueeze", {v, g.ints({1})}); };
+  const auto flat = [&](Value* v) { return g.make("Squeeze", {v, g.ints({1})}); };
+  const auto spatial = static_cast<size_t>(x->rank() - 1);
+  Ints kernel(spatial, 1), pads(2 * spatial, 0);
+  kernel[0] = size;
+  pads[0] = before;
+  pads[spatial] = size - 1 - before;
+  const Attributes pool{
+      {"kernel_shape", kernel}, {"pads", pads}, {"count_include_pad", int64_t{1}}};
+  Value* squares = image(g.mul(x, x));
+  Value* mean = flat(g.make("AveragePool", {squares}, pool));
+  Value* base = g.add(g.mul(mean, g.number(alpha)), g.number(g.node().float_attribute("bias")));
+  Value* factor = g.make("Pow", {base, g.number(-beta)});
+  Value* through = g.div(g.mul(g.mul(dy, x), g.mul(factor, g.number(-alpha * beta))), base);
+  Value* spread = flat(g.make("AveragePoolGradient", {image(through), squares}, pool));
+  g.wrt(0, g.add(g.mul(dy, factor), g.mul(g.mul(x, g.number(2)), spread)));
+}
+
 CNNC_OP(LRN)
     .doc(
         "Local response normalisation: x / (bias + alpha / size * s)^beta, s the sum of squares "
@@ -42,6 +68,7 @@ CNNC_OP(LRN)
     .required_attribute("size", int64_t{1})
     .infer(lrn_type)
     .compute(lrn)
+    .gradient(lrn_gradient)
     .example({random(DType::f32, {2, 5, 3, 3})}, {{"size", int64_t{3}}})
     .example({random(DType::f64, {1, 5, 4})},
              {{"size", int64_t{4}}, {"alpha", 0.5}, {"beta", 0.5}, {"bias", 2.0}})

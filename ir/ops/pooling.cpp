@@ -308,6 +308,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
           return {pooled_type(c)};
         })
         .compute(lp_pool)
+        .gradient(lp_pool_gradient)
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{2, 3}}})
         .example({random(DType::f32, {1, 2, 6, 7})}, {{"kernel_shape", Ints{3, 3}},
                                                       {"strides", Ints{2, 2}},

@@ -23,5 +23,6 @@ OpDef& pool_attributes(OpDef& op);
 // Gradient rules (pooling_gradient.cpp).
 void max_pool_gradient(GradientBuilder& g);
 void average_pool_gradient(GradientBuilder& g);
+void lp_pool_gradient(GradientBuilder& g);
 
 }  // namespace cnnc

@@ -142,6 +142,8 @@ Computation average_pool_sum(const OpContext& c, int) {
   const Pool pool = data_geometry(c);
   const Holder holder = holder_of(pool);
   const Scalar dy = load_for_sum(c, kGradient, place_of(pool, holder.window));
+  if (c.integer("of_sums"))
+    return sum_of(c, kernel_sizes(pool.window), select(holder.exists, dy, dy.like(0)));
   Scalar count = Scalar::i64(1);
   for (size_t i = 0; i < pool.window.size(); ++i)
     count = count *
@@ -156,10 +158,11 @@ Computation average_pool_sum(const OpContext& c, int) {
     pool_attributes(register_op("AveragePoolGradient"))
         .doc(
             "The gradient of AveragePool with respect to its input X, of which only the shape "
-            "counts.")
+            "counts. of_sums: of the pool that sums its windows instead.")
         .input("dY", kFloatTypes)
         .input("X", kFloatTypes)
         .attribute("count_include_pad", int64_t{0})
+        .attribute("of_sums", int64_t{0})
         .infer([](const OpContext& c) -> std::vector<Type> { return {c.type(kData)}; })
         .compute(average_pool_sum)
         .example({random(DType::f32, {1, 2, 5, 5}), random(DType::f32, {1, 2, 6, 7})},
@@ -182,6 +185,20 @@ void max_pool_gradient(GradientBuilder& g) {
   const Attributes attributes = window_attributes(g.node());
   Value* taps = g.make("MaxPoolTaps", {g.input(0)}, attributes);
   g.wrt(0, g.make("MaxPoolGradient", {g.out_grad(), g.input(0), taps}, attributes));
+}
+
+// y = (sum of |x|^p)^(1/p): dx = |x|^(p-1) sign(x) times the sum of dy y^(1-p) over the windows.
+void lp_pool_gradient(GradientBuilder& g) {
+  const auto p = static_cast<double>(g.node().int_attribute("p"));
+  Attributes attributes = g.node().attributes();
+  attributes.erase("p");
+  attributes["of_sums"] = int64_t{1};
+  Value *x = g.input(0), *dy = g.out_grad();
+  if (p != 1) dy = g.mul(dy, g.make("Pow", {g.output(), g.number(1 - p)}));
+  Value* sums = g.make("AveragePoolGradient", {dy, x}, attributes);
+  Value* slope = g.make("Sign", {x});
+  if (p != 1) slope = g.mul(slope, g.make("Pow", {g.make("Abs", {x}), g.number(p - 1)}));
+  g.wrt(0, g.mul(sums, slope));
 }
 
 void average_pool_gradient(GradientBuilder& g) {

@@ -18,7 +18,7 @@ class Rewriter {
     for (auto it = graph_.nodes().begin(); it != graph_.nodes().end();) {
       Node& node = **it++;
       if (node.is("BatchNormalization")) normalize(node);
-      if (node.is("Dropout")) drop(node);
+      else if (node.is("Dropout")) drop(node);
     }
     TrainingForm form;
     form.step_number = step_;

@@ -42,8 +42,10 @@ class StepBuilder {
     graph().remove_outputs();
     graph().add_output(loss, "loss");
     if (options_.keep_output) graph().add_output(output_, "output");
+    // As outputs of the graph these follow when differentiation takes nodes apart.
+    for (const RunningStatistic& s : form.statistics)
+      carry(s.name, s.initial, s.value, s.next, true);
     add_updates(parameters, loss, numbers);
-    for (const RunningStatistic& s : form.statistics) carry(s.name, s.initial, s.value, s.next, true);
     return finish();
   }
 

@@ -15,15 +15,16 @@ namespace {
 
 // What an operator has instead of a gradient: integers or bools as results, steps, or sizes.
 const std::set<std::string> kWithoutGradient = {
-    "LRN", "LpPool", "Resize", "Upsample", "CumProd", "CenterCropPad", "Copy", "Fused",
+    "Resize", "Upsample", "CumProd", "CenterCropPad", "Copy", "Fused",
     "PackPanels", "OneHot", "ConvWeightGradient", "MaxPoolGradient", "AveragePoolGradient"};
 
 // Forms that have no gradient: packed weights, and paddings that mirror.
 bool is_differentiable(const Example& example) {
   const auto mode = example.attributes.find("mode");
-  return !example.attributes.count("weight_shape") &&
-         (mode == example.attributes.end() || mode->second == Attribute(std::string("constant")) ||
-          mode->second == Attribute(std::string("CRD")));
+  const auto* name =
+      mode == example.attributes.end() ? nullptr : std::get_if<std::string>(&mode->second);
+  static const std::set<std::string> kMirrors = {"reflect", "edge", "wrap"};
+  return !example.attributes.count("weight_shape") && (name == nullptr || !kMirrors.count(*name));
 }
 
 bool is_f32_or_f64(DType t) { return t == DType::f32 || t == DType::f64; }
