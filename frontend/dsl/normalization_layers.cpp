@@ -1,5 +1,6 @@
 // Normalisation, and layers that act only while training.
 #include <cmath>
+#include <cstdint>
 
 #include "frontend/dsl/layer_parts.h"
 
@@ -59,16 +60,42 @@ static Tensor dropped(const Tensor& x, double rate, const Location& where) {
 Dropout::Dropout(double rate, Location where)
     : Layer("Dropout", [=](LayerScope&, const Tensors& x) { return dropped(one(x), rate, where); }, where) {}
 
-// A mask of ones [batch, channels, 1, 1], made of the data so that its batch is theirs, drops for whole channels.
+// Ones of the shape of x's beginning, x[:, :n, :1, :1] or x[:, :channels, :1, :1], made of the data so that the batch is
+// theirs: what Dropout makes of them is a coin for each.
+static Tensor coins(const Tensor& image, bool for_each_channel, double rate, const Location& where) {
+  const std::vector<int64_t> axes = for_each_channel ? std::vector<int64_t>{2, 3} : std::vector<int64_t>{1, 2, 3};
+  const Tensor corner = record("Slice",
+                               {image, integers(std::vector<int64_t>(axes.size(), 0)),
+                                integers(std::vector<int64_t>(axes.size(), 1)), integers(axes)},
+                               {}, where);
+  return dropped(exp(corner - corner, where), rate, where);
+}
+
 SpatialDropout2D::SpatialDropout2D(double rate, Location where)
     : Layer(
           "SpatialDropout2D",
           [=](LayerScope&, const Tensors& x) {
             const Tensor& image = one_of_rank(x, 4, "[batch, channels, height, width]");
-            const Tensor corner = record(
-                "Slice", {image, integers({0, 0}), integers({1, 1}), integers({2, 3})}, {}, where);
-            const Tensor zero = record("Sub", {corner, corner}, {}, where);
-            return image * dropped(exp(zero, where), rate, where);
+            return image * coins(image, true, rate, where);
+          },
+          where) {}
+
+// A coin is 0 or 2 while training and 1 otherwise, so that nothing is turned in the model that is used.
+static Tensor flipped_by_coin(const Tensor& image, int64_t axis, const Location& where) {
+  const Tensor turned = record(
+      "Slice", {image, integers({-1}), integers({INT64_MIN}), integers({axis}), integers({-1})}, {}, where);
+  const Tensor coin = coins(image, false, 0.5, where);
+  return record("Where", {record("Equal", {coin, coin - coin}, {}, where), turned, image}, {}, where);
+}
+
+RandomFlip::RandomFlip(Flip flip, Location where)
+    : Layer(
+          "RandomFlip",
+          [=](LayerScope&, const Tensors& x) {
+            Tensor image = one_of_rank(x, 4, "[batch, channels, height, width]");
+            if (flip != Flip::vertical) image = flipped_by_coin(image, 3, where);
+            if (flip != Flip::horizontal) image = flipped_by_coin(image, 2, where);
+            return image;
           },
           where) {}
 

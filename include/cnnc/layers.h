@@ -268,6 +268,12 @@ struct Normalization : Layer {
   Normalization(std::vector<double> mean, std::vector<double> variance, Location where = Location::current());
 };
 
+// While training, turns half of the images around: left and right, top and bottom, or each by a coin of its own.
+enum class Flip { horizontal, vertical, both };
+struct RandomFlip : Layer {
+  explicit RandomFlip(Flip flip = Flip::both, Location where = Location::current());
+};
+
 // ---- the functional form of the layers used most ---------------------------------------------------------------------
 Tensor dense(const Tensor& x, int64_t units, DenseOptions options = {}, Location where = Location::current());
 Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, ConvOptions options = {},

@@ -59,6 +59,7 @@ std::vector<Case> image_cases() {
           of_image("zero_padding", ZeroPadding2D({1, 2, 3, 0})),
           of_image("upsampling", UpSampling2D({2, 3})),
           of_image("upsampling_bilinear", UpSampling2D(2, Interpolation::bilinear)),
+          of_image("random_flip", RandomFlip()),
           of_image("prelu", PReLU()),
           of_image("rescaling", Rescaling(2, -1)),
           of_image("normalization", Normalization({1, 2, 3, 4}, {1, 4, 9, 16}))};

@@ -189,6 +189,78 @@ TEST(Callbacks, ScheduleCheckpointsAndLog) {
   fs::remove_all(folder);
 }
 
+class FilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::path(testing::TempDir()) / "cnnc_fit_files";
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string path(const std::string& name) const { return folder_ / name; }
+
+  std::filesystem::path folder_;
+};
+
+TEST_F(FilesTest, CheckpointsResumeBitForBit) {
+  const Dataset data = points(96);
+  Model whole = classifier();
+  whole.fit(data, quiet(4));
+  Model first = classifier();
+  first.fit(data, quiet(2));
+  first.save_checkpoint(path("half"));
+  Model second = classifier();
+  second.set_weight("dense/bias", Array::zeros<float>({8}));
+  second.load_checkpoint(path("half"));
+  second.fit(data, quiet(2));
+  for (const std::string& name : whole.weight_names())
+    for (int64_t i = 0; i < whole.weight(name).size(); ++i)
+      ASSERT_EQ(whole.weight(name).at(i), second.weight(name).at(i)) << name;
+}
+
+TEST_F(FilesTest, WrongCheckpointsAreFaultsAndChangeNothing) {
+  Model model = classifier();
+  const double before = model.weight("dense/kernel").at(0);
+  const Tensor x = input({3});
+  Model(x, Dense(8)(x)).save_checkpoint(path("other"));
+  expect_contains(fault_of([&] { model.load_checkpoint(path("other")); }), {"another model", "dense/kernel"});
+  model.save_checkpoint(path("short"));
+  std::filesystem::resize_file(path("short"), std::filesystem::file_size(path("short")) - 5);
+  expect_contains(fault_of([&] { model.load_checkpoint(path("short")); }), {"cut short or damaged"});
+  std::ofstream(path("text")) << "hello";
+  expect_contains(fault_of([&] { model.load_checkpoint(path("text")); }), {"another kind"});
+  expect_contains(fault_of([&] { model.save_checkpoint("/nowhere/x"); }), {"/nowhere/x"});
+  EXPECT_EQ(model.weight("dense/kernel").at(0), before);
+}
+
+TEST_F(FilesTest, CurvesAndEvents) {
+  Model model = classifier();
+  FitOptions options = quiet(2);
+  options.callbacks = {TensorBoard(path("logs"))};
+  const History history = model.fit(points(64), options);
+  history.save_svg(path("curves.svg"));
+  std::ifstream svg(path("curves.svg"));
+  const std::string text((std::istreambuf_iterator<char>(svg)), {});
+  expect_contains(text, {"<svg", "accuracy", "loss", "polyline"});
+  const auto file = *std::filesystem::directory_iterator(path("logs"));
+  EXPECT_GT(file.file_size(), 100u);
+}
+
+TEST(Metrics, ConfusionMatrixCounts) {
+  const Array counts = confusion_matrix(Array({3}, std::vector<int64_t>{0, 1, 1}), Array({3}, std::vector<int64_t>{0, 0, 1}), 2);
+  EXPECT_EQ(counts.at(0), 1);
+  EXPECT_EQ(counts.at(2), 1);
+  EXPECT_EQ(counts.at(3), 1);
+}
+
+TEST(Metrics, AreaUnderTheCurve) {
+  const Tensor x = input({1});
+  Model model(x, sigmoid(x));
+  model.compile(SGD{}, BinaryCrossentropy{}, {AUC{}});
+  const Dataset data{Array({4, 1}, std::vector<float>{-3, -1, 1, 3}), Array({4, 1}, std::vector<float>{0, 1, 0, 1})};
+  EXPECT_THROW(model.fit(data, quiet(1)), std::exception);  // nothing to train
+  EXPECT_NEAR(model.evaluate(data, {.verbose = Verbose::silent})[1], 0.75, 1e-6);
+}
+
 TEST(Faults, OfFit) {
   Sequential fresh({Input({2}), Dense(2)});
   expect_contains(fault_of([&] { fresh.fit(points(4)); }), {"call compile() before fit()"});
@@ -200,7 +272,7 @@ TEST(Faults, OfFit) {
   wrong.y = Array({3}, std::vector<int32_t>{0, 1, 0});
   expect_contains(fault_of([&] { model.fit(wrong, quiet(1)); }), {"4 samples and 3 labels"});
   FitOptions options = quiet(1);
-  options.validation_split = 0.001;
+  options.validation_split = 0.99;
   expect_contains(fault_of([&] { model.fit(points(4), options); }), {"validation_split", "there are 4"});
   options = quiet(1);
   options.callbacks = {EarlyStopping()};
