@@ -20,10 +20,10 @@ struct LinkOptions {
 // file cannot be written, Fault::usage when the options do not fit the model.
 //
 // What is in it:
-//   executable      the kernels, the weights, the runtime's main() and libgomp; it loads libc only, and libgomp and oneDNN
-//                   when the model has a oneDNN step. With is_static it loads nothing.
-//   shared library  the same without main(); exports the C interface of runtime/cnnc.h and the model; loads libgomp.
-//   archive         an object with kernels and weights, and the runtime's: link it with -lgomp.
+//   executable      the kernels, the weights and the runtime's main(); it loads libc only, and libgomp and oneDNN when the
+//                   model has a oneDNN step. With is_static it loads nothing.
+//   shared library  the same without main(); exports the C interface of runtime/cnnc.h and the model.
+//   archive         an object with kernels and weights, and the runtime's.
 //   object          kernels and weights alone.
 void link(const CompiledModel& model, const std::string& path, const LinkOptions& options);
 

@@ -13,7 +13,7 @@ namespace {
 // Where the start files and libraries of the system are.
 struct SystemFolders {
   fs::path c;    // libc
-  fs::path gcc;  // libgcc, libgomp
+  fs::path gcc;  // libgcc
 };
 }  // namespace
 
@@ -33,14 +33,14 @@ static fs::path find_gcc_folder() {
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator(parent, ignored)) {
       const int version = std::atoi(entry.path().filename().c_str());
-      if (version <= best_version || !fs::exists(entry.path() / "crtbegin.o") || !fs::exists(entry.path() / "libgomp.a"))
+      if (version <= best_version || !fs::exists(entry.path() / "crtbegin.o"))
         continue;
       best = entry.path();
       best_version = version;
     }
   }
   if (best_version < 0)
-    throw Error("cannot link: GCC's crtbegin.o and libgomp.a are not there; install gcc (apt-get install gcc)",
+    throw Error("cannot link: GCC's crtbegin.o is not there; install gcc (apt-get install gcc)",
                 Fault::file);
   return best;
 }
@@ -78,24 +78,23 @@ static Arguments around(const SystemFolders& system, const Arguments& own, const
 static Arguments static_executable(const SystemFolders& system, const Arguments& own) {
   Arguments all = {"-static"};
   append(all, around(system, own, "crt1.o", "crtbeginT.o", "crtend.o",
-                     {"--start-group", system.gcc / "libgomp.a", "-lgcc", "-lgcc_eh", "-lc", "--end-group"}));
+                     {"--start-group", "-lm", "-lgcc", "-lgcc_eh", "-lc", "--end-group"}));
   return all;
 }
 
-// oneDNN brings the shared libgomp, and two of them must not meet in one process.
-static Arguments dynamic_executable(const SystemFolders& system, const Arguments& own, bool uses_dnnl) {
+// Libraries that only some models need; oneDNN's steps set the number of its threads through the libgomp that it brings.
+static const Arguments kSharedLibraries = {"--as-needed", "-lgomp", "-lm", "-ldl", "-lc", "-lgcc", "--no-as-needed"};
+
+static Arguments dynamic_executable(const SystemFolders& system, const Arguments& own) {
   Arguments all = {"-pie", "-dynamic-linker", "/lib64/ld-linux-x86-64.so.2"};
-  const std::string gomp = uses_dnnl ? "-lgomp" : (system.gcc / "libgomp.a").string();
-  append(all, around(system, own, "Scrt1.o", "crtbeginS.o", "crtendS.o",
-                     {gomp, "--as-needed", "-lm", "-ldl", "-lc", "-lgcc", "--no-as-needed"}));
+  append(all, around(system, own, "Scrt1.o", "crtbeginS.o", "crtendS.o", kSharedLibraries));
   return all;
 }
 
 static Arguments shared_library(const SystemFolders& system, const Arguments& own, const LinkInputs& inputs) {
   Arguments all = {"-shared", "-z", "defs", "--version-script=" + inputs.version_script};
   for (const std::string& root : inputs.roots) append(all, {"-u", root});
-  append(all, around(system, own, "", "crtbeginS.o", "crtendS.o",
-                     {"-lgomp", "--as-needed", "-lm", "-ldl", "-lc", "-lgcc", "--no-as-needed"}));
+  append(all, around(system, own, "", "crtbeginS.o", "crtendS.o", kSharedLibraries));
   return all;
 }
 
@@ -112,7 +111,7 @@ Arguments link_arguments(const LinkInputs& inputs, const LinkOptions& options, c
   const SystemFolders system{find_c_folder(), find_gcc_folder()};
   if (options.artefact == Artefact::shared_library) append(all, shared_library(system, own, inputs));
   else if (options.is_static) append(all, static_executable(system, own));
-  else append(all, dynamic_executable(system, own, inputs.uses_dnnl));
+  else append(all, dynamic_executable(system, own));
   return all;
 }
 

@@ -29,7 +29,7 @@ class Binder {
     status = prepare_libraries();
     if (status != CNNC_OK) return status;
     set_operands();
-    schedule(plan_, exe_.values.data(), exe_.ranges.data(), exe_.steps.data());
+    schedule(plan_, exe_.values.data(), exe_.steps.data());
     memcpy(exe_.symbol_values.data(), exe_.candidate_symbols.data(),
            plan_.symbols.count * sizeof(int64_t));
     exe_.is_bound = true;
@@ -209,19 +209,12 @@ class Binder {
       const OperandRecord& operand = plan_.operands[i];
       const BufferPlace& place = exe_.places[operand.buffer];
       const BufferRecord& root = plan_.buffers[place.root];
-      int64_t begin = place.offset;
-      uint32_t space = kReadOnlySpace;
       if (root.kind == BufferKind::arena) {
-        begin += exe_.arena_buffers[place.root].offset;
-        exe_.args[i] = exe_.arena.data() + begin;
-        space = kArenaSpace;
+        exe_.args[i] = exe_.arena.data() + exe_.arena_buffers[place.root].offset + place.offset;
       } else if (root.kind == BufferKind::input || root.kind == BufferKind::output) {
         const bool is_output = root.kind == BufferKind::output;
-        exe_.boundary_operands[exe_.boundary_operand_count++] = {i, is_output, root.base, begin};
-        if (is_output) space = kFirstOutputSpace + root.base;
+        exe_.boundary_operands[exe_.boundary_operand_count++] = {i, is_output, root.base, place.offset};
       }
-      const bool written = operand.access & kWrite;
-      exe_.ranges[i] = {space, written, begin, begin + place.bytes};
     }
   }
 

@@ -62,7 +62,7 @@ bool allocate_tables(cnnc_executable* exe) {
          exe->values.allocate(plan.value_count) && exe->places.allocate(plan.buffers.count) &&
          exe->arena_buffers.allocate(plan.buffers.count) &&
          exe->arena_workspace.allocate(size_t{2} * plan.buffers.count) &&
-         exe->ranges.allocate(plan.operands.count) && exe->args.allocate(plan.operands.count) &&
+         exe->args.allocate(plan.operands.count) &&
          exe->step_sizes.allocate(plan.sizes.count) &&
          exe->boundary_operands.allocate(plan.operands.count) &&
          exe->steps.allocate(plan.steps.count);
@@ -100,6 +100,11 @@ cnnc_status set_up(cnnc_executable* exe, const cnnc_options& options) {
   if (status != CNNC_OK) return status;
   if (!allocate_tables(exe)) {
     exe->error.set("out of memory while opening the model");
+    return CNNC_OUT_OF_MEMORY;
+  }
+  exe->team = create_team(exe->threads);
+  if (!exe->team) {
+    exe->error.set("out of memory while starting %d threads", exe->threads);
     return CNNC_OUT_OF_MEMORY;
   }
   link_steps(exe);
@@ -151,6 +156,7 @@ cnnc_status cnnc_create(const cnnc_model* model, const cnnc_options* options,
 
 void cnnc_destroy(cnnc_executable* exe) {
   if (!exe) return;
+  destroy_team(exe->team);
   for (RunStep& step : exe->steps) {
     if (step.state) step.library->release(step.state);
   }

@@ -12,6 +12,7 @@
 #include "runtime/plan.h"
 #include "runtime/run_step.h"
 #include "runtime/schedule.h"
+#include "runtime/team.h"
 
 // Where a buffer lies: the buffer that has memory of its own, and the offset in it.
 struct BufferPlace {
@@ -32,6 +33,7 @@ struct cnnc_executable {
   const cnnc_model* model;
   cnnc::Plan plan;
   int32_t threads;
+  cnnc::Team* team;
   bool profile;
   uint64_t max_bytes;
   cnnc::ErrorText error;
@@ -43,7 +45,6 @@ struct cnnc_executable {
   cnnc::Array<BufferPlace> places;              // per buffer
   cnnc::Array<cnnc::ArenaBuffer> arena_buffers; // per buffer; those without arena memory have 0 bytes
   cnnc::Array<uint32_t> arena_workspace;
-  cnnc::Array<cnnc::MemoryRange> ranges; // per operand
   cnnc::Array<void*> args;               // per operand
   cnnc::Array<int64_t> step_sizes;       // per size record
   cnnc::Array<BoundaryOperand> boundary_operands;

@@ -16,7 +16,6 @@ enum class StepMode : uint8_t {
 
 struct RunStep {
   StepMode mode;
-  bool barrier_before; // it conflicts with a step since the last barrier
   cnnc_kernel kernel;
   const cnnc_library_step* library;
   void* state; // the library step's

@@ -1,4 +1,4 @@
-// The thread team: runs the steps of a program in as few parallel regions as possible.
+// The thread team: the threads of one executable, and how they share the tasks of a step.
 #ifndef RUNTIME_TEAM_H_
 #define RUNTIME_TEAM_H_
 
@@ -9,19 +9,27 @@
 
 namespace cnnc {
 
-struct Team {
-  int32_t threads;
-  char* scratch; // threads * scratch_stride bytes
-  size_t scratch_stride;
+// A step's tasks are dealt to the threads in equal contiguous parts, so that a thread finds in its cache what it wrote in
+// the step before; each part is cut in chunks, and a thread that has finished its own takes chunks of others. Nobody ever
+// waits for a thread that has taken nothing: on a busy machine, where a thread may not be running at all, the others do
+// its work. Kernels compute a task alike wherever it runs, so results do not depend on threads.
+struct Team;
+
+// The calling thread is one of `threads`; the others are started here and sleep until there is work. With fewer threads
+// than asked for when the system gives no more; null when memory is short.
+Team* create_team(int32_t threads);
+void destroy_team(Team* team); // null is allowed
+
+struct Scratch {
+  char* data; // threads * stride bytes
+  size_t stride;
 };
 
-// Runs all steps in order. Tasks are split into equal contiguous parts, and kernels compute a task
-// alike in whichever part it falls, so the results do not depend on the number of threads. With one
-// thread OpenMP is never called. Returns the index of a library step that failed, or -1.
-int64_t run_steps(const Team& team, RunStep* steps, uint32_t count);
+// Runs all steps in order. Returns the index of a library step that failed, or -1. Allocates nothing.
+int64_t run_steps(Team* team, Scratch scratch, RunStep* steps, uint32_t count);
 
 // The same with every step timed by itself.
-int64_t run_steps_timed(const Team& team, RunStep* steps, uint32_t count);
+int64_t run_steps_timed(Team* team, Scratch scratch, RunStep* steps, uint32_t count);
 
 // Nanoseconds on the monotonic clock.
 int64_t now_ns();

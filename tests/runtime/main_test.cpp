@@ -1,5 +1,6 @@
 // The command line and the bench protocol of compiled executables, in a child process with pipes.
 #include <gtest/gtest.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <string>
-#include <thread>
 
 #include "runtime/executable_main.h"
 #include "runtime/tensor_file.h"
@@ -36,11 +36,7 @@ std::string drain(int fd) {
   dup2(in, 0), dup2(out, 1), dup2(err, 2);
   std::vector<char*> argv = {const_cast<char*>("model")};
   for (const std::string& arg : args) argv.push_back(const_cast<char*>(arg.c_str()));
-  // libgomp's team does not survive fork(); a thread of its own starts a new one.
-  int code = -1;
-  std::thread([&] {
-    code = executable_main(&affine.model, static_cast<int>(argv.size()), argv.data());
-  }).join();
+  const int code = executable_main(&affine.model, static_cast<int>(argv.size()), argv.data());
   fflush(stdout);
   _exit(code);
 }
@@ -55,7 +51,9 @@ Result run(const std::vector<std::string>& args, const std::string& input = "") 
     child(affine, args, in[0], out[1], err[1]);
   }
   close(in[0]), close(out[1]), close(err[1]);
-  EXPECT_EQ(write(in[1], input.data(), input.size()), static_cast<ssize_t>(input.size()));
+  // A child that refuses its arguments may be gone by now.
+  const bool written = write(in[1], input.data(), input.size()) >= 0;
+  EXPECT_TRUE(written || errno == EPIPE);
   close(in[1]);
   Result result;
   result.out = drain(out[0]);

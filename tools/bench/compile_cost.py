@@ -45,7 +45,7 @@ def allocations(cnnc, model, folder):
     """How often ten runs allocate, once the first has planned memory."""
     subprocess.run([cnnc, "compile", model, "--emit=a", "--name=counted", "--kernels=llvm", "--quiet",
                     "-o", folder / "counted.a"], check=True)
-    subprocess.run(["cc", "-I", folder, HERE / "count_allocations.c", folder / "counted.a", "-lgomp", "-lm",
+    subprocess.run(["cc", "-I", folder, HERE / "count_allocations.c", folder / "counted.a", "-lm",
                     "-o", folder / "count"], check=True)
     return int(subprocess.run([folder / "count"], check=True, capture_output=True, text=True).stdout)
 

@@ -1,7 +1,7 @@
 /* How often a model's library allocates in ten runs after the first: prints the number.
  *
  *   cnnc compile model.onnx --emit=a --name counted -o counted.a
- *   cc -I. count_allocations.c counted.a -lgomp -lm && ./a.out */
+ *   cc -I. count_allocations.c counted.a -lm && ./a.out */
 #include <stdio.h>
 #include <stdlib.h>
 
