@@ -2,6 +2,7 @@
 // those of Keras 3 (docs/decisions/0005-training.md).
 #pragma once
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -53,8 +54,14 @@ struct TrainingOptions {
   LossOptions loss;
   OptimizerOptions optimizer;
   double l1 = 0, l2 = 0;
+  // Penalties of single tensors, beside those; they count in evaluation too.
+  struct Penalty {
+    double l1 = 0, l2 = 0;
+  };
+  std::map<std::string, Penalty> penalties;
   std::set<std::string> frozen;  // names of tensors that stay as they are
   bool sample_weights = false;   // the step takes a weight for each sample
+  bool keep_output = false;      // a training step also returns the model's output, for metrics
   uint64_t seed = 0;             // of Dropout
 };
 

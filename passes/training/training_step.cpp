@@ -38,9 +38,10 @@ class StepBuilder {
     if (step_.has_bias_correction)
       numbers.bias_correction = graph().add_input({DType::f32, {}}, "bias_correction");
     graph().append_at_end();
-    Value* loss = regularized(parameters, data_loss());
+    Value* loss = penalized(parameters, regularized(parameters, data_loss()));
     graph().remove_outputs();
     graph().add_output(loss, "loss");
+    if (options_.keep_output) graph().add_output(output_, "output");
     // As outputs of the graph these follow when differentiation takes nodes apart.
     for (const RunningStatistic& s : form.statistics)
       carry(s.name, s.initial, s.value, s.next, true);
@@ -52,7 +53,7 @@ class StepBuilder {
     const Parameters parameters = promote_parameters(graph(), initializers, options_.frozen);
     add_loss_inputs();
     graph().append_at_end();
-    Value* loss = data_loss();
+    Value* loss = penalized(parameters, data_loss());
     graph().remove_outputs();
     graph().add_output(loss, "loss");
     graph().add_output(output_, "output");
@@ -77,17 +78,29 @@ class StepBuilder {
 
   Value* data_loss() { return loss_of(graph(), options_.loss, output_, labels_, weights_); }
 
+  // loss + factor norm(w)
+  Value* plus(Value* loss, const char* norm, Value* w, double factor) {
+    if (factor == 0) return loss;
+    Value* sum = graph().make(norm, {w}, {{"keepdims", int64_t{0}}});
+    return graph().make("Add", {loss, graph().make("Mul", {sum, number_like(graph(), sum, factor)})});
+  }
+
   // loss + l1 sum |w| + l2 sum w^2
   Value* regularized(const Parameters& parameters, Value* loss) {
-    const auto add = [&](const char* norm, Value* w, double factor) {
-      if (factor == 0) return;
-      Value* sum = graph().make(norm, {w}, {{"keepdims", int64_t{0}}});
-      loss = graph().make("Add", {loss, graph().make("Mul", {sum, number_like(graph(), sum, factor)})});
-    };
     for (const auto& p : parameters.trained) {
       if (!is_regularized(*p.value)) continue;
-      add("ReduceL1", p.value, options_.l1);
-      add("ReduceSumSquare", p.value, options_.l2);
+      loss = plus(loss, "ReduceL1", p.value, options_.l1);
+      loss = plus(loss, "ReduceSumSquare", p.value, options_.l2);
+    }
+    return loss;
+  }
+
+  Value* penalized(const Parameters& parameters, Value* loss) {
+    for (const auto& p : parameters.trained) {
+      const auto it = options_.penalties.find(p.name);
+      if (it == options_.penalties.end()) continue;
+      loss = plus(loss, "ReduceL1", p.value, it->second.l1);
+      loss = plus(loss, "ReduceSumSquare", p.value, it->second.l2);
     }
     return loss;
   }

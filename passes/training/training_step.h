@@ -11,7 +11,7 @@
 namespace cnnc {
 
 // Inputs: the model's, "step" (i64) if anything is random, "labels", "sample_weights" if asked for,
-// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the loss, for evaluation the model's
+// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the loss, for evaluation (and with keep_output) the model's
 // output, and for training the carried tensors after the step, in the same order.
 struct TrainingStep {
   // A tensor that one step hands to the next.

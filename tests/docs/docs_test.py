@@ -80,7 +80,7 @@ class Scratch:
         text = block.text if "#include" in block.text else PRELUDE % block.text
         path = self.folder / "block.cpp"
         path.write_text(text)
-        done = self.run(["g++", "-std=c++20", "-fsyntax-only", "-I", pages.ROOT, path])
+        done = self.run(["g++", "-std=c++20", "-fsyntax-only", "-I", pages.ROOT, "-I", pages.ROOT / "include", path])
         return done.stdout if done.returncode != 0 else None
 
     c = cpp

@@ -1,0 +1,90 @@
+// What a Tensor of the DSL is a handle of: a node of the recorded definition, from which graphs are made.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cnnc/layers.h"
+#include "ir/graph.h"
+
+namespace cnnc::dsl {
+
+struct ArrayStorage {
+  cnnc::Tensor tensor;
+  double scale = 1;
+};
+Array array_of(cnnc::Tensor tensor);
+// Elements [begin, end) of the first axis; the bytes are shared.
+cnnc::Tensor rows_of(const cnnc::Tensor& tensor, int64_t begin, int64_t end);
+
+// A weight: shared by all graphs that are made of its layer, so that training one trains them all.
+struct Variable {
+  std::string role;  // "kernel"
+  LayerState* layer;
+  cnnc::Tensor value;
+  Regularizer regularizer;
+  bool trainable;
+};
+
+// One call of a layer, or one operation outside of layers: a row of the summary.
+struct LayerCall {
+  std::shared_ptr<LayerState> layer;
+  std::vector<std::shared_ptr<const Definition>> inputs;
+};
+
+struct Operation {
+  std::string op;
+  std::vector<std::shared_ptr<const Definition>> operands;  // null where absent
+  Attributes attributes;
+  std::shared_ptr<const LayerCall> call;
+};
+
+// A value: an input of the model, a weight, a constant, or the (first) result of an operation.
+struct Definition {
+  Type type;
+  std::string name;  // of an input; may be empty
+  std::shared_ptr<const Operation> operation;
+  std::shared_ptr<const Variable> variable;
+  std::shared_ptr<const cnnc::Tensor> constant;
+  std::shared_ptr<const LayerCall> call;  // that it is the result of; null for inputs, weights and constants
+};
+using DefinitionPtr = std::shared_ptr<const Definition>;
+
+struct LayerState {
+  std::string type;  // "Conv2D"
+  std::string name;  // "" until somebody gives one
+  Layer::Function function;
+  bool trainable = true;
+  Location where;
+  std::vector<std::shared_ptr<Variable>> variables;
+  InputOptions input;  // of type "Input"
+
+  // "layer 'head' (Dense) of lenet.cpp:12".
+  std::string description() const;
+};
+
+// Records an operation and infers its type. Throws Error in the layer's name, with the line and the operands' types.
+Tensor record(const std::string& op, const Tensors& operands, Attributes attributes, Location where);
+// Makes the operation's node with these operands, without its optional results; returns the first result.
+Value* add_operation(Graph& graph, const std::string& op, std::vector<Value*> operands, const Attributes& attributes);
+// The same with absent operands.
+Tensor record_optional(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
+                       Location where);
+Tensor constant_tensor(cnnc::Tensor values);
+Tensor integers(const std::vector<int64_t>& values);
+
+// The call that operations are recorded for; null outside of layers.
+class CallScope {
+ public:
+  CallScope(std::shared_ptr<LayerState> layer, const Tensors& inputs);
+  ~CallScope();
+  static std::shared_ptr<const LayerCall> current();
+
+ private:
+  bool outermost_;
+};
+
+// "file.cpp:12".
+std::string line_of(const Location& where);
+
+}  // namespace cnnc::dsl

@@ -1,0 +1,130 @@
+// Layer: a function with weights that are made at its first call.
+#include "frontend/dsl/definition.h"
+#include "frontend/dsl/initializers.h"
+#include "ir/error.h"
+
+namespace cnnc::dsl {
+
+Layer::Layer(std::string type, Function function, Location where) : state_(std::make_shared<LayerState>()) {
+  state_->type = std::move(type);
+  state_->function = std::move(function);
+  state_->where = where;
+}
+
+static Tensor only_one(const LayerState& layer, const Tensors& x) {
+  if (x.size() != 1)
+    throw Error(cat(layer.description(), ": takes one tensor, was given ", x.size()), Fault::usage);
+  return x[0];
+}
+
+Layer::Layer(std::string type, std::function<Tensor(const Tensor&)> function, Location where)
+    : Layer(std::move(type), Function(), where) {
+  state_->function = [state = state_.get(), f = std::move(function)](LayerScope&, const Tensors& x) {
+    return f(only_one(*state, x));
+  };
+}
+
+// The layer's last operation may be the input itself (Activation linear): an Identity then stands for the layer.
+static Tensor result_of(const Tensor& y, const Tensors& x) {
+  for (const Tensor& input : x)
+    if (y.definition() == input.definition()) return record("Identity", {y}, {}, {});
+  return y;
+}
+
+Tensor Layer::call(const Tensors& x) const {
+  const CallScope scope(state_, x);
+  LayerScope weights(*state_);
+  try {
+    return result_of(state_->function(weights, x), x);
+  } catch (Error& e) {
+    if (e.message().rfind("layer ", 0) == 0) throw;
+    throw Error(state_->description() + ": " + e.message(), Fault::usage);
+  }
+}
+
+Layer& Layer::named(std::string name) {
+  if (name.empty()) throw Error(state_->description() + ": a name must not be empty", Fault::usage);
+  state_->name = std::move(name);
+  return *this;
+}
+
+Layer& Layer::trainable(bool value) {
+  state_->trainable = value;
+  return *this;
+}
+
+bool Layer::is_trainable() const { return state_->trainable; }
+std::string Layer::name() const { return state_->name; }
+std::string Layer::type() const { return state_->type; }
+
+Arrays Layer::weights() const {
+  Arrays values;
+  for (const auto& variable : state_->variables) values.push_back(array_of(variable->value));
+  return values;
+}
+
+void Layer::set_weights(const Arrays& values) const {
+  const auto& variables = state_->variables;
+  if (values.size() != variables.size())
+    throw Error(cat(state_->description(), ": has ", variables.size(), " weights, was given ", values.size()),
+                Fault::usage);
+  for (size_t i = 0; i < values.size(); ++i)
+    if (values[i].type() != type_of(variables[i]->value).str())
+      throw Error(cat(state_->description(), ": weight '", variables[i]->role, "' is ", type_of(variables[i]->value),
+                      ", was given ", values[i].type()),
+                  Fault::usage);
+  for (size_t i = 0; i < values.size(); ++i) variables[i]->value = values[i].storage().tensor;
+}
+
+static Tensor handle_of(std::shared_ptr<const Variable> variable) {
+  auto definition = std::make_shared<Definition>();
+  definition->type = type_of(variable->value);
+  definition->variable = std::move(variable);
+  return Tensor(std::move(definition));
+}
+
+static std::string f32_type(const Shape& shape) { return Type{DType::f32, to_dims(shape)}.str(); }
+
+static void require_sizes(const LayerState& layer, const std::string& name, const Shape& shape) {
+  for (const int64_t size : shape)
+    if (size <= 0)
+      throw Error(cat(layer.description(), ": the shape of weight '", name, "' is ", f32_type(shape),
+                      ", need sizes that are known and positive"),
+                  Fault::usage);
+}
+
+// The weight of that name, or null before the layer's first call.
+static std::shared_ptr<Variable> existing(const LayerState& layer, const std::string& name, const Shape& shape) {
+  for (const auto& variable : layer.variables) {
+    if (variable->role != name) continue;
+    if (variable->value.shape() != shape)
+      throw Error(cat(layer.description(), ": weight '", name, "' was made as ", type_of(variable->value),
+                      ", this call needs ", f32_type(shape)),
+                  Fault::usage);
+    return variable;
+  }
+  return nullptr;
+}
+
+static Tensor new_weight(LayerState& layer, const std::string& name, cnnc::Tensor value,
+                         const Regularizer& regularizer, bool trainable) {
+  auto variable = std::make_shared<Variable>();
+  *variable = {name, &layer, std::move(value), regularizer, trainable};
+  layer.variables.push_back(variable);
+  return handle_of(variable);
+}
+
+Tensor LayerScope::weight(const std::string& name, Shape shape, const Initializer& initializer,
+                          const Regularizer& regularizer, bool trainable) {
+  require_sizes(state_, name, shape);
+  if (auto variable = existing(state_, name, shape)) return handle_of(std::move(variable));
+  return new_weight(state_, name, initial_values(initializer, shape), regularizer, trainable);
+}
+
+Tensor LayerScope::weight(const std::string& name, const Array& first, const Regularizer& regularizer,
+                          bool trainable) {
+  if (auto variable = existing(state_, name, first.shape())) return handle_of(std::move(variable));
+  return new_weight(state_, name, first.to_float().storage().tensor, regularizer, trainable);
+}
+
+}  // namespace cnnc::dsl

@@ -1,0 +1,60 @@
+#include "frontend/dsl/layer_parts.h"
+
+#include <algorithm>
+
+namespace cnnc::dsl {
+
+const Tensor& one(const Tensors& x) {
+  require(x.size() == 1, "takes one tensor, was given ", x.size());
+  return x[0];
+}
+
+const Tensor& one_of_rank(const Tensors& x, int rank, const char* axes) {
+  const Tensor& tensor = one(x);
+  require(tensor.rank() == rank, "takes ", axes, ", was given ", tensor.type());
+  return tensor;
+}
+
+int64_t known_size(const Tensor& x, int64_t axis) {
+  require(axis >= 0 && axis < x.rank(), "axis ", axis, " does not exist in ", x.type());
+  const int64_t size = x.shape()[static_cast<size_t>(axis)];
+  require(size >= 0, "the size of axis ", axis, " must be known, was given ", x.type());
+  return size;
+}
+
+Ints for_axes(const Sizes& sizes, size_t count, const char* what) {
+  const Ints& v = sizes.values;
+  require(v.size() == 1 || v.size() == count, what, " has ", v.size(), " numbers, need 1 or ", count);
+  for (const int64_t size : v) require(size > 0, what, " holds ", size, ", need positive numbers");
+  return v.size() == count ? v : Ints(count, v[0]);
+}
+
+static Ints same_pads(const Tensor& x, const Ints& kernel, const Ints& strides, const Ints& dilations) {
+  const size_t count = kernel.size();
+  Ints pads(2 * count);
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t size = x.shape()[i + 2], outputs = (size + strides[i] - 1) / strides[i];
+    const int64_t window = (kernel[i] - 1) * dilations[i] + 1;
+    const int64_t total = std::max<int64_t>(0, (outputs - 1) * strides[i] + window - size);
+    pads[i] = total / 2;
+    pads[i + count] = total - total / 2;
+  }
+  return pads;
+}
+
+void set_padding(Attributes& attributes, const Padding& padding, const Tensor& x, const Ints& kernel,
+                 const Ints& strides, const Ints& dilations) {
+  if (padding.kind == Padding::Kind::valid) return;
+  const Shape shape = x.shape();
+  if (padding.kind == Padding::Kind::numbers) {
+    require(padding.numbers.size() == 2 * kernel.size(), "padding has ", padding.numbers.size(), " numbers, need ",
+            2 * kernel.size());
+    attributes["pads"] = Ints(padding.numbers);
+  } else if (std::any_of(shape.begin() + 2, shape.end(), [](int64_t size) { return size < 0; })) {
+    attributes["auto_pad"] = std::string("SAME_UPPER");
+  } else {
+    attributes["pads"] = same_pads(x, kernel, strides, dilations);
+  }
+}
+
+}  // namespace cnnc::dsl

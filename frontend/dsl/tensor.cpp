@@ -1,0 +1,150 @@
+// Symbolic values and the operations on them.
+#include "cnnc/tensor.h"
+
+#include "frontend/dsl/definition.h"
+#include "ir/op_def.h"
+
+namespace cnnc::dsl {
+
+Shape Tensor::shape() const {
+  Shape shape;
+  for (const Dim& d : definition_->type.dims) shape.push_back(d.is_const() ? d.value() : -1);
+  return shape;
+}
+
+std::string Tensor::type() const { return definition_->type.str(); }
+
+static DType dtype_of(InputType type) {
+  switch (type) {
+    case InputType::i32: return DType::i32;
+    case InputType::i64: return DType::i64;
+    default: return DType::f32;
+  }
+}
+
+static Dims input_dims(const Shape& shape, const std::string& name, const Location& where) {
+  Dims dims{Dim::symbol("batch")};
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 0 || shape[i] < -1)
+      throw Error(cat("input of ", line_of(where), ": size ", shape[i], " of axis ", i, ", need a positive one or -1"),
+                  Fault::usage);
+    dims.push_back(shape[i] > 0 ? Dim(shape[i]) : Dim::symbol(cat(name.empty() ? "input" : name, "_", i + 1)));
+  }
+  return dims;
+}
+
+// Channels of a sample go in front of its other axes.
+static Tensor channels_first(const Tensor& x, const Location& where) {
+  std::vector<int64_t> order{0, x.rank() - 1};
+  for (int64_t axis = 1; axis + 1 < x.rank(); ++axis) order.push_back(axis);
+  return transpose(x, order, where);
+}
+
+Tensor input(Shape shape, InputOptions options, Location where) {
+  auto definition = std::make_shared<Definition>();
+  definition->name = options.name;
+  definition->type = {dtype_of(options.type), input_dims(shape, options.name, where)};
+  const Tensor x(std::move(definition));
+  return options.data_format == DataFormat::channels_last && shape.size() > 1 ? channels_first(x, where) : x;
+}
+
+// ---- element by element ----------------------------------------------------------------------------------------------
+static Tensor number_like(const Tensor& x, double number) {
+  return constant_tensor(cnnc::Tensor::scalar(x.definition()->type.dtype, number));
+}
+static Tensor binary(const char* op, const Tensor& a, const Tensor& b) { return record(op, {a, b}, {}, {}); }
+
+Tensor operator+(const Tensor& a, const Tensor& b) { return binary("Add", a, b); }
+Tensor operator-(const Tensor& a, const Tensor& b) { return binary("Sub", a, b); }
+Tensor operator*(const Tensor& a, const Tensor& b) { return binary("Mul", a, b); }
+Tensor operator/(const Tensor& a, const Tensor& b) { return binary("Div", a, b); }
+Tensor operator+(const Tensor& a, double b) { return a + number_like(a, b); }
+Tensor operator-(const Tensor& a, double b) { return a - number_like(a, b); }
+Tensor operator*(const Tensor& a, double b) { return a * number_like(a, b); }
+Tensor operator/(const Tensor& a, double b) { return a / number_like(a, b); }
+Tensor operator+(double a, const Tensor& b) { return number_like(b, a) + b; }
+Tensor operator-(double a, const Tensor& b) { return number_like(b, a) - b; }
+Tensor operator*(double a, const Tensor& b) { return number_like(b, a) * b; }
+Tensor operator/(double a, const Tensor& b) { return number_like(b, a) / b; }
+Tensor operator-(const Tensor& x) { return record("Neg", {x}, {}, {}); }
+
+Tensor exp(const Tensor& x, Location where) { return record("Exp", {x}, {}, where); }
+Tensor log(const Tensor& x, Location where) { return record("Log", {x}, {}, where); }
+Tensor sqrt(const Tensor& x, Location where) { return record("Sqrt", {x}, {}, where); }
+Tensor square(const Tensor& x, Location where) { return record("Mul", {x, x}, {}, where); }
+Tensor abs(const Tensor& x, Location where) { return record("Abs", {x}, {}, where); }
+Tensor maximum(const Tensor& a, const Tensor& b, Location where) { return record("Max", {a, b}, {}, where); }
+Tensor minimum(const Tensor& a, const Tensor& b, Location where) { return record("Min", {a, b}, {}, where); }
+
+// ---- along axes ------------------------------------------------------------------------------------------------------
+static Tensor reduction(const char* op, const Tensor& x, const std::vector<int64_t>& axes, bool keep,
+                        const Location& where) {
+  return record(op, {x, integers(axes)}, {{"keepdims", int64_t{keep}}}, where);
+}
+Tensor mean(const Tensor& x, std::vector<int64_t> axes, bool keep, Location where) {
+  return reduction("ReduceMean", x, axes, keep, where);
+}
+Tensor sum(const Tensor& x, std::vector<int64_t> axes, bool keep, Location where) {
+  return reduction("ReduceSum", x, axes, keep, where);
+}
+Tensor max(const Tensor& x, std::vector<int64_t> axes, bool keep, Location where) {
+  return reduction("ReduceMax", x, axes, keep, where);
+}
+
+// ---- products and movement -------------------------------------------------------------------------------------------
+Tensor matmul(const Tensor& a, const Tensor& b, Location where) { return record("MatMul", {a, b}, {}, where); }
+
+Tensor reshape(const Tensor& x, Shape shape, Location where) {
+  shape.insert(shape.begin(), 0);  // the batch as it is
+  return record("Reshape", {x, integers(shape)}, {}, where);
+}
+
+Tensor transpose(const Tensor& x, std::vector<int64_t> order, Location where) {
+  return record("Transpose", {x}, {{"perm", order}}, where);
+}
+
+Tensor concatenate(const Tensors& parts, int64_t axis, Location where) {
+  return record("Concat", parts, {{"axis", axis}}, where);
+}
+
+Tensor slice(const Tensor& x, int64_t axis, int64_t begin, int64_t end, Location where) {
+  return record("Slice", {x, integers({begin}), integers({end}), integers({axis})}, {}, where);
+}
+
+Tensor operation(const std::string& name, const Tensors& operands,
+                 const std::map<std::string, OperatorAttribute>& attributes, Location where) {
+  Attributes converted;
+  for (const auto& [key, value] : attributes)
+    std::visit([&, &key = key](const auto& v) { converted[key] = Attribute(v); }, value);
+  return record(name, operands, std::move(converted), where);
+}
+
+Tensor constant(const Array& values, Location) {
+  return constant_tensor(values.scale() == 1 ? values.storage().tensor : values.to_float().storage().tensor);
+}
+
+// ---- activations -----------------------------------------------------------------------------------------------------
+static Tensor unary(const char* op, const Tensor& x, Attributes attributes = {}) {
+  return record(op, {x}, std::move(attributes), {});
+}
+
+Tensor linear(const Tensor& x) { return x; }
+Tensor relu(const Tensor& x) { return unary("Relu", x); }
+Tensor relu6(const Tensor& x) { return record("Clip", {x, number_like(x, 0), number_like(x, 6)}, {}, {}); }
+Tensor leaky_relu(const Tensor& x) { return unary("LeakyRelu", x, {{"alpha", 0.2}}); }
+Tensor elu(const Tensor& x) { return unary("Elu", x); }
+Tensor selu(const Tensor& x) { return unary("Selu", x); }
+Tensor gelu(const Tensor& x) { return unary("Gelu", x); }
+Tensor silu(const Tensor& x) { return x * sigmoid(x); }
+Tensor tanh(const Tensor& x) { return unary("Tanh", x); }
+Tensor sigmoid(const Tensor& x) { return unary("Sigmoid", x); }
+Tensor softmax(const Tensor& x) { return unary("Softmax", x, {{"axis", int64_t{-1}}}); }
+Tensor log_softmax(const Tensor& x) { return unary("LogSoftmax", x, {{"axis", int64_t{-1}}}); }
+Tensor softplus(const Tensor& x) { return unary("Softplus", x); }
+Tensor softsign(const Tensor& x) { return unary("Softsign", x); }
+// Keras' hard sigmoid: x / 6 + 1/2 clipped to [0, 1].
+Tensor hard_sigmoid(const Tensor& x) { return unary("HardSigmoid", x, {{"alpha", 1.0 / 6}, {"beta", 0.5}}); }
+Tensor hard_swish(const Tensor& x) { return unary("HardSwish", x); }
+Tensor mish(const Tensor& x) { return unary("Mish", x); }
+
+}  // namespace cnnc::dsl

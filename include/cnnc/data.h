@@ -1,0 +1,39 @@
+// Data sets in files. Pixels stay bytes in memory and are read as numbers in [0, 1]; images are [samples, channels,
+// height, width]. Throws when a file is missing, cut short or of another format.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cnnc/array.h"
+
+namespace cnnc::dsl {
+
+// What fit() and evaluate() take.
+struct TrainTest {
+  Dataset train, test;
+};
+
+namespace data {
+
+// The four files of MNIST, Fashion-MNIST or EMNIST (IDX, also gzipped) in a folder: images [samples, 1, 28, 28].
+TrainTest mnist(const std::string& folder);
+// CIFAR-10's binary files in a folder (data_batch_1.bin ... and test_batch.bin): images [samples, 3, 32, 32].
+TrainTest cifar10(const std::string& folder);
+// CIFAR-100's train.bin and test.bin; the labels are the 100 fine ones, or the 20 coarse ones.
+TrainTest cifar100(const std::string& folder, bool coarse = false);
+
+// One IDX file, gzipped or not: bytes as uint8_t, other types as they are.
+Array idx(const std::string& path);
+// One array of a .npz archive (stored or deflated).
+Array npz(const std::string& path, const std::string& name);
+
+struct CsvOptions {
+  char separator = ',';
+  bool header = false;           // skip the first line
+  std::vector<int> label_columns;  // become y, in this order; negative: counted from the last. None: y is empty
+};
+// Numbers, one sample a line; all lines have the same number of columns. One label column gives y of rank 1.
+Dataset csv(const std::string& path, const CsvOptions& options = {});
+
+}  // namespace data
+}  // namespace cnnc::dsl

@@ -1,0 +1,294 @@
+// The layers. Defaults are Keras', written here.
+//
+// A layer is a handle: copies are the same layer, and a layer that is called several times has one set of weights.
+// Images are [batch, channels, height, width]. Options are given by name:
+//   Conv2D(64, {3, 3}, {.strides = 2, .padding = Padding::same, .activation = relu, .use_bias = false})
+#pragma once
+#include "cnnc/initializers.h"
+#include "cnnc/tensor.h"
+
+namespace cnnc::dsl {
+
+struct LayerState;
+
+// What the function of a layer of your own gets besides its inputs: weights, made at the first call and the same ones
+// ever after.
+class LayerScope {
+ public:
+  explicit LayerScope(LayerState& state) : state_(state) {}
+  Tensor weight(const std::string& name, Shape shape, const Initializer& initializer = glorot_uniform,
+                const Regularizer& regularizer = {}, bool trainable = true);
+  // The same with given first values, of float.
+  Tensor weight(const std::string& name, const Array& first, const Regularizer& regularizer = {},
+                bool trainable = true);
+
+ private:
+  LayerState& state_;
+};
+
+class Layer {
+ public:
+  using Function = std::function<Tensor(LayerScope&, const Tensors&)>;
+  // A layer of your own:
+  //   Layer scale("Scale", [](LayerScope& scope, const Tensors& x) { return x[0] * scope.weight("gamma", {1}, ones); });
+  Layer(std::string type, Function function, Location where = Location::current());
+  Layer(std::string type, std::function<Tensor(const Tensor&)> function, Location where = Location::current());
+
+  Tensor operator()(const Tensor& x) const { return call({x}); }
+  Tensor operator()(const Tensors& x) const { return call(x); }
+
+  // Without a name a layer is called by its type: conv2d, conv2d_1, ...
+  Layer& named(std::string name);
+  // Whether training changes its weights. BatchNormalization that is not trainable keeps its statistics too.
+  Layer& trainable(bool value);
+  bool is_trainable() const;
+  std::string name() const;
+  std::string type() const;
+  // Weights in the order they were made; empty before the first call.
+  Arrays weights() const;
+  // Throws when number, shapes or types differ.
+  void set_weights(const Arrays& values) const;
+
+  // For the library itself.
+  const std::shared_ptr<LayerState>& state() const { return state_; }
+
+ private:
+  Tensor call(const Tensors& x) const;
+  std::shared_ptr<LayerState> state_;
+};
+
+// ---- arguments -------------------------------------------------------------------------------------------------------
+// One number for each axis of an image; one number alone stands for all of them.
+struct Sizes {
+  Sizes(int64_t all) : values{all} {}
+  Sizes(std::initializer_list<int64_t> each) : values(each) {}
+  std::vector<int64_t> values;
+};
+
+// valid: none. same: such that an output has ceil(input / stride) elements, the odd one at the end. Or the numbers:
+// first those at the beginnings of all axes, then those at the ends, as {top, left, bottom, right}.
+struct Padding {
+  enum class Kind { valid, same, numbers };
+  Padding(Kind kind) : kind(kind) {}
+  Padding(std::initializer_list<int64_t> numbers) : kind(Kind::numbers), numbers(numbers) {}
+  static constexpr Kind valid = Kind::valid, same = Kind::same;
+  Kind kind;
+  std::vector<int64_t> numbers;
+};
+
+struct ConvOptions {
+  Sizes strides = 1;
+  Padding padding = Padding::valid;
+  Sizes dilation = 1;
+  int64_t groups = 1;
+  Activation activation = linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+};
+
+struct DenseOptions {
+  Activation activation = linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+};
+
+struct PoolOptions {
+  Sizes strides = 0;  // 0: the size of the window
+  Padding padding = Padding::valid;
+  bool ceil_mode = false;          // a last window that reaches over the end
+  bool count_include_pad = false;  // AveragePool: padding counts as zeros
+};
+
+// ---- the beginning of a Sequential -----------------------------------------------------------------------------------
+struct Input : Layer {
+  Input(Shape shape, InputOptions options = {}, Location where = Location::current());
+};
+
+// ---- dense and convolution -------------------------------------------------------------------------------------------
+// x kernel + bias over the last axis; kernel [inputs, units].
+struct Dense : Layer {
+  Dense(int64_t units, Activation activation = linear, Location where = Location::current());
+  Dense(int64_t units, DenseOptions options, Location where = Location::current());
+};
+// Kernel [filters, channels / groups, height, width].
+struct Conv2D : Layer {
+  // A template, so that options in braces are never taken for a padding.
+  template <std::same_as<Padding::Kind> Kind>
+  Conv2D(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+         Location where = Location::current())
+      : Conv2D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
+  Conv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+};
+struct Conv1D : Layer {
+  Conv1D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+};
+struct Conv3D : Layer {
+  Conv3D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+};
+// Each channel by itself gives `depth_multiplier` ones; kernel [channels * multiplier, 1, height, width].
+struct DepthwiseConv2D : Layer {
+  DepthwiseConv2D(Sizes kernel, ConvOptions options = {}, int64_t depth_multiplier = 1,
+                  Location where = Location::current());
+};
+// Depthwise, then 1 x 1 to `filters`; the bias and the activation come last.
+struct SeparableConv2D : Layer {
+  SeparableConv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+};
+// Kernel [channels, filters, height, width]. With Padding::same an output has input * stride elements.
+struct Conv2DTranspose : Layer {
+  Conv2DTranspose(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+};
+
+// ---- pooling ---------------------------------------------------------------------------------------------------------
+struct MaxPool2D : Layer {
+  MaxPool2D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+};
+struct AveragePool2D : Layer {
+  AveragePool2D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+};
+struct MaxPool1D : Layer {
+  MaxPool1D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+};
+// Over all axes of the image: [batch, channels].
+struct GlobalAveragePool2D : Layer {
+  explicit GlobalAveragePool2D(Location where = Location::current());
+};
+struct GlobalMaxPool2D : Layer {
+  explicit GlobalMaxPool2D(Location where = Location::current());
+};
+
+// ---- normalisation and regularisation --------------------------------------------------------------------------------
+// Over the batch and the image, for each channel. While training: statistics of the batch; otherwise running ones.
+struct BatchNormOptions {
+  double momentum = 0.99, epsilon = 1e-3;
+  bool center = true, scale = true;
+};
+struct BatchNormalization : Layer {
+  explicit BatchNormalization(BatchNormOptions options = {}, Location where = Location::current());
+};
+// Over the last axis.
+struct LayerNormalization : Layer {
+  explicit LayerNormalization(double epsilon = 1e-3, Location where = Location::current());
+};
+// x / (bias + alpha / size * sum of squares over `size` channels)^beta.
+struct LocalResponseNormalization : Layer {
+  explicit LocalResponseNormalization(int64_t size = 5, double alpha = 1e-4, double beta = 0.75, double bias = 1,
+                                      Location where = Location::current());
+};
+// While training, sets elements to zero with probability `rate` and scales the others by 1 / (1 - rate).
+struct Dropout : Layer {
+  explicit Dropout(double rate, Location where = Location::current());
+};
+// The same for whole channels.
+struct SpatialDropout2D : Layer {
+  explicit SpatialDropout2D(double rate, Location where = Location::current());
+};
+
+// ---- shape -----------------------------------------------------------------------------------------------------------
+struct Flatten : Layer {
+  explicit Flatten(Location where = Location::current());
+};
+struct Reshape : Layer {
+  explicit Reshape(Shape shape, Location where = Location::current());  // without the batch; one size may be -1
+};
+// Axes of a sample in this order, counted from 1: Permute({2, 1}) exchanges the first two.
+struct Permute : Layer {
+  explicit Permute(std::vector<int64_t> order, Location where = Location::current());
+};
+// {all}, {vertical, horizontal}, or {top, left, bottom, right}.
+struct ZeroPadding2D : Layer {
+  explicit ZeroPadding2D(Sizes padding = 1, Location where = Location::current());
+};
+enum class Interpolation { nearest, bilinear };
+struct UpSampling2D : Layer {
+  explicit UpSampling2D(Sizes factors = 2, Interpolation interpolation = Interpolation::nearest,
+                        Location where = Location::current());
+};
+
+// ---- joining ---------------------------------------------------------------------------------------------------------
+struct Add : Layer {
+  explicit Add(Location where = Location::current());
+};
+struct Multiply : Layer {
+  explicit Multiply(Location where = Location::current());
+};
+struct Concatenate : Layer {
+  explicit Concatenate(int64_t axis = 1, Location where = Location::current());  // 1: channels
+};
+
+// ---- sequences and attention: [batch, steps, features] ---------------------------------------------------------------
+// Indices (InputType::i32 or i64) to rows of a table [vocabulary, units], uniform in +-0.05 at first.
+struct Embedding : Layer {
+  Embedding(int64_t vocabulary, int64_t units, Location where = Location::current());
+};
+// The last state, or all of them with return_sequences. The number of steps must be known: they are written out.
+struct RecurrentOptions {
+  bool return_sequences = false;
+  bool go_backwards = false;
+};
+// Gates i, f, g, o; kernel Glorot uniform, recurrent kernel orthogonal, bias zeros and ones for the forget gate.
+struct LSTM : Layer {
+  explicit LSTM(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
+};
+// Gates z, r, h, with the reset gate behind the recurrent product (Keras' reset_after).
+struct GRU : Layer {
+  explicit GRU(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
+};
+// Called with {query, value} or {query, value, key}; one tensor alone attends to itself.
+struct MultiHeadAttention : Layer {
+  MultiHeadAttention(int64_t heads, int64_t key_units, Location where = Location::current());
+};
+
+// ---- activations and preprocessing as layers -------------------------------------------------------------------------
+struct ActivationLayer : Layer {
+  explicit ActivationLayer(Activation activation, Location where = Location::current());
+};
+struct LeakyReLU : Layer {
+  explicit LeakyReLU(double slope = 0.3, Location where = Location::current());
+};
+// A slope for each channel, learned; zeros at first.
+struct PReLU : Layer {
+  explicit PReLU(Location where = Location::current());
+};
+struct Softmax : Layer {
+  explicit Softmax(int64_t axis = -1, Location where = Location::current());
+};
+// x * scale + offset.
+struct Rescaling : Layer {
+  explicit Rescaling(double scale, double offset = 0, Location where = Location::current());
+};
+// (x - mean) / sqrt(variance), one number for each channel (axis 1).
+struct Normalization : Layer {
+  Normalization(std::vector<double> mean, std::vector<double> variance, Location where = Location::current());
+};
+
+// While training, turns half of the images around: left and right, top and bottom, or each by a coin of its own.
+enum class Flip { horizontal, vertical, both };
+struct RandomFlip : Layer {
+  explicit RandomFlip(Flip flip = Flip::both, Location where = Location::current());
+};
+
+// ---- the functional form of the layers used most ---------------------------------------------------------------------
+Tensor dense(const Tensor& x, int64_t units, DenseOptions options = {}, Location where = Location::current());
+Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, ConvOptions options = {},
+              Location where = Location::current());
+template <std::same_as<Padding::Kind> Kind>
+Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+              Location where = Location::current()) {
+  return Conv2D(filters, std::move(kernel), padding, std::move(activation), where)(x);
+}
+Tensor max_pool2d(const Tensor& x, Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+Tensor average_pool2d(const Tensor& x, Sizes window = 2, PoolOptions options = {},
+                      Location where = Location::current());
+Tensor global_average_pool2d(const Tensor& x, Location where = Location::current());
+Tensor batch_normalization(const Tensor& x, BatchNormOptions options = {}, Location where = Location::current());
+Tensor dropout(const Tensor& x, double rate, Location where = Location::current());
+Tensor flatten(const Tensor& x, Location where = Location::current());
+
+}  // namespace cnnc::dsl

@@ -1,0 +1,84 @@
+// Models: what is defined becomes something that predicts, learns, and is saved.
+#pragma once
+#include <iosfwd>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cnnc/layers.h"
+#include "cnnc/training.h"
+
+namespace cnnc::dsl {
+
+struct ModelState;
+
+struct PredictOptions {
+  int64_t batch_size = 32;
+  int threads = 0;  // 0: as many as the machine grants
+};
+
+// What lies between inputs and outputs. A handle: copies are the same model. Models made of the same layers share their
+// weights.
+class Model {
+ public:
+  Model(const Tensor& input, const Tensor& output);
+  Model(const Tensors& inputs, const Tensors& outputs);
+
+  // An ONNX file. Its float initializers of one axis or more are weights, which training may change.
+  static Model load(const std::string& path);
+  // Writes ONNX, complete or not at all, with the weights' present values.
+  void save(const std::string& path) const;
+  // Compiles to an executable that needs no library; `./file --help` tells how it is used.
+  void compile_to_executable(const std::string& path) const;
+
+  // The table that Keras prints.
+  void summary(std::ostream& out) const;
+  void summary() const;  // to standard output
+  // The graph as text (docs/ir.md).
+  std::string dump_ir() const;
+
+  int64_t parameter_count() const;
+  std::vector<std::string> weight_names() const;
+  Array weight(const std::string& name) const;
+  // Throws when there is no weight of that name or it has another type.
+  void set_weight(const std::string& name, const Array& value);
+  // Freezes (or trains again) the weights whose name begins with `prefix`; returns how many there are.
+  int64_t set_trainable(const std::string& prefix, bool trainable);
+
+  // Outputs for any number of samples, computed in batches.
+  Array predict(const Array& x, const PredictOptions& options = {}) const;
+  Arrays predict(const Arrays& x, const PredictOptions& options = {}) const;
+
+  // ---- learning; see training.h --------------------------------------------------------------------------------------
+  void compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics = {});
+  History fit(const Dataset& data, const FitOptions& options = {});
+  History fit(const Array& x, const Array& y, const FitOptions& options = {}) { return fit(Dataset{x, y}, options); }
+  // Loss and metrics in the order of compile().
+  std::vector<double> evaluate(const Dataset& data, const EvaluateOptions& options = {});
+  // What callbacks call: fit ends after this step.
+  void stop_training();
+  double learning_rate() const;
+  void set_learning_rate(double value);
+
+  // Weights, optimizer's state and position, complete or not at all: a model of the same definition that loads them
+  // goes on bit for bit as this one would. Loading a file that is damaged or of another model changes nothing.
+  void save_checkpoint(const std::string& path) const;
+  void load_checkpoint(const std::string& path);
+
+  // For the library itself.
+  const std::shared_ptr<ModelState>& state() const { return state_; }
+
+ protected:
+  explicit Model(std::shared_ptr<ModelState> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<ModelState> state_;
+};
+
+// A chain of layers; the first one is Input.
+class Sequential : public Model {
+ public:
+  Sequential(std::vector<Layer> layers, Location where = Location::current());
+};
+
+}  // namespace cnnc::dsl

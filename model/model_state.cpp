@@ -1,0 +1,71 @@
+#include "model/model_state.h"
+
+#include "frontend/onnx/import.h"
+#include "ir/error.h"
+
+namespace cnnc::dsl {
+
+std::shared_ptr<ModelState> state_of(ModelDefinition definition) {
+  auto state = std::make_shared<ModelState>();
+  state->prototype = build_graph(definition);
+  state->weights = std::move(definition.weights);
+  state->layers = std::move(definition.layers);
+  return state;
+}
+
+// Statistics of BatchNormalization follow the data instead of a gradient.
+static bool is_statistic(const Value& value) {
+  for (const auto& [user, count] : value.users())
+    if (user->is("BatchNormalization") && (user->input(3) == &value || user->input(4) == &value)) return true;
+  return false;
+}
+
+std::shared_ptr<ModelState> imported_state(const std::string& path) {
+  auto state = std::make_shared<ModelState>();
+  state->prototype = import_onnx_file(path);
+  for (const auto& node : state->prototype->nodes()) {
+    const Value* value = node->is("Constant") ? node->output() : nullptr;
+    if (value == nullptr || value->name().empty() || value->rank() == 0 || value->users().empty()) continue;
+    BuiltWeight weight;
+    weight.name = value->name();
+    weight.variable = std::make_shared<Variable>();
+    const cnnc::Tensor* content = value->constant();
+    if (content == nullptr || !is_float(content->dtype())) continue;
+    *weight.variable = {weight.name, nullptr, *content, {}, !is_statistic(*value)};
+    state->weights.push_back(std::move(weight));
+  }
+  return state;
+}
+
+std::unique_ptr<Graph> ModelState::graph() const {
+  std::map<std::string, const cnnc::Tensor*> values;
+  for (const BuiltWeight& weight : weights) values[weight.name] = &weight.variable->value;
+  std::unique_ptr<Graph> graph = prototype->clone();
+  for (const auto& node : graph->nodes()) {
+    if (!node->is("Constant")) continue;
+    const auto it = values.find(node->output()->name());
+    if (it != values.end()) node->set_attribute("value", *it->second);
+  }
+  return graph;
+}
+
+BuiltWeight& ModelState::weight_named(const std::string& name) {
+  for (BuiltWeight& weight : weights)
+    if (weight.name == name) return weight;
+  std::string known;
+  for (const BuiltWeight& weight : weights) known += (known.empty() ? "" : ", ") + weight.name;
+  throw Error(cat("the model has no weight ", quoted(name), "; it has ", known), Fault::usage);
+}
+
+CompiledGraph& ModelState::predictor(int threads) {
+  std::vector<const void*> addresses;
+  for (const BuiltWeight& weight : weights) addresses.push_back(weight.variable->value.raw());
+  if (!predictor_ || predictor_threads_ != threads || predictor_weights_ != addresses) {
+    predictor_ = std::make_unique<CompiledGraph>(graph(), threads);
+    predictor_threads_ = threads;
+    predictor_weights_ = std::move(addresses);
+  }
+  return *predictor_;
+}
+
+}  // namespace cnnc::dsl

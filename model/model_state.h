@@ -1,0 +1,40 @@
+// What a Model is a handle of.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cnnc/model.h"
+#include "frontend/dsl/build_graph.h"
+#include "model/compiled_graph.h"
+
+namespace cnnc::dsl {
+
+struct TrainingState;
+
+struct ModelState {
+  std::unique_ptr<Graph> prototype;  // the weights are Constants under their names, maybe with old values
+  std::vector<BuiltWeight> weights;
+  std::vector<BuiltLayer> layers;  // in the order of the summary; empty for imported models
+  std::string name = "model";
+  std::shared_ptr<TrainingState> training;  // null before compile()
+
+  // A graph with the weights' present values.
+  std::unique_ptr<Graph> graph() const;
+  // Throws Error when there is no weight of that name.
+  BuiltWeight& weight_named(const std::string& name);
+
+  // The compiled graph that predict uses, kept until a weight has changed.
+  CompiledGraph& predictor(int threads);
+  void weights_changed() { predictor_.reset(); }
+
+ private:
+  std::unique_ptr<CompiledGraph> predictor_;
+  int predictor_threads_ = 0;
+  std::vector<const void*> predictor_weights_;  // addresses of the weights that it was made with
+};
+
+std::shared_ptr<ModelState> state_of(ModelDefinition definition);
+std::shared_ptr<ModelState> imported_state(const std::string& path);
+
+}  // namespace cnnc::dsl

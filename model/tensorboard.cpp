@@ -1,0 +1,75 @@
+// TensorBoard's event files: records of a length, an Event message and their checksums.
+#include <time.h>
+
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "cnnc/model.h"
+#include "ir/error.h"
+
+namespace cnnc::dsl {
+
+// CRC-32C, masked as TFRecord wants it.
+static uint32_t masked_crc(const std::string& bytes) {
+  uint32_t crc = 0xffffffff;
+  for (const char byte : bytes) {
+    crc ^= static_cast<uint8_t>(byte);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+  }
+  crc = ~crc;
+  return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+template <typename T>
+static std::string raw(T value) {
+  return {reinterpret_cast<const char*>(&value), sizeof value};
+}
+
+static std::string varint(uint64_t value) {
+  std::string text;
+  for (; value >= 128; value >>= 7) text += static_cast<char>(value | 128);
+  return text + static_cast<char>(value);
+}
+
+// A field that holds bytes: a string or a message.
+static std::string field(int number, const std::string& bytes) {
+  return varint(static_cast<uint64_t>(number) << 3 | 2) + varint(bytes.size()) + bytes;
+}
+
+static double wall_time() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// Event: wall_time = 1 (double), step = 2 (varint), file_version = 3, summary = 5.
+static std::string event(int64_t step, const std::string& rest) {
+  return "\x09" + raw(wall_time()) + "\x10" + varint(static_cast<uint64_t>(step)) + rest;
+}
+
+// Summary.Value: tag = 1, simple_value = 2 (float).
+static std::string scalar(const std::string& tag, double value) {
+  return field(5, field(1, field(1, tag) + "\x15" + raw(static_cast<float>(value))));
+}
+
+static void append_record(const std::string& path, const std::string& message) {
+  std::ofstream file(path, std::ios::binary | std::ios::app);
+  const std::string length = raw(static_cast<uint64_t>(message.size()));
+  file << length << raw(masked_crc(length)) << message << raw(masked_crc(message));
+  if (!file.flush()) throw Error(cat(path, ": ", std::strerror(errno)), Fault::file);
+}
+
+void TensorBoard::on_train_begin(Model&) {
+  std::error_code code;
+  std::filesystem::create_directories(folder_, code);
+  path_ = cat(folder_, "/events.out.tfevents.", static_cast<int64_t>(wall_time()), ".cnnc");
+  append_record(path_, event(0, field(3, "brain.Event:2")));
+}
+
+void TensorBoard::on_epoch_end(Model&, int epoch, const Logs& logs) {
+  for (const auto& [name, value] : logs) append_record(path_, event(epoch, scalar("epoch_" + name, value)));
+}
+
+}  // namespace cnnc::dsl

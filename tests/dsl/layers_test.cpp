@@ -1,0 +1,209 @@
+// Layers: shapes, weights, names, and what messages say.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "cnnc/cnnc.h"
+
+using namespace cnnc;
+
+namespace {
+
+std::string fault_of(const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "";
+}
+
+void expect_contains(const std::string& text, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
+}
+
+Array counting(Shape shape, float step = 0.01f) {
+  Array array = Array::zeros<float>(std::move(shape));
+  float* data = array.mutable_data<float>();
+  for (int64_t i = 0; i < array.size(); ++i) data[i] = step * static_cast<float>(i % 97) - 0.3f;
+  return array;
+}
+
+Model model_of(Shape shape, const Layer& layer) {
+  const Tensor x = input(std::move(shape));
+  return Model(x, layer(x));
+}
+
+TEST(Layers, InferShapes) {
+  const Tensor x = input({3, 32, 31});
+  EXPECT_EQ(Conv2D(8, {3, 3})(x).shape(), (Shape{-1, 8, 30, 29}));
+  EXPECT_EQ(Conv2D(8, {3, 3}, Padding::same, relu)(x).shape(), (Shape{-1, 8, 32, 31}));
+  EXPECT_EQ(Conv2D(8, 4, {.strides = 2, .padding = Padding::same})(x).shape(), (Shape{-1, 8, 16, 16}));
+  EXPECT_EQ(Conv2D(8, 3, {.padding = {1, 2, 3, 4}})(x).shape(), (Shape{-1, 8, 34, 35}));
+  EXPECT_EQ(Conv2D(9, 3, {.dilation = 2, .groups = 3})(x).shape(), (Shape{-1, 9, 28, 27}));
+  EXPECT_EQ(DepthwiseConv2D(3, {}, 2)(x).shape(), (Shape{-1, 6, 30, 29}));
+  EXPECT_EQ(SeparableConv2D(5, 3)(x).shape(), (Shape{-1, 5, 30, 29}));
+  EXPECT_EQ(Conv2DTranspose(4, 3, {.strides = 2, .padding = Padding::same})(x).shape(), (Shape{-1, 4, 64, 62}));
+  EXPECT_EQ(Conv2DTranspose(4, 2, {.strides = 3, .padding = Padding::same})(x).shape(), (Shape{-1, 4, 96, 93}));
+  EXPECT_EQ(MaxPool2D()(x).shape(), (Shape{-1, 3, 16, 15}));
+  EXPECT_EQ(MaxPool2D(2, {.ceil_mode = true})(x).shape(), (Shape{-1, 3, 16, 16}));
+  EXPECT_EQ(AveragePool2D(3, {.strides = 2, .padding = Padding::same})(x).shape(), (Shape{-1, 3, 16, 16}));
+  EXPECT_EQ(GlobalAveragePool2D()(x).shape(), (Shape{-1, 3}));
+  EXPECT_EQ(Flatten()(x).shape(), (Shape{-1, 3 * 32 * 31}));
+  EXPECT_EQ(Reshape({96, -1})(x).shape(), (Shape{-1, 96, 31}));
+  EXPECT_EQ(Permute({2, 3, 1})(x).shape(), (Shape{-1, 32, 31, 3}));
+  EXPECT_EQ(ZeroPadding2D({1, 2})(x).shape(), (Shape{-1, 3, 34, 35}));
+  EXPECT_EQ(UpSampling2D({2, 3})(x).shape(), (Shape{-1, 3, 64, 93}));
+  EXPECT_EQ(Concatenate()({x, x}).shape(), (Shape{-1, 6, 32, 31}));
+  EXPECT_EQ(SpatialDropout2D(0.5)(x).shape(), (Shape{-1, 3, 32, 31}));
+  EXPECT_EQ(Conv3D(2, 3)(input({1, 8, 8, 8})).shape(), (Shape{-1, 2, 6, 6, 6}));
+  EXPECT_EQ(Conv1D(2, 3)(input({4, 10})).shape(), (Shape{-1, 2, 8}));
+  const Tensor words = Embedding(100, 16)(input({12}, {.type = InputType::i32}));
+  EXPECT_EQ(words.shape(), (Shape{-1, 12, 16}));
+  EXPECT_EQ(LSTM(7)(words).shape(), (Shape{-1, 7}));
+  EXPECT_EQ(GRU(7, {.return_sequences = true})(words).shape(), (Shape{-1, 12, 7}));
+  EXPECT_EQ(MultiHeadAttention(2, 8)(words).shape(), (Shape{-1, 12, 16}));
+}
+
+TEST(Layers, TakeChannelsLastData) {
+  EXPECT_EQ(input({32, 30, 3}, {.data_format = DataFormat::channels_last}).shape(), (Shape{-1, 3, 32, 30}));
+}
+
+TEST(Layers, MessagesNameLayerLineAndShapes) {
+  const std::string fault = fault_of([] { Conv2D(8, {5, 5})(input({3, 4, 4})); });
+  expect_contains(fault, {"Conv2D", "layers_test.cpp:", "f32[batch,3,4,4]", "f32[8,3,5,5]"});
+  expect_contains(fault_of([] { Dense(3).named("head")(Dense(4)(input({3}))) + input({7}); }), {"Add", "[batch,3]", "[batch,7]"});
+  expect_contains(fault_of([] { Conv2D(8, 3)(input({3})); }), {"Conv2D", "[batch, channels, height, width]", "[batch,3]"});
+  expect_contains(fault_of([] { Conv2D(8, 3, {.groups = 2})(input({3, 8, 8})); }), {"3 channels", "2 groups"});
+  expect_contains(fault_of([] { Dropout(1.5)(input({3})); }), {"Dropout", "rate is 1.5"});
+  expect_contains(fault_of([] { Dense(2)(input({-1})); }), {"Dense", "must be known"});
+  expect_contains(fault_of([] { Sequential({Dense(2)}); }), {"first layer must be Input"});
+  expect_contains(fault_of([] { Embedding(3, 2)(input({3})); }), {"Embedding", "InputType::i32"});
+}
+
+TEST(Layers, SharedLayerOfAnotherShapeIsAFault) {
+  const Dense shared(4);
+  shared(input({3}));
+  expect_contains(fault_of([&] { shared(input({5})); }), {"Dense", "kernel", "f32[3,4]", "f32[5,4]"});
+}
+
+TEST(Layers, GlorotUniformFillsItsRange) {
+  set_random_seed(1);
+  const Dense layer(300);
+  layer(input({200}));
+  const Array kernel = layer.weights()[0];
+  const double limit = std::sqrt(6.0 / 500);
+  double most = 0, squares = 0;
+  for (int64_t i = 0; i < kernel.size(); ++i) {
+    most = std::max(most, std::abs(kernel.at(i)));
+    squares += kernel.at(i) * kernel.at(i);
+  }
+  EXPECT_LE(most, limit);
+  EXPECT_GT(most, 0.999 * limit);
+  EXPECT_NEAR(squares / static_cast<double>(kernel.size()), limit * limit / 3, 0.01 * limit * limit);
+}
+
+TEST(Layers, SameSeedSameWeights) {
+  const auto weights = [] {
+    set_random_seed(7);
+    const Dense layer(5);
+    layer(input({4}));
+    return layer.weights()[0].at(3);
+  };
+  EXPECT_EQ(weights(), weights());
+}
+
+TEST(Layers, OrthogonalColumnsAreOrthogonal) {
+  const Dense layer(3, {.kernel_initializer = orthogonal_of()});
+  layer(input({5}));
+  const Array w = layer.weights()[0];
+  for (int a = 0; a < 3; ++a)
+    for (int b = 0; b < 3; ++b) {
+      double dot = 0;
+      for (int i = 0; i < 5; ++i) dot += w.at(i * 3 + a) * w.at(i * 3 + b);
+      EXPECT_NEAR(dot, a == b, 1e-5);
+    }
+}
+
+TEST(Model, PredictsAnyNumberOfSamples) {
+  const Dense layer(2, {.kernel_initializer = ones, .bias_initializer = ones});
+  const Model model = model_of({3}, layer);
+  const Array x = counting({70, 3});
+  const Array y = model.predict(x, {.batch_size = 32});
+  ASSERT_EQ(y.shape(), (Shape{70, 2}));
+  for (int64_t i = 0; i < 70; ++i)
+    EXPECT_NEAR(y.at(2 * i), x.at(3 * i) + x.at(3 * i + 1) + x.at(3 * i + 2) + 1, 1e-5);
+}
+
+TEST(Model, FollowsChangedWeights) {
+  const Dense layer(1, {.kernel_initializer = zeros});
+  Model model = model_of({2}, layer);
+  EXPECT_EQ(model.predict(counting({1, 2})).at(0), 0);
+  model.set_weight("dense/bias", Array({1}, std::vector<float>{5}));
+  EXPECT_EQ(model.predict(counting({1, 2})).at(0), 5);
+  EXPECT_EQ(layer.weights()[1].at(0), 5);
+}
+
+TEST(Model, ReadsBytesAsScaledNumbers) {
+  const Model model = model_of({1, 2, 2}, Flatten());
+  const Array pixels = Array({2, 2, 2}, std::vector<uint8_t>{0, 51, 102, 153, 204, 255, 0, 255}).scaled(1 / 255.0);
+  const Array y = model.predict(pixels);
+  EXPECT_FLOAT_EQ(static_cast<float>(y.at(1)), 0.2f);
+  EXPECT_FLOAT_EQ(static_cast<float>(y.at(5)), 1.0f);
+}
+
+TEST(Model, DataThatDoNotFitAreAFault) {
+  const Model model = model_of({3}, Dense(2));
+  expect_contains(fault_of([&] { model.predict(counting({5, 4})); }), {"input", "f32[5,4]", "f32[batch,3]"});
+  expect_contains(fault_of([&] { model.predict(Array()); }), {"no samples"});
+}
+
+TEST(Model, NamesSharedWeightsOnce) {
+  const Tensor a = input({4}), b = input({4});
+  const Dense shared(3);
+  const Model model(Tensors{a, b}, Tensors{shared(a) - shared(b)});
+  EXPECT_EQ(model.weight_names(), (std::vector<std::string>{"dense/kernel", "dense/bias"}));
+  const Array y = model.predict(Arrays{counting({2, 4}), counting({2, 4})})[0];
+  EXPECT_EQ(y.at(0), 0);
+}
+
+TEST(Model, OutputThatNeedsAnotherInputIsAFault) {
+  const Tensor a = input({4}), b = input({4});
+  expect_contains(fault_of([&] { Model(a, a + b); }), {"not among the model's inputs"});
+}
+
+TEST(Model, OwnLayersAreFunctions) {
+  const Layer scale("Scale", [](LayerScope& scope, const Tensors& x) { return x[0] * scope.weight("gamma", {1}, constant_of(3)); });
+  const Model model = model_of({2}, scale);
+  EXPECT_EQ(model.predict(Array({1, 2}, std::vector<float>{1, 2})).at(1), 6);
+  EXPECT_EQ(model.weight_names()[0], "scale/gamma");
+}
+
+TEST(Model, SummaryIsATable) {
+  const Sequential model({Input({1, 28, 28}), Flatten(), Dense(128, relu), Dropout(0.2), Dense(10)});
+  std::ostringstream out;
+  model.summary(out);
+  EXPECT_EQ(out.str(), R"(Model: "sequential"
+┏━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━┓
+│ Layer (type)      │ Output Shape │ Param # │
+┡━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━┩
+│ flatten (Flatten) │ (None, 784)  │ 0       │
+│ dense (Dense)     │ (None, 128)  │ 100,480 │
+│ dropout (Dropout) │ (None, 128)  │ 0       │
+│ dense_1 (Dense)   │ (None, 10)   │ 1,290   │
+└───────────────────┴──────────────┴─────────┘
+ Total params: 101,770 (397.54 KB)
+ Trainable params: 101,770 (397.54 KB)
+ Non-trainable params: 0 (0.00 B)
+)");
+}
+
+TEST(Model, FrozenLayersCountAsNotTrainable) {
+  Sequential model({Input({4}), Dense(3).trainable(false), BatchNormalization(), Dense(2)});
+  std::ostringstream out;
+  model.summary(out);
+  expect_contains(out.str(), {"Total params: 35", "Trainable params: 14", "Non-trainable params: 21"});
+}
+
+}  // namespace
