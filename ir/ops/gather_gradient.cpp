@@ -91,7 +91,12 @@ CNNC_OP(GatherNDGradient)
     .input("data", kFloatTypes)
     .input("indices", {i64}, "")
     .attribute("batch_dims", 0)
-    .infer(data_type)
+    .infer([](const OpContext& c) {
+      for (size_t a = 0; a < static_cast<size_t>(c.integer("batch_dims")); ++a)
+        require_equal(c, c.dims(1)[a], cat("batch axis ", a, " of the data"), c.dims(2)[a],
+                      "that of the indices");
+      return data_type(c);
+    })
     .compute([](const OpContext& c, int) {
       const int64_t tuple = c.dims(2).back().value(), batch = c.integer("batch_dims");
       const Scalars at = OpContext::indices(c.rank(1));
