@@ -106,6 +106,7 @@ CNNC_OP(Pad)
       }
       return mode == "constant" ? constant_padded(c, source, added) : c.load(0, source);
     })
+    .example({random(f8e5m2, {2, 3}), given(Tensor::ints({0, 1, 2, 0})), given(Tensor::scalar(f8e5m2, 1.5))})
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({0, 1, 2, 0, 3, 1}))})
     .example({random(f32, {2, 4}), given(Tensor::ints({1, -1, 0, 2})),
               given(Tensor::scalar(f32, 1.5))})
