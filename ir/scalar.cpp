@@ -193,8 +193,6 @@ static Scalar simplify(ScalarOp op, DType dtype, const Scalars& args) {
   return {};
 }
 
-static const char* spelling(ScalarOp op);
-
 static void check_types(ScalarOp op, DType dtype, const Scalars& args) {
   if (op == ScalarOp::cast || op == ScalarOp::bitcast || op == ScalarOp::is_nan || op == ScalarOp::load) return;
   if (op == ScalarOp::select) {
@@ -204,7 +202,7 @@ static void check_types(ScalarOp op, DType dtype, const Scalars& args) {
     return;
   }
   for (const Scalar& a : args)
-    CNNC_CHECK(!is_narrow(a.dtype())) << spelling(op) << " computes with " << name_of(a.dtype());
+    CNNC_CHECK(!is_narrow(a.dtype())) << "arithmetic on " << name_of(a.dtype()) << " in " << a.str();
   const bool comparison = op == ScalarOp::eq || op == ScalarOp::lt || op == ScalarOp::le;
   for (const Scalar& a : args)
     CNNC_CHECK(a.dtype() == (comparison ? args[0].dtype() : dtype))

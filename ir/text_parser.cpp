@@ -202,7 +202,9 @@ class LiteralParser {
       if (value) t.mutable_data<float>()[i] = *value;
       return value.has_value();
     }
-    const auto value = whole_number<double>(word);
+    // Narrow floats are printed with the digits of an f32.
+    const auto value = is_narrow_float(t.dtype()) ? std::optional<double>(whole_number<float>(word))
+                                                  : whole_number<double>(word);
     if (value) t.set_double(i, *value);
     return value.has_value();
   }

@@ -65,6 +65,7 @@ uint8_t narrow_float_code(DType type, double value) {
   if (is_nan && f.nan < 0) return static_cast<uint8_t>(sign ^ 1 << f.sign_bit);
   if (is_nan) return static_cast<uint8_t>(f.nan | sign);
   const double magnitude = __builtin_fabs(value);
+  if (f.infinity >= 0 && magnitude == __builtin_inf()) return static_cast<uint8_t>(f.infinity | sign);
   int below = 0;
   for (int step = 128; step > 0; step /= 2)
     if (below + step < f.largest && static_cast<double>(magnitude_value(f, below + step)) <= magnitude) below += step;

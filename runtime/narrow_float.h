@@ -24,7 +24,8 @@ NarrowFloatFormat narrow_float_format(DType type);
 // The number that a code stands for. Every one is an f32.
 float narrow_float_value(DType type, uint8_t code);
 // The code of the nearest number, of two the one with the even code; what is too large becomes the largest number, NaN
-// without a code becomes zero. f8e8m0 rounds up and drops the sign. As Cast does by default.
+// without a code becomes zero. f8e8m0 rounds up and drops the sign. As Cast does by default, but for infinity, which
+// stays infinity where the type has it.
 uint8_t narrow_float_code(DType type, double value);
 
 }  // namespace cnnc

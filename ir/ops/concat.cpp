@@ -80,6 +80,7 @@ CNNC_OP(Concat)
     .example({random(i64, {3}, 0, 9), random(i64, {0}, 0, 9), random(i64, {2}, 0, 9)},
              {{"axis", -1}})
     .example({random(f16, {2, 2})}, {{"axis", 0}})
+    .example({random(i4, {2, 2}, -8, 8), random(i4, {1, 2}, -8, 8)}, {{"axis", 0}})
     .example({random(boolean, {1, 2}, 0, 2), random(boolean, {3, 2}, 0, 2)}, {{"axis", 0}});
 
 // Sizes of the parts along the axis: given, or equal ones of which the last may be smaller.

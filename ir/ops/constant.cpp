@@ -80,7 +80,9 @@ CNNC_OP(Constant)
     .example({}, {{"value", Tensor::scalar(f32, 1.5)}})
     .example({}, {{"value", Tensor::of<int64_t>(i64, {2, 3}, {1, -2, 3, 4, 5, INT64_MAX})}})
     .example({}, {{"value", Tensor::of<double>(f64, {1, 2}, {0.1, -INFINITY})}})
-    .example({}, {{"value", Tensor::of<uint8_t>(boolean, {2}, {1, 0})}});
+    .example({}, {{"value", Tensor::of<uint8_t>(boolean, {2}, {1, 0})}})
+    .example({}, {{"value", Tensor::of<uint8_t>(f8e5m2, {5}, {0, 0x80, 0x7C, 0x7F, 0xFD})}})
+    .example({}, {{"value", Tensor::of<int8_t>(i4, {3}, {-8, -1, 7})}});
 
 CNNC_OP(ConstantOfShape)
     .doc(
@@ -99,6 +101,7 @@ CNNC_OP(ConstantOfShape)
     })
     .example({given(Tensor::ints({2, 3}))})
     .example({given(Tensor::ints({4}))}, {{"value", Tensor::ints({-7})}})
+    .example({given(Tensor::ints({4}))}, {{"value", Tensor::of<uint8_t>(f8e4m3fn, {1}, {0x3A})}})
     .example({given(Tensor::ints({}))}, {{"value", Tensor::of<uint8_t>(boolean, {1}, {1})}})
     .example({given(Tensor::ints({0, 2}))}, {{"value", Tensor(f16, {1})}});
 

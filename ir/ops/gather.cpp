@@ -41,7 +41,8 @@ CNNC_OP(Gather)
     .example({random(f32, {5, 4}), given(Tensor::of<int64_t>(i64, {2, 3}, {0, 4, -1, 2, -5, 1}))})
     .example({random(f16, {3, 4, 2}), given(Tensor::of<int32_t>(i32, {2}, {3, -4}))}, {{"axis", 1}})
     .example({random(i64, {3}, 0, 9), given(Tensor::scalar(i64, -2))})
-    .example({random(boolean, {3, 4}, 0, 2), given(Tensor::ints({1}))}, {{"axis", -1}});
+    .example({random(boolean, {3, 4}, 0, 2), given(Tensor::ints({1}))}, {{"axis", -1}})
+    .example({random(f4e2m1, {5, 4}, -6, 6), given(Tensor::ints({3, 0, -1}))});
 
 CNNC_OP(GatherElements)
     .doc(

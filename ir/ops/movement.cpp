@@ -49,7 +49,8 @@ CNNC_OP(Transpose)
     .example({random(f32, {2, 3, 4})})
     .example({random(f32, {2, 3, 4, 5})}, {{"perm", Ints{0, 2, 3, 1}}})
     .example({random(i8, {2, 3}, 0, 99)}, {{"perm", Ints{1, 0}}})
-    .example({random(f16, {})});
+    .example({random(f16, {})})
+    .example({random(f8e4m3fn, {2, 3, 4})});
 
 CNNC_OP(Expand)
     .doc("The operand broadcast with a shape: axes of size 1 are repeated.")

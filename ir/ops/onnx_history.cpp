@@ -1,5 +1,7 @@
 #include "ir/ops/onnx_history.h"
 
+#include "runtime/cnnc.h"
+
 namespace cnnc {
 
 Value* append_axes(Graph& graph, Value* value, int count) {
@@ -33,6 +35,12 @@ static std::optional<int64_t> legacy_dtype_number(const std::string& name) {
   return it == kNumbers.end() ? std::nullopt : std::optional(it->second);
 }
 
+// "string (number 8)".
+static std::string requested_type(int64_t number) {
+  const char* name = cnnc_dtype_name(number > 0 && number < 128 ? static_cast<int32_t>(number) : 0);
+  return cat(*name == '?' ? "" : cat(name, " "), "(number ", number, ")");
+}
+
 void integer_to_dtype(OnnxNode& node, const std::string& attribute) {
   std::optional<Attribute> value = node.take(attribute);
   if (!value) return;
@@ -47,7 +55,7 @@ void integer_to_dtype(OnnxNode& node, const std::string& attribute) {
     if (number == static_cast<int64_t>(dtype)) node.attributes[attribute] = dtype;
   if (!node.has(attribute))
     throw Error(cat(node.op, ": attribute ", quoted(attribute), " asks for the element type ",
-                    number ? cat("number ", *number) : std::string("it names"),
+                    number ? requested_type(*number) : std::string("it names"),
                     ", which is not supported; need a float, integer or bool type"));
 }
 

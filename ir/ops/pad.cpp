@@ -114,6 +114,7 @@ CNNC_OP(Pad)
       if (g.wants(2)) g.context().fail("the constant of a padding has no gradient");
       g.wrt(0, g.make("Pad", {g.out_grad(), g.make("Neg", {g.input(1)}), nullptr, g.input(3)}));
     })
+    .example({random(f8e5m2, {2, 3}), given(Tensor::ints({0, 1, 2, 0})), given(Tensor::scalar(f8e5m2, 1.5))})
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({0, 1, 2, 0, 3, 1}))})
     .example({random(f32, {2, 4}), given(Tensor::ints({1, -1, 0, 2})),
               given(Tensor::scalar(f32, 1.5))})

@@ -69,6 +69,7 @@ CNNC_OP(Reshape)
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({0, 2, 6}))})
     .example({random(f16, {6, 4}), given(Tensor::ints({2, 3, 1, 2, 2}))})
     .example({random(i64, {1, 1}), given(Tensor::ints({}))})
+    .example({random(f8e8m0, {6, 4}, 0, 9), given(Tensor::ints({3, 8}))})
     .example({random(f32, {0, 3}), given(Tensor::ints({3, 0}))}, {{"allowzero", 1}});
 
 CNNC_OP(Flatten)

@@ -121,7 +121,8 @@ CNNC_OP(Slice)
               given(Tensor::ints({0})), given(Tensor::ints({-2}))})
     .example({random(f16, {4, 5}), given(Tensor::ints({10})), given(Tensor::ints({2})),
               given(Tensor::ints({-1})), given(Tensor::ints({-1}))})
-    .example({random(boolean, {4}, 0, 2), given(Tensor::ints({3})), given(Tensor::ints({1}))});
+    .example({random(boolean, {4}, 0, 2), given(Tensor::ints({3})), given(Tensor::ints({1}))})
+    .example({random(u2, {7}, 0, 4), given(Tensor::ints({1})), given(Tensor::ints({6}))});
 
 // The element of the slice that lies at each place of the data, where there is one.
 Scalar unsliced_element(const OpContext& c, const Scalars& at) {

@@ -6,6 +6,7 @@
 
 #include "ir/error.h"
 #include "ir/graph.h"
+#include "runtime/bit_packing.h"
 #include "tests/support/test_ops.h"
 
 namespace cnnc {
@@ -57,6 +58,19 @@ TEST_F(Text, RoundTripOfTensors) {
   return %0, %1, %2, %3, %4, %5, %6, %7
 }
 )");
+}
+
+TEST_F(Text, KeepsEveryElementOfNarrowTypes) {
+  for (DType dtype : kAllDTypes) {
+    if (!is_narrow(dtype)) continue;
+    Tensor all(dtype, {1 << bits_of(dtype)});
+    for (int i = 0; i < all.size(); ++i)
+      all.mutable_data<uint8_t>()[i] = element_byte(dtype, static_cast<uint8_t>(i));
+    Graph graph;
+    graph.add_output(graph.constant(all));
+    const auto parsed = parse_graph(print(graph, kAll));
+    EXPECT_TRUE(parsed->outputs()[0]->constant()->identical(all)) << name_of(dtype);
+  }
 }
 
 TEST_F(Text, KeepsEveryBitOfHalfPrecision) {

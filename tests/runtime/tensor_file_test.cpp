@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/bit_packing.h"
 #include "runtime/file_bytes.h"
 
 namespace cnnc {
@@ -129,7 +130,11 @@ TEST(TensorProto, ReadsRawAndTypedData) {
       {proto(CNNC_INT8, packed(5, "\5" + minus_one)), bytes_of<int8_t>({5, -1})},
       {proto(CNNC_FLOAT16, packed(5, std::string("\x80\x78\1", 3))), bytes_of<uint16_t>({0x3c00, 1})},
       {proto(CNNC_UINT32, packed(11, "\1\2")), bytes_of<uint32_t>({1, 2})},
-      {proto(CNNC_INT4, packed(5, "\x21")), "\x21"},
+      {proto(CNNC_INT4, packed(5, "\x2f")), "\xff\2"},
+      {proto(CNNC_INT4, packed(9, "\x2f")), "\xff\2"},
+      {proto(CNNC_UINT4, packed(9, "\x2f")), "\xf\2"},
+      {proto(CNNC_INT2, packed(9, "\x0b")), "\xff\xfe"},
+      {proto(CNNC_FLOAT8E5M2, packed(5, "\1\2")), "\1\2"},
       {proto(CNNC_COMPLEX64, packed(4, bytes_of<float>({1, 2, 3, 4}))),
        bytes_of<float>({1, 2, 3, 4})},
   };
@@ -182,6 +187,30 @@ TEST_F(TensorFileTest, WhatIsWrittenReadsBack) {
     EXPECT_EQ(in.dims[0], 200);
     EXPECT_EQ(memcmp(in.data, out.data, 2400), 0) << name;
   }
+}
+
+// A .npy file of a narrow type does not say which: the reader must know.
+TEST_F(TensorFileTest, NarrowTypesReadBack) {
+  for (int32_t dtype : {CNNC_INT4, CNNC_UINT2, CNNC_FLOAT4E2M1, CNNC_FLOAT8E4M3FN}) {
+    for (const char* name : {"t.npy", "t.pb", "t.bin"}) {
+      HostTensor out, in;
+      out.dtype = dtype, out.rank = 2, out.dims[0] = 1667, out.dims[1] = 3; // more than one chunk
+      ASSERT_TRUE(out.allocate(&error_));
+      auto* bytes = static_cast<uint8_t*>(out.data);
+      for (int i = 0; i < 5001; ++i) {
+        bytes[i] = element_byte(static_cast<DType>(dtype), static_cast<uint8_t>(i % 251));
+      }
+      ASSERT_TRUE(save_tensor(path(name).c_str(), "t", out, &error_)) << error_.text;
+      in.dtype = dtype, in.rank = 2, in.dims[0] = 1667, in.dims[1] = 3;
+      ASSERT_TRUE(load_tensor(path(name).c_str(), &in, &error_)) << error_.text;
+      EXPECT_EQ(in.dtype, dtype);
+      EXPECT_EQ(in.bytes, 5001u);
+      EXPECT_EQ(memcmp(in.data, out.data, 5001), 0) << name << " " << cnnc_dtype_name(dtype);
+    }
+  }
+  HostTensor unknown;
+  ASSERT_FALSE(load_tensor(path("t.npy").c_str(), &unknown, &error_));
+  EXPECT_NE(std::string(error_.text).find("does not say which type"), std::string::npos);
 }
 
 TEST_F(TensorFileTest, NamesTheFileThatCannotBeRead) {
