@@ -27,7 +27,7 @@ constexpr const char* kFooter =
 void declare(CLI::App& app, CommandStatus& status) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "cnnc " CNNC_VERSION);
-  app.footer(kFooter);
+  app.get_formatter()->column_width(38);  // most options and their explanation on one line
   add_compile(app, status);
   add_run(app, status);
   add_bench(app, status);
@@ -41,6 +41,7 @@ void declare(CLI::App& app, CommandStatus& status) {
   add_opt(app, status);
   add_list(app, status);
   add_dump(app, status);
+  app.footer(kFooter);  // of the command itself: what is added before does not inherit it
 }
 
 // `cnnc --dump-ir[=...] MODEL` is the command `dump`; CLI11 knows no option whose value is optional and none that stands
