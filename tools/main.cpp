@@ -27,7 +27,7 @@ constexpr const char* kFooter =
 void declare(CLI::App& app, CommandStatus& status) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "cnnc " CNNC_VERSION);
-  app.get_formatter()->column_width(38);  // most options and their explanation on one line
+  app.get_formatter()->column_width(46);  // most options and their explanation on one line
   add_compile(app, status);
   add_run(app, status);
   add_bench(app, status);
