@@ -192,7 +192,9 @@ TEST(Callbacks, ScheduleCheckpointsAndLog) {
 class FilesTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / "cnnc_fit_files";
+    // Tests run beside each other.
+    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
+    folder_ = std::filesystem::path(testing::TempDir()) / ("cnnc_fit_" + test);
     std::filesystem::create_directories(folder_);
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }

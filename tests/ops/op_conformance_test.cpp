@@ -96,6 +96,17 @@ TEST_P(OpConformance, AllEnginesAgree) {
   });
 }
 
+// Whether an example's operands fit each other; another size than the declared one need not.
+static bool fits(const ExampleGraph& example) {
+  try {
+    interpret(*example.graph, example.inputs);
+    return true;
+  } catch (const Error& e) {
+    if (e.message().find("do not fit each other") == std::string::npos) throw;
+    return false;
+  }
+}
+
 // The first axis of every operand as long as the first one's is of a size that only a run tells.
 TEST_P(OpConformance, AllEnginesAgreeOnSymbolicSizes) {
   bool any = false;
@@ -109,7 +120,7 @@ TEST_P(OpConformance, AllEnginesAgreeOnSymbolicSizes) {
       const ExampleGraph example =
           example_graph(op(), *symbolic, 1, {{kExampleSymbol, *first_size(fixed) + more}});
       SCOPED_TRACE(print(*example.graph));
-      expect_all_engines_agree(*example.graph, example.inputs);
+      if (more == 0 || fits(example)) expect_all_engines_agree(*example.graph, example.inputs);
     }
   }
   if (!any) GTEST_SKIP() << "no example allows it";
