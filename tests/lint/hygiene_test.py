@@ -26,7 +26,7 @@ class Rules(unittest.TestCase):
         self.assertEqual(1, len(forbidden("-I/wor" "k/x")))
 
     def test_allows_paths_that_all_systems_have(self):
-        self.assertEqual([], forbidden("/usr/lib/llvm-19 and /lib64/ld-linux-x86-64.so.2 and docs/work/x"))
+        self.assertEqual([], forbidden("/usr/lib/llvm-19 and /lib64/ld-linux-x86-64.so.2 and docs/wor" "k/x"))
 
     def test_finds_notes_without_an_issue(self):
         self.assertEqual(1, len(forbidden("// TO" "DO: later")))
