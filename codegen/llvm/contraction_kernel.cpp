@@ -1,4 +1,4 @@
-// Kernels of Conv and MatMul nodes, with the node's epilogue on the accumulators.
+// Kernels of Conv, ConvTranspose and MatMul nodes, with the node's epilogue on the accumulators.
 #include <algorithm>
 #include <map>
 
@@ -133,7 +133,7 @@ KernelOperands operands_of(const KernelContext& k, const ContractionView& view) 
   };
   o.input = address(0);
   o.weights = address(1);
-  o.bias = view.root->is("Conv") ? address(2) : nullptr;
+  o.bias = view.root->is("MatMul") ? nullptr : address(2);
   o.output = k.output;
   o.scratch = k.scratch;
   o.begin = k.begin;
@@ -154,28 +154,51 @@ StepNumber computed(std::function<Value*(llvm::IRBuilderBase&, const SizeOf&)> c
 
 }  // namespace
 
+// The tasks of the parts follow each other.
+static void emit_parts(KernelContext& k, const std::vector<ConvolutionSpec>& parts, const std::vector<ContractionPlan>& plans,
+                       KernelOperands operands, const Epilogue& epilogue) {
+  llvm::IRBuilderBase& b = k.builder;
+  Value* first = b.getInt64(0);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Value* tasks = emit_convolution_tasks(b, parts[i], plans[i]);
+    if (parts.size() > 1) {
+      operands.begin = max(b, sub(b, k.begin, first), b.getInt64(0));
+      operands.end = min(b, sub(b, k.end, first), tasks);
+    }
+    emit_convolution(b, parts[i], plans[i], k.isa, operands, epilogue);
+    first = add(b, first, tasks);
+  }
+}
+
 KernelNeeds emit_contraction_kernel(KernelContext& k) {
   const ContractionView view = view_of(k);
   const EpilogueBuilder epilogue(k, view);
-  const ContractionPlan plan = plan_convolution(convolution_spec(view, planning_size), k.isa);
-  emit_convolution(k.builder, convolution_spec(view, size_in_kernel(k)), plan, k.isa, operands_of(k, view),
-                   epilogue.build());
-  return {computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
-            return emit_convolution_tasks(b, convolution_spec(view, size), plan);
+  const auto plans = plan_convolutions(convolution_specs(view, planning_size), k.isa);
+  emit_parts(k, convolution_specs(view, size_in_kernel(k)), plans, operands_of(k, view), epilogue.build());
+  return {computed([view, plans](llvm::IRBuilderBase& b, const SizeOf& size) {
+            const auto parts = convolution_specs(view, size);
+            Value* tasks = b.getInt64(0);
+            for (size_t i = 0; i < parts.size(); ++i)
+              tasks = add(b, tasks, emit_convolution_tasks(b, parts[i], plans[i]));
+            return tasks;
           }),
-          computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
-            return emit_convolution_scratch(b, convolution_spec(view, size), plan);
+          computed([view, plans](llvm::IRBuilderBase& b, const SizeOf& size) {
+            const auto parts = convolution_specs(view, size);
+            Value* bytes = b.getInt64(0);
+            for (size_t i = 0; i < parts.size(); ++i)
+              bytes = max(b, bytes, emit_convolution_scratch(b, parts[i], plans[i]));
+            return bytes;
           })};
 }
 
 KernelNeeds emit_depthwise_kernel(KernelContext& k) {
   const ContractionView view = view_of(k);
   const EpilogueBuilder epilogue(k, view);
-  const DepthwisePlan plan = plan_depthwise(convolution_spec(view, planning_size), k.isa);
-  emit_depthwise(k.builder, convolution_spec(view, size_in_kernel(k)), plan, k.isa, operands_of(k, view),
+  const DepthwisePlan plan = plan_depthwise(convolution_specs(view, planning_size).front(), k.isa);
+  emit_depthwise(k.builder, convolution_specs(view, size_in_kernel(k)).front(), plan, k.isa, operands_of(k, view),
                  epilogue.build());
   return {computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
-            return emit_depthwise_tasks(b, convolution_spec(view, size), plan);
+            return emit_depthwise_tasks(b, convolution_specs(view, size).front(), plan);
           }),
           std::nullopt};
 }
