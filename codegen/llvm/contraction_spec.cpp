@@ -147,10 +147,14 @@ std::vector<ConvolutionSpec> convolution_specs(const ContractionView& view, cons
   return transposed_parts(view, conv.window, without_axes(view, conv, size), size);
 }
 
-std::vector<ContractionPlan> plan_convolutions(const std::vector<ConvolutionSpec>& specs, const VectorIsa& isa) {
+// That with the most taps.
+static const ConvolutionSpec& main_part(const std::vector<ConvolutionSpec>& specs) {
   const auto taps = [](const ConvolutionSpec& s) { return s.axes[0].kernel * s.axes[1].kernel * s.axes[2].kernel; };
-  const auto main = std::max_element(specs.begin(), specs.end(), [&](const auto& a, const auto& b) { return taps(a) < taps(b); });
-  const int vectors = plan_convolution(*main, isa).vectors;
+  return *std::max_element(specs.begin(), specs.end(), [&](const auto& a, const auto& b) { return taps(a) < taps(b); });
+}
+
+std::vector<ContractionPlan> plan_convolutions(const std::vector<ConvolutionSpec>& specs, const VectorIsa& isa) {
+  const int vectors = plan_convolution(main_part(specs), isa).vectors;
   std::vector<ContractionPlan> plans;
   for (const ConvolutionSpec& spec : specs) plans.push_back(plan_convolution(spec, isa, vectors));
   return plans;
@@ -220,9 +224,12 @@ std::optional<std::string> contract_refusal(const ContractionView& view, const T
 
 std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
-  if (!view.root->is("Conv")) return "it is no convolution";
+  if (view.root->is("MatMul")) return "it is no convolution";
   if (auto refusal = convolution_refusal(view)) return refusal;
-  return depthwise_refusal(convolution_specs(view, planning_size).front());
+  const ConvolutionSpec spec = convolution_specs(view, planning_size).front();
+  if (view.root->is("ConvTranspose") && (spec.channels != spec.groups || spec.output_channels != spec.groups))
+    return "it is transposed, and its groups have several channels";
+  return depthwise_refusal(spec);
 }
 
 std::optional<std::string> matmul_refusal(const ContractionView& view) {

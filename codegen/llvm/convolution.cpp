@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/output_phases.h"
 #include "codegen/llvm/staging.h"
 
 namespace cnnc::codegen {
@@ -36,7 +37,7 @@ struct InputView {
 
 struct Task {
   Value* image = nullptr;
-  std::array<Value*, 3> phase{};  // of each axis
+  Phase phase{};
   Value* group = nullptr;
   Value* plane = nullptr;
   IndexRange panels{};
@@ -74,9 +75,9 @@ class ConvolutionEmitter {
 
   std::vector<Value*> task_extents() {
     return {spec_.batch.emit(b_),
-            number(phases(0)),
-            number(phases(1)),
-            number(phases(2)),
+            number(phase_count(axis(0))),
+            number(phase_count(axis(1))),
+            number(phase_count(axis(2))),
             number(spec_.groups),
             number(divide_up(plan_.panels, plan_.panels_per_task)),
             axis(0).output.emit(b_),
@@ -101,14 +102,8 @@ class ConvolutionEmitter {
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   const SpatialAxis& axis(int i) const { return spec_.axes[i]; }
   int64_t channels() const { return spec_.channels / spec_.groups; }
-  int64_t phases(int i) const { return axis(i).phases ? axis(i).phases->count : 1; }
-  // Elements of a panel of weights, and between its taps along an axis.
-  int64_t panel_elements() const { return weight_taps(spec_) * channels() * plan_.nr(); }
-  int64_t tap_pitch(int i) const {
-    int64_t pitch = channels() * plan_.nr();
-    for (int inner = 2; inner > i; --inner) pitch *= weight_taps(axis(inner));
-    return pitch;
-  }
+  int64_t tap_size() const { return channels() * plan_.nr(); }
+  int64_t panel_elements() const { return weight_taps(spec_) * tap_size(); }
   int64_t outputs() const { return spec_.output_channels / spec_.groups; }
   bool pixel_tiles() const { return axis(2).output.is_constant(); }
 
@@ -252,26 +247,14 @@ class ConvolutionEmitter {
   Panel panel_of(const Task& task, Value* index) {
     Panel panel;
     Value* flat_index = add(b_, mul(b_, task.group, plan_.panels), index);
-    panel.weights = at(operands_.weights,
-                       add(b_, mul(b_, flat_index, panel_elements()), first_tap(task)));
+    panel.weights = at(operands_.weights, add(b_, mul(b_, flat_index, panel_elements()),
+                                              first_weight(b_, spec_, task.phase, tap_size())));
     Value* first = mul(b_, index, plan_.nr());
     panel.channel = add(b_, mul(b_, task.group, outputs()), first);
     if (outputs() % plan_.nr() != 0)
       for (int j = 0; j < plan_.vectors; ++j) panel.masks.push_back(channel_mask(first, j));
     for (int j = 0; j < plan_.vectors; ++j) panel.initial.push_back(initial_sum(panel, j));
     return panel;
-  }
-
-  // Elements before the first tap that the task's phases take.
-  Value* first_tap(const Task& task) {
-    Value* offset = number(0);
-    for (int i = 0; i < 3; ++i) {
-      if (!axis(i).phases) continue;
-      const OutputPhases& p = *axis(i).phases;
-      Value* tap = add(b_, mul(b_, task.phase[i], p.tap_shift), p.first_tap);
-      offset = add(b_, offset, mul(b_, tap, tap_pitch(i)));
-    }
-    return offset;
   }
 
   // Null where vector j is whole in every panel.
@@ -292,22 +275,12 @@ class ConvolutionEmitter {
     Value* offset = add(b_, mul(b_, task.image, spec_.output_batch_stride.emit(b_)),
                         mul(b_, task.plane, axis(0).output_stride.emit(b_)));
     if (row) offset = add(b_, offset, mul(b_, row, axis(1).output_stride.emit(b_)));
-    for (int i = 0; i < 3; ++i)
-      if (axis(i).phases) {
-        Value* first = position(task, i, number(0));
-        offset = add(b_, offset, mul(b_, first, axis(i).phases->position_stride.emit(b_)));
-      }
+    offset = add(b_, offset, first_result(b_, spec_, task.phase));
     return add(b_, offset, panel.channel);
   }
 
-  // Where output `index` of an axis is in the result, and how many positions there are.
   Value* position(const Task& task, int i, Value* index) {
-    if (!axis(i).phases) return index;
-    const OutputPhases& p = *axis(i).phases;
-    return add(b_, add(b_, mul(b_, index, p.step), task.phase[i]), p.first);
-  }
-  Value* positions(int i) {
-    return (axis(i).phases ? axis(i).phases->positions : axis(i).output).emit(b_);
+    return result_position(b_, axis(i), task.phase[i], index);
   }
 
   void emit_row(const Task& task, const InputView& view, const Panel& panel, Value* index) {
@@ -317,9 +290,9 @@ class ConvolutionEmitter {
     Value* from_origin = sub(b_, index, view.row_origin);
     row.input = at(view.base, mul(b_, from_origin, view.row_stride));
     row.output_offset = output_offset(task, panel, index);
-    Value* row_number = add(b_, mul(b_, position(task, 0, task.plane), positions(1)),
+    Value* row_number = add(b_, mul(b_, position(task, 0, task.plane), result_positions(b_, axis(1))),
                             position(task, 1, index));
-    row.first_pixel = mul(b_, row_number, positions(2));
+    row.first_pixel = mul(b_, row_number, result_positions(b_, axis(2)));
     row.depth_taps = tap_range(b_, axis(0), task.plane);
     row.height_taps = tap_range(b_, axis(1), index);
     if (!pixel_tiles())
@@ -409,10 +382,8 @@ class ConvolutionEmitter {
     tile.step_stride = number(plan_.nr());
     tile.depth_taps = row.depth_taps;
     tile.height_taps = row.height_taps;
-    for (int i = 0; i < 3; ++i) {
-      int64_t step = axis(i).phases ? axis(i).phases->tap_step : 1;
-      tile.weight_strides[i] = number(step * tap_pitch(i));
-    }
+    for (int i = 0; i < 3; ++i)
+      tile.weight_strides[i] = number(weight_stride(spec_, i, tap_size()));
     tile.channels = number(channels());
     return tile;
   }
@@ -427,7 +398,7 @@ class ConvolutionEmitter {
     out.batch = task.image;
     Value* column = position(task, 2, pixel);
     out.pixel = add(b_, row.first_pixel, column);
-    out.pixel_step = axis(2).phases ? axis(2).phases->step : 1;
+    out.pixel_step = result_step(axis(2));
     out.channel = panel.channel;
     if (row.row)
       out.position = {position(task, 0, row.plane), position(task, 1, row.row), column};

@@ -16,8 +16,9 @@ int64_t pick(std::mt19937& generator, int64_t low, int64_t high) {
 
 // One that has results: pads do not reach further than the outputs.
 Example random_example(std::mt19937& generator) {
-  const int64_t rank = pick(generator, 1, 3), groups = pick(generator, 0, 2) ? 1 : pick(generator, 2, 3);
-  const int64_t channels = groups * pick(generator, 1, 9), outputs = pick(generator, 1, 20);
+  const int64_t rank = pick(generator, 1, 3), groups = pick(generator, 0, 2) ? 1 : pick(generator, 2, 20);
+  const bool depthwise = groups > 1 && pick(generator, 0, 1);
+  const int64_t channels = depthwise ? groups : groups * pick(generator, 1, 9), outputs = depthwise ? 1 : pick(generator, 1, 20);
   Shape x{pick(generator, 1, 2)}, w{channels, outputs};
   Ints strides, dilations, begins, ends, extra;
   for (int64_t i = 0; i < rank; ++i) {
