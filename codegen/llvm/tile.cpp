@@ -37,6 +37,14 @@ Value* load_lanes(IRBuilderBase& b, llvm::Type* vector, Value* pointer, Value* m
   return b.CreateMaskedLoad(vector, pointer, align, mask, llvm::Constant::getNullValue(vector));
 }
 
+void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
+  llvm::Align align(std::max(1u, value->getType()->getScalarSizeInBits() / 8));
+  if (mask)
+    b.CreateMaskedStore(value, pointer, align, mask);
+  else
+    b.CreateAlignedStore(value, pointer, align);
+}
+
 void emit_prefetch(IRBuilderBase& b, Value* pointer, bool write, int locality) {
   b.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
                     {pointer, b.getInt32(write), b.getInt32(locality), b.getInt32(1)});
@@ -218,14 +226,6 @@ class TileEmitter {
   llvm::Type* vector_;
   llvm::Type* element_;
 };
-
-void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
-  llvm::Align align(std::max(1u, value->getType()->getScalarSizeInBits() / 8));
-  if (mask)
-    b.CreateMaskedStore(value, pointer, align, mask);
-  else
-    b.CreateAlignedStore(value, pointer, align);
-}
 
 }  // namespace
 

@@ -78,5 +78,7 @@ llvm::Value* multiply_add(llvm::IRBuilderBase&, const VectorIsa&, llvm::Value* x
                           llvm::Value* sum);
 llvm::Value* load_lanes(llvm::IRBuilderBase&, llvm::Type* vector, llvm::Value* pointer,
                         llvm::Value* mask);
+// `mask` is null where all lanes exist.
+void store_lanes(llvm::IRBuilderBase&, llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
 
 }  // namespace cnnc::codegen
