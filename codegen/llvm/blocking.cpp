@@ -90,7 +90,8 @@ double task_cost(const Work& work, int64_t units, int64_t panels) {
   if (input > kL2Share && panels > 1) cost *= 1.1;
   // Each band streams weights that do not stay in the L2 cache at 4 bytes a cycle, mostly hidden.
   if (weights > kL2Share) cost *= 1 + 4.0 * weights / std::max(task_flops, 1.0);
-  if (work.staged) cost *= 1 + 8.0 * input / std::max(task_flops, 1.0);
+  double copied = work.packed_bytes + (work.staged ? input : 0);
+  cost *= 1 + 8.0 * copied / std::max(task_flops, 1.0);
   return cost;
 }
 

@@ -24,9 +24,10 @@ struct Work {
   int64_t units = 1;  // rows or tiles of pixels
   int64_t panels = 1;
   double flops_per_unit_panel = 0;
-  double unit_bytes = 0;   // input that a unit reads
-  double panel_bytes = 0;  // weights that a panel reads
-  bool staged = false;     // each task copies its input first
+  double unit_bytes = 0;    // input that a unit reads
+  double panel_bytes = 0;   // weights that a panel reads
+  bool staged = false;      // each task copies its input first
+  double packed_bytes = 0;  // what each task packs, however few units it has
 };
 
 struct TaskShape {
