@@ -233,11 +233,14 @@ Value* CellStep::one_minus(Value* a) const {
   return graph.make("Sub", {number_like(graph, a, 1), a});
 }
 
+// Slices and not a Split: what reads a slice can take it over.
 std::vector<Value*> CellStep::split(Value* a, int count) const {
-  const Node* parts =
-      graph.add("Split", {a}, {{"axis", int64_t{-1}}, {"num_outputs", int64_t{count}}}, count);
+  const Dim size = Dim::floor_div(a->dim(1), count);
   std::vector<Value*> result;
-  for (int i = 0; i < count; ++i) result.push_back(parts->output(static_cast<size_t>(i)));
+  for (int64_t i = 0; i < count; ++i)
+    result.push_back(graph.make(
+        "Slice", {a, axis_constant(graph, i * size.value()),
+                  axis_constant(graph, (i + 1) * size.value()), axis_constant(graph, 1)}));
   return result;
 }
 
@@ -281,6 +284,8 @@ static void check_weights(const OpContext& c, const Cell& cell) {
   c.require(c.rank(kX) == 3 && c.rank(kW) == 3 && c.rank(kR) == 3, "X is ", c.type(kX), ", W is ",
             c.type(kW), " and R is ", c.type(kR), "; need 3 axes each");
   const Dim hidden = c.dims(kR)[2];
+  c.require(hidden.is_const(), "R is ", c.type(kR),
+            "; its sizes have to be numbers, bind its symbols with --dim");
   if (c.has_attribute("hidden_size"))
     require_equal(c, c.integer("hidden_size"), "hidden_size", hidden, "the last axis of R");
   for (size_t i : {kW, kR}) {
