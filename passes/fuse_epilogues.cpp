@@ -4,9 +4,11 @@
 
 #include "ir/affine.h"
 #include "ir/contraction_view.h"
+#include "ir/control_flow.h"
 #include "ir/op_def.h"
 #include "passes/fusion.h"
 #include "passes/passes.h"
+#include "passes/regions.h"
 
 namespace cnnc {
 
@@ -122,6 +124,8 @@ bool run(Graph& graph) {
   for (const auto& node : graph.nodes())
     if (node->is("Conv") || node->is("ConvTranspose") || node->is("MatMul")) roots.push_back(node.get());
   bool changed = false;
+  for (const auto& node : graph.nodes())
+    if (is_control_flow(*node)) for_each_region(*node, [&](Graph& region) { changed |= run(region); });
   for (Node* root : roots) changed |= fuse_root(graph, root);
   return changed;
 }
