@@ -181,23 +181,22 @@ Value* reversed_taps(const GradientBuilder& g, const Convolution& v, Value* w) {
                           g.ints(axes), g.ints(Ints(axes.size(), -1))});
 }
 
-// dy with stride - 1 zeros between its elements, as a convolution of stride 1 would have it.
+// dy with stride - 1 zeros between its elements, as a convolution of stride 1 would have it: an axis of n elements gets
+// (n - 1) stride + 1.
 Value* dilated(const GradientBuilder& g, const Convolution& v, Value* dy) {
-  Ints axes, steps;
-  Shape shape = dy->type().is_static() ? dy->type().shape() : Shape{};
+  Ints axes, steps, factors(static_cast<size_t>(dy->rank()), 1), offsets(factors.size(), 0);
   for (size_t i = 0; i < v.window.size(); ++i) {
-    if (v.window[i].stride == 1) continue;
+    const int64_t stride = v.window[i].stride;
+    if (stride == 1) continue;
     const int axis = v.layout.spatial(static_cast<int>(i));
     axes.push_back(axis);
-    steps.push_back(v.window[i].stride);
-    if (shape.empty())
-      g.context().fail("the gradient of a strided convolution needs known sizes, this one's are ",
-                       dy->type(), "; bind the symbols with --dim or --shape");
-    int64_t& size = shape[static_cast<size_t>(axis)];
-    size = (size - 1) * v.window[i].stride + 1;
+    steps.push_back(stride);
+    factors[static_cast<size_t>(axis)] = stride;
+    offsets[static_cast<size_t>(axis)] = 1 - stride;
   }
   if (axes.empty()) return dy;
-  Value* zeros = g.make("Expand", {g.number(0), g.ints(shape)});
+  Value* shape = g.make("Mul", {shape_operand(g.graph(), dy), g.ints(factors)});
+  Value* zeros = g.make("Expand", {g.number(0), g.make("Add", {shape, g.ints(offsets)})});
   return g.make("SliceGradient",
                 {dy, zeros, g.ints(Ints(axes.size(), 0)), g.ints(Ints(axes.size(), INT64_MAX)),
                  g.ints(axes), g.ints(steps)});

@@ -4,9 +4,10 @@ import os
 import unittest
 
 import numpy as np
+import onnx
 
 from command import FILE, LIMIT, MODEL, OK, USAGE, helper, numpy_helper, save_model, tensor_info, weights
-from training import CLASSES, TrainTest, softmax, tensors_of
+from training import CLASSES, TrainTest, save_noisy_cnn, softmax, tensors_of
 
 
 class Training(TrainTest):
@@ -55,6 +56,16 @@ class Training(TrainTest):
         loss = -np.log(softmax(z)[np.arange(3), self.y[7:]]).mean()
         self.assertAlmostEqual(loss, events[1]["val_loss"], 5)
         self.assertAlmostEqual((z.argmax(1) == self.y[7:]).mean(), events[1]["val_accuracy"], 5)
+
+    def test_validation_uses_the_weights_and_statistics_of_the_epoch(self):
+        save_noisy_cnn(self.model)
+        self.x, self.y = weights(7, 20, 2, 8, 8), np.arange(20) % CLASSES
+        self.save()
+        events = self.train("--validation-split", 0.25, "--epochs", 2, "--batch-size", 4, "--optimizer", "adam")
+        self.model, self.x, self.y = self.out, self.x[15:], self.y[15:]
+        self.save()
+        out, _ = self.expect(OK, *self.arguments("--json", command="eval"))
+        self.assertAlmostEqual(json.loads(out)["loss"], events[2]["val_loss"], 5)
 
     def test_evaluation(self):
         out, _ = self.expect(OK, *self.arguments("--json", "--batch-size", 4, command="eval"))
@@ -231,11 +242,17 @@ class BadTrainingInput(TrainTest):
         self.refuse(MODEL, words=["no weights"])
 
     def test_operator_without_a_gradient(self):
-        nodes = [helper.make_node("Mul", ["x", "w"], ["h"], name="scale"),
-                 helper.make_node("CumProd", ["h", "axis"], ["y"], name="product")]
-        save_model(self.model, nodes, [tensor_info("x", ["n", 4])], [tensor_info("y", ["n", 4])],
-                   [numpy_helper.from_array(weights(1, 4), "w"), numpy_helper.from_array(np.int64(1), "axis")], opset=26)
-        self.refuse(MODEL, words=["product", "CumProd", "derivative"])
+        body = helper.make_graph(
+            [helper.make_node("Mul", ["h", "h"], ["next"]), helper.make_node("Identity", ["go"], ["going"])], "body",
+            [tensor_info("i", [], onnx.TensorProto.INT64), tensor_info("go", [], onnx.TensorProto.BOOL),
+             tensor_info("h", ["n", 4])],
+            [tensor_info("going", [], onnx.TensorProto.BOOL), tensor_info("next", ["n", 4])])
+        save_model(self.model, [helper.make_node("Mul", ["x", "w"], ["s"]),
+                                helper.make_node("Loop", ["n", "yes", "s"], ["y"], name="powers", body=body)],
+                   [tensor_info("x", [10, 4])], [tensor_info("y", [10, 4])],
+                   [numpy_helper.from_array(weights(1, 4), "w"), numpy_helper.from_array(np.int64(3), "n"),
+                    numpy_helper.from_array(np.bool_(True), "yes")])
+        self.refuse(MODEL, "--batch-size", 10, words=["powers", "no derivative"])
 
 
 if __name__ == "__main__":
