@@ -14,9 +14,10 @@ struct TileShape {
 };
 
 // The fastest shape, by a model of the core, for rows of `pixels` pixels (nothing: any number) and
-// `channel_vectors` vectors of output channels, each a sum of `steps` products.
+// `channel_vectors` vectors of output channels, each a sum of `steps` products; of `vectors` vectors, if they are given.
 TileShape choose_tile(const VectorIsa& isa, int lanes, std::optional<int64_t> pixels,
-                      int64_t channel_vectors, int64_t steps, int max_width);
+                      int64_t channel_vectors, int64_t steps, int max_width,
+                      std::optional<int> vectors = std::nullopt);
 
 // What the division of a contraction into tasks depends on.
 struct Work {

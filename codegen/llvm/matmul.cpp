@@ -95,7 +95,7 @@ class MatMulEmitter {
     tile.input = a;
     tile.pixel_stride = spec_.a_row_stride.emit(b_);
     tile.channel_stride = spec_.a_column_stride.emit(b_);
-    tile.tap_strides = {number(0), number(0), number(0)};
+    tile.tap_strides = tile.weight_strides = {number(0), number(0), number(0)};
     tile.depth_taps = tile.height_taps = {number(0), number(1)};
     tile.channels = spec_.k.emit(b_);
     if (plan_.packed) {

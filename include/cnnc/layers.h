@@ -222,7 +222,7 @@ struct Concatenate : Layer {
 struct Embedding : Layer {
   Embedding(int64_t vocabulary, int64_t units, Location where = Location::current());
 };
-// The last state, or all of them with return_sequences. The number of steps must be known: they are written out.
+// The last state, or all of them with return_sequences.
 struct RecurrentOptions {
   bool return_sequences = false;
   bool go_backwards = false;

@@ -1,6 +1,6 @@
 // What a model computes only while it is trained: passes/training/training_form.h gives these operators their meaning
 // there.
-#include "ir/op_def.h"
+#include "ir/gradient.h"
 
 namespace cnnc {
 namespace {
@@ -16,6 +16,7 @@ CNNC_OP(WhenTraining)
       return {c.type()};
     })
     .indexed([](const OpContext& c, const Scalars& at) { return c.load(0, at); })
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.out_grad()); })
     .example({random(f32, {2, 3}), random(f32, {2, 3})})
     .example({random(i64, {4}, 0, 9), random(i64, {4}, 0, 9)});
 
