@@ -243,16 +243,17 @@ class BadTrainingInput(TrainTest):
 
     def test_operator_without_a_gradient(self):
         body = helper.make_graph(
-            [helper.make_node("Mul", ["h", "h"], ["next"]), helper.make_node("Identity", ["go"], ["going"])], "body",
+            [helper.make_node("Mul", ["h", "h"], ["next"]), helper.make_node("ReduceSum", ["h"], ["sum"], keepdims=0),
+             helper.make_node("Less", ["sum", "limit"], ["going"])], "body",
             [tensor_info("i", [], onnx.TensorProto.INT64), tensor_info("go", [], onnx.TensorProto.BOOL),
-             tensor_info("h", ["n", 4])],
-            [tensor_info("going", [], onnx.TensorProto.BOOL), tensor_info("next", ["n", 4])])
+             tensor_info("h", [10, 4])],
+            [tensor_info("going", [], onnx.TensorProto.BOOL), tensor_info("next", [10, 4])])
         save_model(self.model, [helper.make_node("Mul", ["x", "w"], ["s"]),
                                 helper.make_node("Loop", ["n", "yes", "s"], ["y"], name="powers", body=body)],
                    [tensor_info("x", [10, 4])], [tensor_info("y", [10, 4])],
                    [numpy_helper.from_array(weights(1, 4), "w"), numpy_helper.from_array(np.int64(3), "n"),
-                    numpy_helper.from_array(np.bool_(True), "yes")])
-        self.refuse(MODEL, "--batch-size", 10, words=["powers", "no derivative"])
+                    numpy_helper.from_array(np.float32(9), "limit"), numpy_helper.from_array(np.bool_(True), "yes")])
+        self.refuse(MODEL, "--batch-size", 10, words=["powers", "loop that data ends"])
 
 
 if __name__ == "__main__":
