@@ -142,15 +142,18 @@ ExitCode run(const struct cnnc_model* model, int argc, char** argv, ErrorText* e
 
 } // namespace
 
-int executable_main(const struct cnnc_model* model, int argc, char** argv) {
-  ErrorText error;
-  ExitCode code = run(model, argc, argv, &error);
+int report_exit(ExitCode code, ErrorText* error) {
   if (code == kExitOk && fflush(stdout) != 0) {
-    error.set("cannot write to standard output");
+    error->set("cannot write to standard output");
     code = kExitFile;
   }
-  if (code != kExitOk) fprintf(stderr, "error: %s\n", error.text);
+  if (code != kExitOk) fprintf(stderr, "error: %s\n", error->text);
   return code;
+}
+
+int executable_main(const struct cnnc_model* model, int argc, char** argv) {
+  ErrorText error;
+  return report_exit(run(model, argc, argv, &error), &error);
 }
 
 } // namespace cnnc

@@ -57,7 +57,8 @@ class StepBuilder {
     graph().remove_outputs();
     graph().add_output(loss, "loss");
     graph().add_output(output_, "output");
-    for (const auto* list : {&parameters.trained, &parameters.statistics}) {
+    // In the order of a training step, which carries more after them.
+    for (const auto* list : {&parameters.statistics, &parameters.trained}) {
       for (const auto& p : *list) {
         step_.carried.push_back({p.name, p.initial, true});
         inputs_.push_back(p.value);

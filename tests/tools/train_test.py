@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 
 from command import FILE, LIMIT, MODEL, OK, USAGE, TensorProto, helper, numpy_helper, save_model, tensor_info, weights
-from training import CLASSES, TrainTest, softmax, tensors_of
+from training import CLASSES, TrainTest, save_noisy_cnn, softmax, tensors_of
 
 
 class Training(TrainTest):
@@ -55,6 +55,16 @@ class Training(TrainTest):
         loss = -np.log(softmax(z)[np.arange(3), self.y[7:]]).mean()
         self.assertAlmostEqual(loss, events[1]["val_loss"], 5)
         self.assertAlmostEqual((z.argmax(1) == self.y[7:]).mean(), events[1]["val_accuracy"], 5)
+
+    def test_validation_uses_the_weights_and_statistics_of_the_epoch(self):
+        save_noisy_cnn(self.model)
+        self.x, self.y = weights(7, 20, 2, 8, 8), np.arange(20) % CLASSES
+        self.save()
+        events = self.train("--validation-split", 0.25, "--epochs", 2, "--batch-size", 4, "--optimizer", "adam")
+        self.model, self.x, self.y = self.out, self.x[15:], self.y[15:]
+        self.save()
+        out, _ = self.expect(OK, *self.arguments("--json", command="eval"))
+        self.assertAlmostEqual(json.loads(out)["loss"], events[2]["val_loss"], 5)
 
     def test_evaluation(self):
         out, _ = self.expect(OK, *self.arguments("--json", "--batch-size", 4, command="eval"))
