@@ -89,7 +89,7 @@ void add_train(CLI::App& app, CommandStatus&) {
   command->training.add_to(*sub, true);
   sub->add_option("-o,--output", command->output, "the trained ONNX file");
   auto* epochs = sub->add_option("--epochs", command->epochs, "how often all samples are used, with those before --resume")
-                     ->check(CLI::NonNegativeNumber)->capture_default_str();
+                     ->check(CLI::NonNegativeNumber)->type_name("N")->capture_default_str();
   sub->add_option("--steps", command->steps, "how many batches are used, instead of --epochs")
       ->check(CLI::NonNegativeNumber)->excludes(epochs);
   sub->add_option("--validation-split", command->validation_split, "part of the samples, the last ones, held out")
