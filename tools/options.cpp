@@ -66,7 +66,7 @@ ImportOptions ModelOptions::import_options() const {
 // ---- building --------------------------------------------------------------------------------------------------------
 
 void BuildFlags::add_to(CLI::App& app) {
-  app.add_option("--target", target, "native, x86-64-v2, x86-64-v3 or x86-64-v4")->capture_default_str();
+  app.add_option("--target", target, "native, x86-64-v2, x86-64-v3 or x86-64-v4; +FEATURE adds one")->capture_default_str();
   app.add_option("--kernels", kernels, "auto, llvm or dnnl: whose kernels may be used")->capture_default_str();
   app.add_option("-O", level, "0: no optional passes, 1 to 3: all")->check(CLI::Range(0, 3))->capture_default_str();
   app.add_option("--dump-ir", dump_ir, "before,after:PASS|all: print graphs on standard error")
