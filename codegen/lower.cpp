@@ -25,6 +25,7 @@ class Lowering {
     for (const auto& input : graph_.inputs()) add_input(*input);
     for (size_t i = 0; i < graph_.outputs().size(); ++i) add_output(i);
     find_last_uses();
+    for (const SizeCondition& c : graph_.conditions()) add_condition(c);
     for (const auto& node : graph_.nodes()) add_node(*node);
     result_.program.value_count = builder_.value_count();
     return std::move(result_);

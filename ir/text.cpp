@@ -151,6 +151,8 @@ class Printer {
   std::string node(const Node& node, int indent) {
     std::string out, types;
     for (size_t i = 0; i < node.output_count(); ++i) {
+    for (const SizeCondition& c : g.conditions())
+      out += margin + "  require [" + c.zero.str() + "] " + text_of(c.text) + "\n";
       out += (i ? ", " : "") + name_of(*node.output(i));
       types += (i ? ", " : "") + node.output(i)->type().str();
     }

@@ -279,6 +279,7 @@ class GraphParser {
     while (lex_.take(","));
     return types;
   }
+    while (lex_.take_word("require")) condition(*graph);
 
   void results(Graph& graph) {
     if (lex_.peek() == '}') return;
@@ -302,6 +303,13 @@ class GraphParser {
     do {
       lex_.peek();
       const size_t at = lex_.position();
+  void condition(Graph& graph) {
+    const size_t start = (lex_.peek(), lex_.position());
+    const Dims zero = literals_.dims();
+    if (zero.size() != 1) lex_.fail("a condition is one size, which is to be 0", start);
+    graph.add_condition({zero[0], lex_.string()});
+  }
+
       names.emplace_back(value_name(), at);
     } while (lex_.take(","));
     lex_.expect("=");
