@@ -42,10 +42,11 @@ static void check_data(const Weights& weights) {
 }
 
 CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectKind kind) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   LoweredProgram lowered = lower(graph, builder);
   check_data(lowered.weights);
   CompiledModel model;
+  lowered.program.threads = static_cast<uint32_t>(options.threads);
   model.object = builder.finish(finish_of(lowered, kind));
   model.weights = std::move(lowered.weights);
   model.uses_dnnl = !lowered.libraries.empty();
@@ -54,13 +55,13 @@ CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectK
 }
 
 std::string llvm_text(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   const LoweredProgram lowered = lower(graph, builder);
   return builder.llvm_text(finish_of(lowered, ObjectKind::linked));
 }
 
 std::string assembly_text(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   const LoweredProgram lowered = lower(graph, builder);
   return builder.assembly(finish_of(lowered, ObjectKind::linked));
 }

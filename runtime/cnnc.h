@@ -84,7 +84,7 @@ struct cnnc_model;
 typedef struct cnnc_executable cnnc_executable;
 
 typedef struct cnnc_options {
-  int32_t threads;    /* the calling thread included; 0: what the machine grants this process */
+  int32_t threads;    /* the calling thread included; 0: as compiled, or what the machine grants this process */
   int32_t profile;    /* nonzero: measure every step (costs a barrier per step) */
   uint64_t max_bytes; /* limit of working memory besides weights; 0: none */
   char* error;        /* when cnnc_create fails, its message is written here if not NULL */

@@ -40,6 +40,7 @@ class PlanReader {
       return error_.set("the compiled model is damaged: the checksum of its plan does not match");
     }
     plan_.value_count = header_->value_count;
+    plan_.threads = header_->threads;
     return true;
   }
 

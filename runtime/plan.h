@@ -99,6 +99,8 @@ struct PlanHeader {
   uint32_t version;
   uint32_t value_count;
   uint64_t bytes;    // of the whole plan
+  uint32_t threads; // of an executable that is not told how many; 0: what the machine grants
+  uint32_t reserved;
   uint64_t checksum; // of the plan with this field zero
   PlanSection symbols, inputs, outputs, dims, buffers, steps, operands, sizes, params, strings,
       conditions;
@@ -119,6 +121,7 @@ struct Plan {
   Records<ConditionRecord> conditions;
   uint32_t value_count;
 
+  uint32_t threads;
   const char* text(uint32_t offset) const { return strings.data + offset; }
 };
 

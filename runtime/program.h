@@ -69,6 +69,7 @@ struct Program {
   std::vector<ProgramBuffer> buffers;
   std::vector<ProgramStep> steps;
   uint32_t value_count = 0;
+  uint32_t threads = 0; // by default; 0: what the machine grants
 };
 
 // The bytes for `cnnc_model::plan`. They must be placed at an address that is a multiple of 8.
