@@ -1,7 +1,9 @@
 #include "codegen/compile.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "codegen/dnnl/steps.h"
 #include "codegen/lower.h"
 #include "codegen/object_builder.h"
 #include "ir/error.h"
@@ -44,12 +46,12 @@ static void check_data(const Weights& weights) {
 CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectKind kind) {
   ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   LoweredProgram lowered = lower(graph, builder);
+  lowered.program.threads = static_cast<uint32_t>(options.threads);
   check_data(lowered.weights);
   CompiledModel model;
-  lowered.program.threads = static_cast<uint32_t>(options.threads);
   model.object = builder.finish(finish_of(lowered, kind));
   model.weights = std::move(lowered.weights);
-  model.uses_dnnl = !lowered.libraries.empty();
+  model.uses_dnnl = std::any_of(lowered.libraries.begin(), lowered.libraries.end(), is_dnnl_symbol);
   model.target = options.target;
   return model;
 }

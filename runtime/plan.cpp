@@ -143,6 +143,7 @@ class PlanReader {
     switch (buffer.kind) {
       case BufferKind::arena: return buffer.first_step <= buffer.last_step;
       case BufferKind::constant:
+      case BufferKind::strings:
         return buffer.offset % kArenaAlignment == 0 && buffer.offset <= limits_.weights_bytes;
       case BufferKind::input: return buffer.base < plan_.inputs.count;
       case BufferKind::output: return buffer.base < plan_.outputs.count;
@@ -195,7 +196,8 @@ class PlanReader {
   bool root_is_read_only(const BufferRecord& buffer) const {
     const BufferRecord* root = &buffer;
     while (root->kind == BufferKind::view) root = &plan_.buffers[root->base];
-    return root->kind == BufferKind::constant || root->kind == BufferKind::input;
+    return root->kind == BufferKind::constant || root->kind == BufferKind::strings ||
+           root->kind == BufferKind::input;
   }
 
   const uint8_t* blob_;

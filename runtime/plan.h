@@ -12,10 +12,11 @@ namespace cnnc {
 
 constexpr uint32_t kNone = 0xffffffffu;
 constexpr uint64_t kPlanMagic = 0x4e4c50434e4e43;
-constexpr uint32_t kPlanVersion = 2;
+constexpr uint32_t kPlanVersion = 3;
 constexpr int64_t kArenaAlignment = 64;
 
-enum class BufferKind : uint32_t { arena, constant, input, output, view };
+// strings: a constant whose elements are stored as offsets, from the first of them, of texts that end with a zero byte.
+enum class BufferKind : uint32_t { arena, constant, input, output, view, strings };
 enum Access : uint32_t { kRead = 1, kWrite = 2, kReadWrite = 3 };
 enum StepFlags : uint32_t { kLibraryStep = 1, kSerialStep = 2 };
 
@@ -47,7 +48,7 @@ struct BufferRecord {
   uint32_t last_step;
   uint32_t base;         // view: the buffer viewed. input, output: its index among those
   uint32_t offset_value; // view: byte offset into `base`
-  uint64_t offset;       // constant: byte offset into the weights
+  uint64_t offset;       // constant, strings: byte offset into the weights
 };
 
 // What must hold for the sizes of a run: the value is 0.
@@ -98,9 +99,9 @@ struct PlanHeader {
   uint64_t magic;
   uint32_t version;
   uint32_t value_count;
-  uint64_t bytes;    // of the whole plan
   uint32_t threads; // of an executable that is not told how many; 0: what the machine grants
   uint32_t reserved;
+  uint64_t bytes;    // of the whole plan
   uint64_t checksum; // of the plan with this field zero
   PlanSection symbols, inputs, outputs, dims, buffers, steps, operands, sizes, params, strings,
       conditions;
@@ -120,8 +121,8 @@ struct Plan {
   Records<char> strings;
   Records<ConditionRecord> conditions;
   uint32_t value_count;
-
   uint32_t threads;
+
   const char* text(uint32_t offset) const { return strings.data + offset; }
 };
 

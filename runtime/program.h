@@ -43,7 +43,7 @@ struct ProgramBuffer {
   uint32_t last_step = 0;
   uint32_t base = 0;         // view: buffer viewed. input, output: its index among those
   uint32_t offset_value = 0; // view: byte offset into base
-  uint64_t offset = 0;       // constant: byte offset into the weights, a multiple of 64
+  uint64_t offset = 0;       // constant, strings: byte offset into the weights, a multiple of 64
 };
 
 struct ProgramStep {
