@@ -6,9 +6,16 @@
 
 namespace cnnc::codegen {
 
+static bool is_repeated(const Graph& graph) {
+  const Node* parent = graph.parent();
+  return parent != nullptr && (parent->is("Scan") || parent->is("Loop") || is_repeated(parent->graph()));
+}
+
 std::optional<std::string> string_step_refusal(const Node& node) {
-  if (node.is("FormatNumbers") || node.is("ParseNumbers")) return std::nullopt;
-  return "it does not convert between strings and numbers";
+  if (node.is("ParseNumbers")) return std::nullopt;
+  if (!node.is("FormatNumbers")) return "it does not convert between strings and numbers";
+  if (is_repeated(node.graph())) return "it is inside of a loop, and the texts of a trip would be overwritten by the next one";
+  return std::nullopt;
 }
 
 LibraryCall string_step_call(const Node& node) {

@@ -40,7 +40,7 @@ struct Ranked {
 int64_t largest(const HostTensor& tensor, int64_t count, Ranked* top) {
   int64_t filled = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const double value = element_value(tensor, i);
+    const double value = element_value(tensor.dtype, tensor.data, i);
     int64_t at = filled;
     while (at > 0 && !(top[at - 1].value >= value)) --at;
     if (at == kShown) continue;
@@ -53,9 +53,8 @@ int64_t largest(const HostTensor& tensor, int64_t count, Ranked* top) {
 
 } // namespace
 
-double element_value(const HostTensor& tensor, int64_t i) {
-  const void* data = tensor.data;
-  switch (tensor.dtype) {
+double element_value(int32_t dtype, const void* data, int64_t i) {
+  switch (dtype) {
     case CNNC_FLOAT: return element<float>(data, i);
     case CNNC_DOUBLE: return element<double>(data, i);
     case CNNC_FLOAT16: return half_value(static_cast<uint32_t>(element<uint16_t>(data, i)));
@@ -77,7 +76,7 @@ double element_value(const HostTensor& tensor, int64_t i) {
     case CNNC_COMPLEX64: return element<float>(data, 2 * i);
     case CNNC_COMPLEX128: return element<double>(data, 2 * i);
   }
-  const auto type = static_cast<DType>(tensor.dtype);
+  const auto type = static_cast<DType>(dtype);
   if (is_narrow_float(type)) return narrow_float_value(type, static_cast<const uint8_t*>(data)[i]);
   return __builtin_nan("");
 }
@@ -91,7 +90,7 @@ static void print_element(FILE* file, const HostTensor& tensor, int64_t i) {
     fputc('"', file);
     return;
   }
-  fprintf(file, "%g", element_value(tensor, i));
+  fprintf(file, "%g", element_value(tensor.dtype, tensor.data, i));
   if (!is_complex(static_cast<DType>(tensor.dtype))) return;
   const bool narrow = tensor.dtype == CNNC_COMPLEX64;
   fprintf(file, "%+gi", narrow ? element<float>(tensor.data, 2 * i + 1)
