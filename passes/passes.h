@@ -7,6 +7,8 @@
 
 namespace cnnc {
 
+// Writes down what the graph asks of its symbolic sizes, before the nodes that imply it are folded or fused away.
+Pass keep_size_conditions();
 // Operators of many operands become trees of operators of few.
 Pass split_operands();
 // Removes nodes that nothing uses.

@@ -9,6 +9,7 @@ namespace cnnc {
 
 Pipeline inference_pipeline() {
   return {
+      {{keep_size_conditions()}},
       {{split_operands()}},
       {{canonicalize(), simplify_regions(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(),
         eliminate_dead_code()},

@@ -18,7 +18,7 @@ constexpr const char* kOptions =
     "  --dim NAME=SIZE               size of a symbol where inputs are zeros\n"
     "  --outputs DIR                 write output_0.pb, ... there\n"
     "  --format pb|npy               format of the outputs\n"
-    "  --threads N                   threads in all (default: what this process may use)\n"
+    "  --threads N                   threads in all (default: as compiled, or what this process may use)\n"
     "  --max-mem BYTES               limit of working memory besides the weights\n"
     "  --profile                     time of every step\n"
     "  --json [--warmup W] [--repeat K]   latency of K runs after W as one JSON line\n"

@@ -120,7 +120,8 @@ void CompileCommand::run() {
   if (trainer.trains) return write_trainer();
   const bool text_on_stdout = emit.size() == 1 && (output.empty() || output == "-") && kPrograms.count(emit[0]) == 0;
   if (as_json && text_on_stdout) throw Error("--json needs -o FILE: the text goes to standard output", Fault::usage);
-  const codegen::BuildOptions options = build.build_options();
+  codegen::BuildOptions options = build.build_options();
+  options.compile.threads = threads;
   const Progress progress(model.quiet);
   progress.say("importing " + model.path);
   std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
@@ -176,7 +177,8 @@ void add_compile(CLI::App& app, CommandStatus&) {
   sub->add_flag("--static", command->is_static, "an executable that needs nothing at run time");
   sub->add_option("--name", command->name, "of the C symbols: cnnc_model_NAME; default: from the file's name");
   sub->add_flag("--json", command->as_json, "the files that were written, as one JSON object");
-  sub->add_option("--threads", command->threads, "accepted for scripts: executables choose when they run");
+  sub->add_option("--threads", command->threads, "of a run that does not say --threads; default: what its machine grants")
+      ->check(CLI::Range(1, 1024))->type_name("N");
   command->trainer.add_to(*sub);
   sub->add_option("--precision", command->precision, "f32: every operator computes as the model says")
       ->check(CLI::IsMember({"f32", "auto"}));

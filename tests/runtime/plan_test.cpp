@@ -100,7 +100,7 @@ TEST(Plan, RefusesReferencesOutsideTheProgram) {
       with([](Program& p) { p.buffers[2].last_step = 0; }), // used later
       with([](Program& p) { p.buffers[1].offset = 64; }),
       with([](Program& p) { p.buffers[2].kind = BufferKind::view, p.buffers[2].base = 2; }),
-      with([](Program& p) { p.inputs[0].dtype = 8; }),
+      with([](Program& p) { p.inputs[0].dtype = 99; }),
       with([](Program& p) { p.symbols[0].defined_by = 0; }),
   };
   for (const Program& program : bad) {
