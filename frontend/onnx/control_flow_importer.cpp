@@ -236,7 +236,56 @@ GraphImporter::Results GraphImporter::import_whole_loop(Scope& scope, onnx::Node
 
 // ---- Scan
 
+static Value* batch_entry(Graph& graph, Value* x, int64_t b) {
+  return graph.make("Gather", {x, number(graph, DType::i64, b)}, {{"axis", int64_t{0}}});
+}
+
+// Opset 8 ran it for every member of a batch, along the second axis.
+GraphImporter::Results GraphImporter::import_batched_scan(Scope& scope, onnx::NodeProto& proto) {
+  Graph& graph = scope.graph();
+  Values operands = operands_of(scope, proto);
+  if (operands.size() < 2 || operands[0] != nullptr)
+    throw Error("sequence lengths of opset 8 are not supported; export with a newer opset");
+  operands.erase(operands.begin());
+  Regions regions;
+  Attributes attributes = attributes_of(scope, proto, &regions);
+  if (const auto it = attributes.find("directions"); it != attributes.end())
+    attributes["scan_input_directions"] = it->second;
+  attributes.erase("directions");
+  std::vector<Type> types = types_of(operands);
+  const Dim batch = types[0].rank() > 0 ? types[0].dims[0] : Dim(0);
+  if (!batch.is_const() || batch.value() < 1)
+    throw Error(
+        cat("needs a batch of known size, has ", types[0], "; bind its symbols with --dim"));
+  const auto* slices = std::get_if<int64_t>(&attributes["num_scan_inputs"]);
+  for (size_t i = 0; i < types.size(); ++i) {
+    const int skipped = slices && i + static_cast<size_t>(*slices) >= types.size() ? 2 : 1;
+    if (types[i].rank() < skipped)
+      throw Error(cat("input ", i, " is ", types[i], ", need more axes"));
+    types[i].dims.erase(types[i].dims.begin(), types[i].dims.begin() + skipped);
+  }
+  const auto body = required_region(scope, regions, "body", types);
+  const Values captures = close_regions({body.get()});
+  attributes["num_captures"] = static_cast<int64_t>(captures.size());
+  std::vector<Values> results(static_cast<size_t>(proto.output_size()));
+  for (int64_t b = 0; b < batch.value(); ++b) {
+    Values entry;
+    for (Value* operand : operands) entry.push_back(batch_entry(graph, operand, b));
+    entry.insert(entry.end(), captures.begin(), captures.end());
+    attributes["body"] = std::shared_ptr<Graph>(body->clone());
+    const Node* scan = graph.add("Scan", entry, attributes, proto.output_size());
+    for (size_t i = 0; i < results.size(); ++i)
+      results[i].push_back(
+          graph.make("Unsqueeze", {scan->output(i), graph.constant(Tensor::ints({0}))}));
+  }
+  Values whole;
+  for (const Values& parts : results)
+    whole.push_back(graph.make("Concat", parts, {{"axis", int64_t{0}}}));
+  return bindings_of(whole);
+}
+
 GraphImporter::Results GraphImporter::import_scan(Scope& scope, onnx::NodeProto& proto) {
+  if (scope.opsets().version(proto.domain()) < 9) return import_batched_scan(scope, proto);
   Graph& graph = scope.graph();
   Values operands = operands_of(scope, proto);
   Regions regions;

@@ -66,6 +66,7 @@ class GraphImporter {
   Results unroll_loop(Scope& scope, const std::vector<Value*>& operands,
                       onnx::GraphProto& body, int64_t trips);
   Results import_scan(Scope& scope, onnx::NodeProto& proto);
+  Results import_batched_scan(Scope& scope, onnx::NodeProto& proto);
 
   // ---- node_importer.cpp: nodes and calls ----
   void import_node(Scope& scope, onnx::NodeProto& proto);

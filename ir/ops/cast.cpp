@@ -88,13 +88,37 @@ void separate_strings_like(OnnxNode& node) {
   separate_strings(node);
 }
 
-// What Cast and CastLike take once import has separated strings.
+// What BitCast takes, and Cast and CastLike once import has separated strings.
 const DTypes kConvertedTypes = [] {
   DTypes types;
   for (DType type : kAnyType)
     if (!is_opaque(type)) types.push_back(type);
   return types;
 }();
+
+CNNC_OP(BitCast)
+    .doc("The operand's bits as elements of type `to`, which is as wide.")
+    .onnx({26})
+    .onnx_upgrade(kEveryOpset, [](OnnxNode& node) { integer_to_dtype(node, "to"); })
+    .input("input", kConvertedTypes, "T1")
+    .required_attribute("to", f32)
+    .infer([](const OpContext& c) -> std::vector<Type> {
+      const DType to = std::get<DType>(*c.node().attribute("to"));
+      c.require(!is_opaque(to), "to is ", name_of(to), ", need a float, integer or bool type");
+      c.require(bits_of(to) == bits_of(c.dtype()), "the operand is ", c.type(), " of ",
+                bits_of(c.dtype()), " bits an element, and ", name_of(to), " has ", bits_of(to));
+      return {{to, c.dims()}};
+    })
+    .indexed([](const OpContext& c, const Scalars& at) {
+      // A bool's byte is 0 or 1.
+      const DType to = c.output_type().dtype;
+      const bool of_bool = (to == boolean) != (c.dtype() == boolean);
+      return of_bool ? cast(c.load(0, at), to) : bitcast(c.load(0, at), to);
+    })
+    .example({given(Tensor::of<float>(f32, {2}, {1, -2.5}))}, {{"to", i32}})
+    .example({random(boolean, {3}, 0, 2)}, {{"to", u8}})
+    .example({random(i64, {4}, -9, 9)}, {{"to", f64}})
+    .example({random(u8, {4}, 0, 255)}, {{"to", i8}});
 
 // saturate and round_mode speak of 8-bit floats only.
 CNNC_OP(Cast)

@@ -136,7 +136,7 @@ CNNC_OP(Scan)
         "the states, one element of each scan input and the captures, and returns the new states "
         "and one element of each stacked result. With direction 1 an input or result runs from the "
         "end. The axes that ONNX allows to choose are moved to the front by import.")
-    .onnx({9, 11, 16, 19, 21, 23, 24, 25})
+    .onnx({8, 9, 11, 16, 19, 21, 23, 24, 25})
     .variadic_input("inputs", kAnyType, "")
     .variadic_output("outputs")
     .required_attribute("body", std::shared_ptr<Graph>())
