@@ -115,7 +115,8 @@ codegen::BuildOptions BuildFlags::build_options() const {
   if (level == 0) passes.disabled.insert("all");
   // What moves data into another layout or makes larger kernels.
   if (level == 1)
-    passes.disabled.insert({"channels-last", "move-transposes", "transposes-to-views", "fuse-epilogues", "fuse-loops"});
+    passes.disabled.insert({"channels-last", "move-transposes", "transposes-to-views", "pack-pixels",
+                            "fuse-epilogues", "fuse-loops"});
   options.compile.thorough = level == 3;
   passes.stop_after = stop_after;
   passes.bisect_limit = bisect;

@@ -161,7 +161,7 @@ class Graphs(CommandTest):
         self.assertTrue(all(c["accepts"] or c["reason"] for c in conv["candidates"]))
 
     def test_explain_tells_what_a_node_costs(self):
-        out, _ = self.expect(OK, "explain", self.model, "--node=conv1", "--dim=batch=1", "--json")
+        out, _ = self.expect(OK, "explain", self.model, "-O1", "--node=conv1", "--dim=batch=1", "--json")
         (conv,) = json.loads(out)["nodes"]
         self.assertEqual(2 * 8 * 8 * 4 * 27, conv["flops"])
         self.assertEqual(4 * (8 * 8 * 3 + 8 * 8 * 4 + 4 * 27 + 4), conv["bytes"])
