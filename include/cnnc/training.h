@@ -136,6 +136,7 @@ class EarlyStopping : public Callback {
  private:
   EarlyStoppingOptions options_;
   int wait_ = 0, stopped_epoch_ = 0;
+  bool warned_ = false;  // that an epoch has no such value
   std::optional<double> best_;
   std::map<std::string, Array> best_weights_;
 };
@@ -165,6 +166,7 @@ class ModelCheckpoint : public Callback {
   ModelCheckpointOptions options_;
   int epoch_ = 0;
   int64_t batches_ = 0;  // since the last saving
+  bool warned_ = false;  // that an epoch has no such value
   std::optional<double> best_;
 };
 
@@ -187,6 +189,7 @@ class ReduceLROnPlateau : public Callback {
  private:
   ReduceLROnPlateauOptions options_;
   int wait_ = 0, cooldown_ = 0;
+  bool warned_ = false;  // that an epoch has no such value
   std::optional<double> best_;
 };
 

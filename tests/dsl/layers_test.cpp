@@ -199,6 +199,18 @@ TEST(Model, SummaryIsATable) {
 )");
 }
 
+TEST(Model, NamesLayersAsKeras) {
+  std::ostringstream out;
+  Sequential({Input({2, 8, 8}), Conv2DTranspose(2, 2), LeakyReLU(), SeparableConv2D(2, 3), BatchNormalization()}).summary(out);
+  expect_contains(out.str(), {"│ conv2d_transpose (", "│ leaky_re_lu (", "│ separable_conv2d (", "│ batch_normalization ("});
+}
+
+TEST(Layers, ConvolutionsTakeAnActivationAlone) {
+  const Tensor x = input({3, 8, 8});
+  EXPECT_EQ(Conv2D(4, {3, 3}, relu)(x).shape(), (Shape{-1, 4, 6, 6}));
+  EXPECT_EQ(Conv1D(4, 3, relu)(input({3, 8})).shape(), (Shape{-1, 4, 6}));
+}
+
 TEST(Model, FrozenLayersCountAsNotTrainable) {
   Sequential model({Input({4}), Dense(3).trainable(false), BatchNormalization(), Dense(2)});
   std::ostringstream out;
