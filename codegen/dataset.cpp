@@ -116,7 +116,7 @@ const void* Batches::rows(const Tensor& tensor, int64_t batch, std::vector<char>
 
 BatchView Batches::batch(int64_t index) {
   BatchView view;
-  view.samples = rows(data_.samples, index, samples_);
+  view.inputs = {rows(data_.samples, index, samples_)};
   view.labels = rows(data_.labels, index, labels_);
   if (data_.weights) view.weights = rows(*data_.weights, index, weights_);
   return view;

@@ -52,7 +52,7 @@ float StepProgram::run(const BatchView& batch, StepNumbers numbers,
                        const std::vector<Tensor>& carried, std::vector<Tensor>& results) {
   size_t next = 0;
   const auto give = [&](const void* data) { inputs_[next++].data = const_cast<void*>(data); };
-  give(batch.samples);
+  for (const void* input : batch.inputs) give(input);
   if (step_.has_step_number) give(&numbers.step);
   give(batch.labels);
   if (has_weights_) give(batch.weights);

@@ -16,7 +16,8 @@ struct StepNumbers {
 };
 
 struct BatchView {
-  const void *samples = nullptr, *labels = nullptr, *weights = nullptr;  // contiguous rows
+  std::vector<const void*> inputs;  // TrainingStep::model_inputs of them; contiguous rows
+  const void *labels = nullptr, *weights = nullptr;
 };
 
 class StepProgram {
@@ -29,7 +30,7 @@ class StepProgram {
   const TrainingStep& step() const { return step_; }
   const cnnc_executable* executable() const { return executable_; }
   // Runs one step on a batch. `carried` are read; `results` are what the graph returns after the
-  // loss: the carried tensors after the step, or the model's output. Returns the loss.
+  // loss: what it keeps, and the carried tensors after a training step. Returns the loss.
   float run(const BatchView& batch, StepNumbers numbers, const std::vector<Tensor>& carried,
             std::vector<Tensor>& results);
 

@@ -14,13 +14,31 @@ static double rate_of(const ExponentialDecay& s, double step) {
   return s.initial * std::pow(s.decay_rate, s.staircase ? std::floor(power) : power);
 }
 
+// Half a cosine from 1 to alpha.
+static double cosine(double done, double alpha) { return (1 - alpha) * 0.5 * (1 + std::cos(M_PI * done)) + alpha; }
+
 static double rate_of(const CosineDecay& s, double step) {
-  const double done = std::min(step, s.decay_steps) / s.decay_steps;
-  return s.initial * ((1 - s.alpha) * 0.5 * (1 + std::cos(M_PI * done)) + s.alpha);
+  if (s.warmup_steps > 0 && step < s.warmup_steps)
+    return s.initial + (s.warmup_target - s.initial) * step / s.warmup_steps;
+  const double begin = s.warmup_steps > 0 ? s.warmup_target : s.initial;
+  return begin * cosine(std::min(step - s.warmup_steps, s.decay_steps) / s.decay_steps, s.alpha);
 }
 
 static double rate_of(const InverseTimeDecay& s, double step) {
-  return s.initial / (1 + s.decay_rate * step / s.decay_steps);
+  const double done = step / s.decay_steps;
+  return s.initial / (1 + s.decay_rate * (s.staircase ? std::floor(done) : done));
+}
+
+static double rate_of(const PolynomialDecay& s, double step) {
+  const double times = s.cycle ? std::max(1.0, std::ceil(step / s.decay_steps)) : 1;
+  const double all = s.decay_steps * times, done = std::min(step, all) / all;
+  return (s.initial - s.end) * std::pow(1 - done, s.power) + s.end;
+}
+
+static double rate_of(const CosineDecayRestarts& s, double step) {
+  double length = s.first_decay_steps, height = 1;
+  for (; step >= length; length *= s.t_mul, height *= s.m_mul) step -= length;
+  return s.initial * ((1 - s.alpha) * height * cosine(step / length, 0) + s.alpha);
 }
 
 static double rate_of(const PiecewiseConstant& s, double step) {

@@ -20,7 +20,8 @@ struct CarriedState {
 // outside of the graph, in double (see StepNumbers).
 struct StepInputs {
   Value* learning_rate = nullptr;
-  Value* bias_correction = nullptr;  // adam: sqrt(1 - beta2^t) / (1 - beta1^t), t from 1
+  // adam: sqrt(1 - beta2^t) / (1 - beta1^t), adamax: 1 / (1 - beta1^t); t from 1
+  Value* bias_correction = nullptr;
 };
 
 // Whether the optimiser reads StepInputs::bias_correction.
@@ -56,6 +57,8 @@ class OptimizerBuilder {
   Value* rmsprop(Value* w, Value* g);
   Value* adagrad(Value* w, Value* g);
   Value* lion(Value* w, Value* g);
+  Value* adadelta(Value* w, Value* g);
+  Value* adamax(Value* w, Value* g);
 
   Graph& g_;
   const OptimizerOptions& options_;
