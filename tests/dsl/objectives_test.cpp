@@ -145,7 +145,8 @@ TEST(Metrics, OfBinaryOutputsAreKeras) {
                   {Precision{.threshold = 0.3}, 0.6, 0.6},
                   {Recall{.threshold = 0.7}, 0.6666667, 0.7777778},
                   {F1Score{}, 0.6666667, 0.7777777},
-                  {MeanIoU{}, 0.5, 0.6}});
+                  // By hand: Keras cuts weights down to integers here.
+                  {MeanIoU{}, 0.5, (3.5 / 5.5 + 3.0 / 5) / 2}});
 }
 
 TEST(Metrics, OfRowsOfClassesAreKeras) {
