@@ -5,6 +5,7 @@
 #include "ir/error.h"
 #include "model/bind_symbols.h"
 #include "passes/training/optimizer.h"
+#include "runtime/training/training_loop.h"
 
 namespace cnnc::dsl {
 
@@ -130,11 +131,18 @@ cnnc::Tensor& Steps::optimizer_state(const TrainingStep::Carried& carried) {
 }
 
 // ---- runs ------------------------------------------------------------------------------------------------------------
-codegen::BatchView Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
-  codegen::BatchView view;
+Batch Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
+  Batch batch;
+  batch.size = count;
+  size_t next = 0;
+  const auto give = [&](const void* data) {
+    if (next == cnnc::Samples::kMostInputs)
+      throw Error(cat("a model's inputs and outputs are too many, at most ", int{cnnc::Samples::kMostInputs}), Fault::limit);
+    batch.inputs[next++] = data;
+  };
   for (size_t i = 0; i < source.x.size(); ++i) {
     source.x[i].take(rows, count, samples_[i]);
-    view.inputs.push_back(samples_[i].raw());
+    give(samples_[i].raw());
   }
   for (size_t t = 0; t < source.y.size(); ++t) {
     const Source::Labels& y = source.y[t];
@@ -143,51 +151,38 @@ codegen::BatchView Steps::gather(const Source& source, const int64_t* rows, int6
     for (size_t i = 0; i < weights_[t].size() && !y.weights.empty(); ++i)
       weights_[t][i] = y.weights[static_cast<size_t>(rows[i])];
     if (t == 0) continue;
-    view.inputs.push_back(labels_[t].raw());
-    if (options_.sample_weights) view.inputs.push_back(weights_[t].data());
+    give(labels_[t].raw());
+    if (options_.sample_weights) give(weights_[t].data());
   }
-  view.labels = labels_[0].raw();
-  if (options_.sample_weights) view.weights = weights_[0].data();
-  return view;
+  batch.labels = labels_[0].raw();
+  if (options_.sample_weights) batch.weights = weights_[0].data();
+  return batch;
 }
 
-double Steps::run(Compiled& step, const codegen::BatchView& batch, const codegen::StepNumbers& numbers) {
+double Steps::run(Compiled& step, const Batch& batch, const StepNumbers& numbers) {
   const std::vector<TrainingStep::Carried>& carried = step.program->step().carried;
   const auto value_of = [&](size_t i) -> cnnc::Tensor& {
     return step.variables[i] ? step.variables[i]->value : optimizer_state(carried[i]);
   };
-  std::vector<cnnc::Tensor> now, results;
-  for (size_t i = 0; i < carried.size(); ++i) now.push_back(value_of(i));
-  std::swap(results, step.kept);
-  for (cnnc::Tensor& tensor : step.next) results.push_back(std::move(tensor));
-  float loss = 0;
-  try {
-    loss = step.program->run(batch, numbers, now, results);
-  } catch (...) {
-    // The buffers are gone; weights and state are those before the step.
-    training_.clear();
-    evaluation_.clear();
-    throw;
-  }
-  now.clear();
-  const size_t kept = results.size() - step.next.size();
-  for (size_t i = 0; i < step.next.size(); ++i) {
-    step.next[i] = std::move(results[kept + i]);
-    std::swap(step.next[i], value_of(i));
-  }
-  results.resize(kept);
-  step.kept = std::move(results);
+  std::vector<void*> now, results;
+  for (size_t i = 0; i < carried.size(); ++i) now.push_back(const_cast<void*>(value_of(i).raw()));
+  for (cnnc::Tensor& tensor : step.kept) results.push_back(tensor.mutable_raw());
+  for (cnnc::Tensor& tensor : step.next) results.push_back(tensor.mutable_raw());
+  const float loss = step.program->run(batch, numbers, now, results);
+  for (size_t i = 0; i < step.next.size(); ++i) std::swap(step.next[i], value_of(i));
   last_ = &step;
   return loss;
 }
 
 double Steps::train(const Source& source, const int64_t* rows, int64_t count) {
   Compiled& step = compiled(training_, true, count, source);
-  codegen::StepNumbers numbers;
+  StepNumbers numbers;
   numbers.step = training_state_.step;
   numbers.learning_rate = static_cast<float>(training_state_.learning_rate.at(training_state_.step));
-  if (has_bias_correction(training_state_.optimizer.kind))
-    numbers.bias_correction = static_cast<float>(bias_correction(training_state_.optimizer, training_state_.step));
+  const OptimizerOptions& optimizer = training_state_.optimizer;
+  if (has_bias_correction(optimizer.kind))
+    numbers.bias_correction =
+        static_cast<float>(bias_correction(optimizer.beta1, correction_beta2(optimizer), training_state_.step));
   const double loss = run(step, gather(source, rows, count), numbers);
   ++training_state_.step;
   return loss;

@@ -53,8 +53,8 @@ class Steps {
   std::vector<Objective> objectives(const Source& source, int64_t count) const;
   Compiled& compiled(Programs& programs, bool training, int64_t count, const Source& source);
   cnnc::Tensor& optimizer_state(const TrainingStep::Carried& carried);
-  codegen::BatchView gather(const Source& source, const int64_t* rows, int64_t count);
-  double run(Compiled& step, const codegen::BatchView& batch, const codegen::StepNumbers& numbers);
+  Batch gather(const Source& source, const int64_t* rows, int64_t count);
+  double run(Compiled& step, const Batch& batch, const StepNumbers& numbers);
 
   ModelState& model_;
   TrainingState& training_state_;

@@ -1,7 +1,5 @@
 #include "passes/training/optimizer.h"
 
-#include <cmath>
-
 #include "ir/error.h"
 #include "ir/ops/graph_parts.h"
 
@@ -11,11 +9,8 @@ bool has_bias_correction(OptimizerKind kind) {
   return kind == OptimizerKind::adam || kind == OptimizerKind::adamw || kind == OptimizerKind::adamax;
 }
 
-double bias_correction(const OptimizerOptions& options, int64_t steps_before) {
-  const double t = static_cast<double>(steps_before) + 1;
-  const double first = 1 - std::pow(options.beta1, t);
-  if (options.kind == OptimizerKind::adamax) return 1 / first;
-  return std::sqrt(1 - std::pow(options.beta2, t)) / first;
+double correction_beta2(const OptimizerOptions& options) {
+  return options.kind == OptimizerKind::adamax ? 0 : options.beta2;
 }
 
 // ---- graph parts -------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ struct CarriedState {
 };
 
 // Numbers that change from step to step, inputs of rank 0. What they are at step t is computed
-// outside of the graph, in double (see StepNumbers).
+// outside of the graph, in double (runtime/training/step_runner.h).
 struct StepInputs {
   Value* learning_rate = nullptr;
   // adam: sqrt(1 - beta2^t) / (1 - beta1^t), adamax: 1 / (1 - beta1^t); t from 1
@@ -26,7 +26,8 @@ struct StepInputs {
 
 // Whether the optimiser reads StepInputs::bias_correction.
 bool has_bias_correction(OptimizerKind kind);
-double bias_correction(const OptimizerOptions& options, int64_t steps_before);
+// The beta2 of its formula: 0 for adamax, whose second moment is a maximum that needs none.
+double correction_beta2(const OptimizerOptions& options);
 
 class OptimizerBuilder {
  public:

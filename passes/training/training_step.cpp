@@ -76,6 +76,7 @@ class StepBuilder {
     const Type type = label_type(objective.loss, output, objective.given_labels);
     const bool is_first = &target == targets_.data();
     if (is_first) step_.labels = type;
+    if (is_first) step_.has_sample_weights = objective.sample_weights;
     const std::string suffix = is_first ? "" : cat("_", &target - targets_.data() + 1);
     target.labels = graph().add_input(type, "labels" + suffix);
     if (objective.sample_weights)

@@ -173,7 +173,7 @@ TEST(Callbacks, ScheduleCheckpointsAndLog) {
   std::ifstream log(folder / "log.csv");
   std::string header;
   std::getline(log, header);
-  EXPECT_EQ(header, "epoch,accuracy,loss");
+  EXPECT_EQ(header, "epoch,accuracy,loss,val_accuracy,val_loss");
   fs::remove_all(folder);
 }
 
@@ -231,7 +231,8 @@ TEST_F(FilesTest, CurvesAndEvents) {
   std::ifstream svg(path("curves.svg"));
   const std::string text((std::istreambuf_iterator<char>(svg)), {});
   expect_contains(text, {"<svg", "accuracy", "loss", "polyline"});
-  const auto file = *std::filesystem::directory_iterator(path("logs"));
+  EXPECT_FALSE(std::filesystem::exists(path("logs/validation")));
+  const auto file = *std::filesystem::directory_iterator(path("logs/train"));
   EXPECT_GT(file.file_size(), 100u);
 }
 
