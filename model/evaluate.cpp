@@ -9,33 +9,50 @@
 
 namespace cnnc::dsl {
 
-void evaluate_all(Steps& steps, const Source& source, int64_t batch, Running& running, Progress* progress) {
+int64_t evaluate_all(Steps& steps, BatchStream& batches, Running& running, Progress* progress) {
   running.reset();
+  batches.begin_epoch(0);
   int64_t done = 0;
-  std::vector<int64_t> rows;
-  for (int64_t begin = 0; begin < source.rows(); begin += batch) {
-    rows.resize(static_cast<size_t>(std::min(source.rows() - begin, batch)));
-    std::iota(rows.begin(), rows.end(), begin);
-    const auto count = static_cast<int64_t>(rows.size());
-    running.add(steps.evaluate(source, rows.data(), count), count, steps);
+  while (const auto batch = batches.next()) {
+    running.add(steps.evaluate(*batch->source, batch->rows, batch->count), batch->count, steps);
+    ++done;
     if (progress == nullptr) continue;
     Logs logs;
     running.write(logs, "");
-    progress->step(++done, logs);
+    progress->step(done, logs);
   }
+  return done;
+}
+
+static Evaluation evaluation_of(ModelState& model, TrainingState& training, BatchStream& batches,
+                                const EvaluateOptions& options) {
+  Steps& steps = Steps::of(model, training, {batches.has_weights(), options.threads, global_seed()});
+  Running running(training);
+  Progress progress(options.verbose, batches.size().value_or(0));
+  progress.set_steps(evaluate_all(steps, batches, running, &progress));
+  progress.end(running.values().logs);
+  return running.values();
+}
+
+static void require_batch_size(int64_t size) {
+  if (size <= 0) throw Error(cat("batch_size is ", size, ", need a positive number"), Fault::usage);
 }
 
 Evaluation Model::evaluate(const Samples& data, const EvaluateOptions& options) {
   TrainingState& training = compiled_training(*state_, "evaluate");
-  if (options.batch_size <= 0)
-    throw Error(cat("batch_size is ", options.batch_size, ", need a positive number"), Fault::usage);
-  const Source source = source_of(*state_, training, data, options.sample_weight, {});
-  Steps& steps = Steps::of(*state_, training, {source.has_weights(), options.threads, global_seed()});
-  Running running(training);
-  Progress progress(options.verbose, (source.rows() + options.batch_size - 1) / options.batch_size);
-  evaluate_all(steps, source, options.batch_size, running, &progress);
-  progress.end(running.values().logs);
-  return running.values();
+  require_batch_size(options.batch_size);
+  ArrayBatches batches(source_of(*state_, training, data, options.sample_weight, {}), options.batch_size, false);
+  return evaluation_of(*state_, training, batches, options);
+}
+
+Evaluation Model::evaluate(const Pipeline& data, const EvaluateOptions& options) {
+  TrainingState& training = compiled_training(*state_, "evaluate");
+  require_batch_size(options.batch_size);
+  if (!options.sample_weight.empty())
+    throw Error("sample_weight does not go with a pipeline, whose samples come in an order of their own", Fault::usage);
+  PipelineBatches batches(data, options.batch_size, 0, false,
+                          [&](const Sample& sample) { return source_of(*state_, training, sample, {}, {}); });
+  return evaluation_of(*state_, training, batches, options);
 }
 
 // ---- one batch by hand -----------------------------------------------------------------------------------------------
@@ -59,7 +76,7 @@ Evaluation Model::test_on_batch(const ArrayList& x, const ArrayList& y, const Ba
   const Source source = source_of(*state_, training, {x, y}, options.sample_weight, {});
   Steps& steps = Steps::of(*state_, training, {source.has_weights(), options.threads, global_seed()});
   Running running(training);
-  evaluate_all(steps, source, source.rows(), running, nullptr);
+  running.add(steps.evaluate(source, all_rows(source).data(), source.rows()), source.rows(), steps);
   return running.values();
 }
 

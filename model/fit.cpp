@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -93,23 +93,37 @@ void warn_of_unseen_classes(const TrainingState& training, const Split& split) {
   }
 }
 
+void check_options(const FitOptions& o) {
+  const auto need = [](bool holds, const char* name, int64_t value, const char* what) {
+    if (!holds) throw Error(cat(name, " is ", value, ", need ", what), Fault::usage);
+  };
+  need(o.batch_size > 0, "batch_size", o.batch_size, "a positive number");
+  need(o.validation_batch_size >= 0, "validation_batch_size", o.validation_batch_size, "0 or more");
+  need(o.epochs >= 0, "epochs", o.epochs, "0 or more");
+  need(o.initial_epoch >= 0, "initial_epoch", o.initial_epoch, "0 or more");
+  need(o.validation_freq > 0, "validation_freq", o.validation_freq, "a positive number");
+  need(o.steps_per_epoch >= 0, "steps_per_epoch", o.steps_per_epoch, "0 or more");
+}
+
+int64_t validation_batch_size(const FitOptions& o) {
+  return o.validation_batch_size > 0 ? o.validation_batch_size : o.batch_size;
+}
+
+using Stream = std::unique_ptr<BatchStream>;
+
 class Fit {
  public:
-  Fit(Model& model, ModelState& state, TrainingState& training, const Samples& data, const FitOptions& options)
-      : model_(model), state_(state), training_(training), options_(options) {
-    check_options();
-    const Split split = split_of(data, options);
-    source_.emplace(source_of(state, training, split.training, split.training_weights, options.class_weight));
-    if (!split.validation.x.empty())
-      validation_.emplace(source_of(state, training, split.validation, split.validation_weights, {}));
-    if (options.validation_split > 0 && options.validation_data.x.empty()) warn_of_unseen_classes(training, split);
-    order_.resize(static_cast<size_t>(source_->rows()));
-    std::iota(order_.begin(), order_.end(), 0);
-  }
+  // Without `validation` no epoch validates.
+  Fit(Model& model, TrainingState& training, const FitOptions& options, Stream data, Stream validation)
+      : model_(model),
+        training_(training),
+        options_(options),
+        data_(std::move(data)),
+        validation_(std::move(validation)) {}
 
   History run() {
-    const bool weighted = source_->has_weights() || (validation_ && validation_->has_weights());
-    steps_ = &Steps::of(state_, training_, {weighted, options_.threads, global_seed()});
+    const bool weighted = data_->has_weights() || (validation_ && validation_->has_weights());
+    steps_ = &Steps::of(*model_.state(), training_, {weighted, options_.threads, global_seed()});
     const Interrupts interrupts;
     training_.stop = false;
     for (const CallbackHandle& c : options_.callbacks) c->on_train_begin(model_);
@@ -120,22 +134,9 @@ class Fit {
   }
 
  private:
-  void check_options() const {
-    const auto need = [](bool holds, const char* name, int64_t value, const char* what) {
-      if (!holds) throw Error(cat(name, " is ", value, ", need ", what), Fault::usage);
-    };
-    need(options_.batch_size > 0, "batch_size", options_.batch_size, "a positive number");
-    need(options_.validation_batch_size >= 0, "validation_batch_size", options_.validation_batch_size, "0 or more");
-    need(options_.epochs >= 0, "epochs", options_.epochs, "0 or more");
-    need(options_.initial_epoch >= 0, "initial_epoch", options_.initial_epoch, "0 or more");
-    need(options_.validation_freq > 0, "validation_freq", options_.validation_freq, "a positive number");
-  }
-
-  int64_t batch_count() const { return (source_->rows() + options_.batch_size - 1) / options_.batch_size; }
-
   void run_epoch(int epoch) {
     for (const CallbackHandle& c : options_.callbacks) c->on_epoch_begin(model_, epoch);
-    Progress progress(options_.verbose, batch_count());
+    Progress progress(options_.verbose, data_->size().value_or(0));
     progress.begin_epoch(epoch, options_.epochs);
     Running running(training_);
     train_batches(running, progress);
@@ -150,31 +151,26 @@ class Fit {
   }
 
   void train_batches(Running& running, Progress& progress) {
-    if (options_.shuffle) shuffle();
-    for (int64_t i = 0; i < batch_count() && !training_.stop && interrupted == 0; ++i) {
-      const int64_t begin = i * options_.batch_size, count = std::min(options_.batch_size, source_->rows() - begin);
-      const double loss = steps_->train(*source_, &order_[static_cast<size_t>(begin)], count);
-      running.add(loss, count, *steps_);
-      if (options_.callbacks.empty() && i % 16 != 15) continue;
-      Logs logs;
+    data_->begin_epoch(training_.epoch);
+    Logs logs;
+    int64_t done = 0;
+    while (!training_.stop && interrupted == 0) {
+      const auto batch = data_->next();
+      if (!batch) break;
+      running.add(steps_->train(*batch->source, batch->rows, batch->count), batch->count, *steps_);
+      ++done;
+      if (options_.callbacks.empty() && done % 16 != 0) continue;
       running.write(logs, "");
-      progress.step(i + 1, logs);
-      for (const CallbackHandle& c : options_.callbacks) c->on_batch_end(model_, i, logs);
+      progress.step(done, logs);
+      for (const CallbackHandle& c : options_.callbacks) c->on_batch_end(model_, done - 1, logs);
     }
-  }
-
-  // Fisher-Yates, decided by the seed and by how many epochs the model has seen.
-  void shuffle() {
-    RandomNumbers random(global_seed(), static_cast<uint64_t>(training_.epoch) + 1);
-    std::iota(order_.begin(), order_.end(), 0);
-    for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+    if (!data_->size()) progress.set_steps(done);
   }
 
   void validate(int epoch, Logs& logs) {
     if (!validation_ || (epoch + 1) % options_.validation_freq != 0) return;
     Running running(training_);
-    const int64_t batch = options_.validation_batch_size > 0 ? options_.validation_batch_size : options_.batch_size;
-    evaluate_all(*steps_, *validation_, batch, running, nullptr);
+    evaluate_all(*steps_, *validation_, running, nullptr);
     running.write(logs, "val_");
   }
 
@@ -185,11 +181,9 @@ class Fit {
   }
 
   Model& model_;
-  ModelState& state_;
   TrainingState& training_;
   const FitOptions& options_;
-  std::optional<Source> source_, validation_;
-  std::vector<int64_t> order_;
+  Stream data_, validation_;
   Steps* steps_ = nullptr;
   History history_;
 };
@@ -197,7 +191,58 @@ class Fit {
 }  // namespace
 
 History Model::fit(const Samples& data, const FitOptions& options) {
-  return Fit(*this, *state_, compiled_training(*state_, "fit"), data, options).run();
+  TrainingState& training = compiled_training(*state_, "fit");
+  check_options(options);
+  if (options.steps_per_epoch > 0) throw Error("steps_per_epoch is for pipelines", Fault::usage);
+  const Split split = split_of(data, options);
+  const auto batches = [&](const Samples& part, const ArrayList& weights, const std::map<int64_t, double>& class_weight,
+                           int64_t batch_size, bool shuffle) {
+    return std::make_unique<ArrayBatches>(source_of(*state_, training, part, weights, class_weight), batch_size, shuffle);
+  };
+  Stream train = batches(split.training, split.training_weights, options.class_weight, options.batch_size, options.shuffle);
+  Stream validation;
+  if (!split.validation.x.empty())
+    validation = batches(split.validation, split.validation_weights, {}, validation_batch_size(options), false);
+  if (options.validation_split > 0 && options.validation_data.x.empty()) warn_of_unseen_classes(training, split);
+  return Fit(*this, training, options, std::move(train), std::move(validation)).run();
+}
+
+static void check_pipeline_options(const FitOptions& o) {
+  check_options(o);
+  if (o.validation_split != 0)
+    throw Error("validation_split does not go with a pipeline, which has no last part; give fit() a pipeline to validate "
+                "with",
+                Fault::usage);
+  if (!o.sample_weight.empty())
+    throw Error("sample_weight does not go with a pipeline, whose samples come in an order of their own", Fault::usage);
+}
+
+History Model::fit(const Pipeline& data, const FitOptions& options) {
+  TrainingState& training = compiled_training(*state_, "fit");
+  check_pipeline_options(options);
+  Stream validation;
+  if (!options.validation_data.x.empty())
+    validation = std::make_unique<ArrayBatches>(source_of(*state_, training, options.validation_data, {}, {}),
+                                                validation_batch_size(options), false);
+  auto train = std::make_unique<PipelineBatches>(
+      data, options.batch_size, options.steps_per_epoch, !options.class_weight.empty(),
+      [&](const Sample& sample) { return source_of(*state_, training, sample, {}, options.class_weight); });
+  return Fit(*this, training, options, std::move(train), std::move(validation)).run();
+}
+
+History Model::fit(const Pipeline& data, const Pipeline& validation, const FitOptions& options) {
+  TrainingState& training = compiled_training(*state_, "fit");
+  check_pipeline_options(options);
+  const auto batches = [&](const Pipeline& from, int64_t batch_size, int64_t steps,
+                           const std::map<int64_t, double>& class_weight) {
+    return std::make_unique<PipelineBatches>(
+        from, batch_size, steps, !class_weight.empty(),
+        [this, &training, &class_weight](const Sample& sample) { return source_of(*state_, training, sample, {}, class_weight); });
+  };
+  static const std::map<int64_t, double> none;
+  return Fit(*this, training, options, batches(data, options.batch_size, options.steps_per_epoch, options.class_weight),
+             batches(validation, validation_batch_size(options), 0, none))
+      .run();
 }
 
 }  // namespace cnnc::dsl

@@ -167,6 +167,21 @@ Array Model::predict(const Array& x, const PredictOptions& options) const {
   return outputs[0];
 }
 
+// Batch by batch; the labels do not matter.
+Arrays Model::predict(const Pipeline& data, const PredictOptions& options) const {
+  std::vector<Arrays> parts;
+  for (const Sample& batch : data.is_batched() ? data : data.batch(options.batch_size))
+    parts.push_back(predict(static_cast<const Arrays&>(batch.x), {.batch_size = batch.x.at(0).rows(), .threads = options.threads}));
+  if (parts.empty()) throw Error("the pipeline gives no samples", Fault::usage);
+  Arrays results;
+  for (size_t i = 0; i < parts[0].size(); ++i) {
+    std::vector<cnnc::Tensor> tensors;
+    for (const Arrays& part : parts) tensors.push_back(part[i].storage().tensor);
+    results.push_back(array_of(joined_rows(tensors)));
+  }
+  return results;
+}
+
 void Model::summary() const { summary(std::cout); }
 
 }  // namespace cnnc::dsl

@@ -16,6 +16,8 @@ struct ArrayStorage {
 Array array_of(cnnc::Tensor tensor);
 // Elements [begin, end) of the first axis; the bytes are shared.
 cnnc::Tensor rows_of(const cnnc::Tensor& tensor, int64_t begin, int64_t end);
+// The rows of all parts, one after the other.
+cnnc::Tensor joined_rows(const std::vector<cnnc::Tensor>& parts);
 
 // to[i] = float(from[i]) * factor.
 void scale_bytes(const uint8_t* from, int64_t count, float factor, float* to);

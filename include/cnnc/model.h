@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cnnc/layers.h"
+#include "cnnc/pipeline.h"
 #include "cnnc/training.h"
 
 namespace cnnc::dsl {
@@ -48,6 +49,7 @@ class Model {
   // Outputs for any number of samples, computed in batches.
   Array predict(const Array& x, const PredictOptions& options = {}) const;
   Arrays predict(const Arrays& x, const PredictOptions& options = {}) const;
+  Arrays predict(const Pipeline& data, const PredictOptions& options = {}) const;
 
   // ---- learning; see training.h --------------------------------------------------------------------------------------
   void compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics = {},
@@ -64,7 +66,11 @@ class Model {
   History fit(const ArrayList& x, const ArrayList& y, const FitOptions& options = {}) {
     return fit(Samples(x, y), options);
   }
+  // From pipelines, which decide order and batches; samples that are not in batches are put in some of batch_size.
+  History fit(const Pipeline& data, const FitOptions& options = {});
+  History fit(const Pipeline& data, const Pipeline& validation, const FitOptions& options = {});
   Evaluation evaluate(const Samples& data, const EvaluateOptions& options = {});
+  Evaluation evaluate(const Pipeline& data, const EvaluateOptions& options = {});
   // One step, one evaluation, one prediction by hand. The values are those of this batch alone.
   Evaluation train_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options = {});
   Evaluation test_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options = {});

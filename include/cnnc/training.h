@@ -211,6 +211,7 @@ struct FitOptions {
   std::vector<CallbackHandle> callbacks = {};
   Verbose verbose = Verbose::automatic;
   int initial_epoch = 0;
+  int64_t steps_per_epoch = 0;  // of pipelines: an epoch is so many batches, the next one goes on behind them; 0: a run
   int threads = 0;
 };
 
