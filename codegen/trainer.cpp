@@ -73,7 +73,7 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
   loop.seed = model_.options.seed;
   loop.has_bias_correction = has_bias_correction(optimizer.kind);
   loop.beta1 = optimizer.beta1;
-  loop.beta2 = optimizer.beta2;
+  loop.beta2 = correction_beta2(optimizer);
   ErrorText error;
   const AccuracyRule rule = accuracy_rule(model_.options.loss, first_.step());
   if (!check_labels(samples.labels, rule, &error)) throw Error(error.text, Fault::usage);

@@ -58,12 +58,14 @@ BuiltWeight& ModelState::weight_named(const std::string& name) {
 }
 
 CompiledGraph& ModelState::predictor(int threads) {
-  std::vector<const void*> addresses;
-  for (const BuiltWeight& weight : weights) addresses.push_back(weight.variable->value.raw());
-  if (!predictor_ || predictor_threads_ != threads || predictor_weights_ != addresses) {
+  bool same = predictor_ && predictor_threads_ == threads;
+  for (size_t i = 0; same && i < weights.size(); ++i)
+    same = predictor_weights_[i].raw() == weights[i].variable->value.raw();
+  if (!same) {
     predictor_ = std::make_unique<CompiledGraph>(graph(), threads);
     predictor_threads_ = threads;
-    predictor_weights_ = std::move(addresses);
+    predictor_weights_.clear();
+    for (const BuiltWeight& weight : weights) predictor_weights_.push_back(weight.variable->value);
   }
   return *predictor_;
 }

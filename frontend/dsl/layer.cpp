@@ -34,9 +34,11 @@ static Tensor result_of(const Tensor& y, const Tensors& x) {
 Tensor Layer::call(const Tensors& x) const {
   const CallScope scope(state_, x);
   LayerScope weights(*state_);
+  const size_t known = state_->variables.size();
   try {
     return result_of(state_->function(weights, x), x);
   } catch (Error& e) {
+    state_->variables.resize(known);  // a call that fails leaves no weights behind
     if (e.message().rfind("layer ", 0) == 0) throw;
     throw Error(state_->description() + ": " + e.message(), Fault::usage);
   }

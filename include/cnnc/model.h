@@ -50,11 +50,25 @@ class Model {
   Arrays predict(const Arrays& x, const PredictOptions& options = {}) const;
 
   // ---- learning; see training.h --------------------------------------------------------------------------------------
-  void compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics = {});
-  History fit(const Dataset& data, const FitOptions& options = {});
-  History fit(const Array& x, const Array& y, const FitOptions& options = {}) { return fit(Dataset{x, y}, options); }
-  // Loss and metrics in the order of compile().
-  std::vector<double> evaluate(const Dataset& data, const EvaluateOptions& options = {});
+  void compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics = {},
+               std::vector<Metric> weighted_metrics = {});
+  // Of several outputs: what each of them should give, in their order, or by their names (an output that is not named
+  // learns nothing). The total loss is the weighted sum; values are called "NAME_loss", "NAME_accuracy".
+  void compile(Optimizer optimizer, const std::vector<OutputGoal>& goals);
+  void compile(Optimizer optimizer, const NamedGoals& goals);
+  std::vector<std::string> input_names() const;
+  std::vector<std::string> output_names() const;
+
+  // A second fit goes on where the first one ended. Labels are in the order of the outputs that have a goal.
+  History fit(const Samples& data, const FitOptions& options = {});
+  History fit(const ArrayList& x, const ArrayList& y, const FitOptions& options = {}) {
+    return fit(Samples(x, y), options);
+  }
+  Evaluation evaluate(const Samples& data, const EvaluateOptions& options = {});
+  // One step, one evaluation, one prediction by hand. The values are those of this batch alone.
+  Evaluation train_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options = {});
+  Evaluation test_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options = {});
+  Arrays predict_on_batch(const ArrayList& x) const;
   // What callbacks call: fit ends after this step.
   void stop_training();
   double learning_rate() const;

@@ -5,23 +5,11 @@
 #include <sstream>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
 
 using namespace cnnc;
 
 namespace {
-
-std::string fault_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
-
-void expect_contains(const std::string& text, const std::vector<std::string>& parts) {
-  for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
-}
 
 Array counting(Shape shape, float step = 0.01f) {
   Array array = Array::zeros<float>(std::move(shape));

@@ -1,0 +1,14 @@
+// Passes over samples without learning.
+#pragma once
+#include "model/progress.h"
+#include "model/running.h"
+
+namespace cnnc::dsl {
+
+// What compile() made; throws Error when it was not called before `what`.
+TrainingState& compiled_training(ModelState& model, const char* what);
+
+// All samples in their order; `running` then has the values of all of them.
+void evaluate_all(Steps& steps, const Source& source, int64_t batch, Running& running, Progress* progress);
+
+}  // namespace cnnc::dsl
