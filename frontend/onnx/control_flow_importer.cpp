@@ -20,6 +20,50 @@ std::vector<Type> types_of(const Values& values) {
   return types;
 }
 
+// What a single number is, where it is computed from constants only.
+class NumberEvaluator {
+ public:
+  std::optional<Tensor> value_of(const Value* value, int depth = 0) {
+    if (const Tensor* constant = value->constant()) return *constant;
+    const auto it = known_.find(value);
+    if (it != known_.end()) return it->second;
+    return known_[value] = is_number(value) ? computed(value, depth) : std::nullopt;
+  }
+
+ private:
+  static bool is_number(const Value* value) {
+    const Node* node = value->producer();
+    return node != nullptr && node->op().is_pure() && !is_control_flow(*node) &&
+           value->type().is_static() && value->type().element_count().value() <= 1;
+  }
+
+  std::optional<Tensor> computed(const Value* value, int depth) {
+    constexpr int kDeepest = 64;
+    const Node& node = *value->producer();
+    std::vector<Tensor> tensors;
+    std::vector<const Tensor*> operands(node.inputs().size(), nullptr);
+    tensors.reserve(operands.size());
+    for (size_t i = 0; i < operands.size(); ++i) {
+      if (node.input(i) == nullptr) continue;
+      std::optional<Tensor> tensor =
+          depth < kDeepest ? value_of(node.input(i), depth + 1) : std::nullopt;
+      if (!tensor) return std::nullopt;
+      tensors.push_back(std::move(*tensor));
+      operands[i] = &tensors.back();
+    }
+    return interpret_node(node, operands)[static_cast<size_t>(value->index())];
+  }
+
+  std::map<const Value*, std::optional<Tensor>> known_;
+};
+
+// A condition or trip count as a constant where it is computed from constants.
+void fold_number(Graph& graph, Value*& value) {
+  if (value == nullptr || value->known_ints()) return;
+  if (std::optional<Tensor> number = NumberEvaluator().value_of(value))
+    value = graph.constant(std::move(*number));
+}
+
 // The axis at `from` moved to `to`; the others keep their order.
 Value* with_axis_moved(Graph& graph, Value* value, int64_t from, int64_t to) {
   if (from == to) return value;
@@ -99,6 +143,7 @@ GraphImporter::Results GraphImporter::import_branch(Scope& scope, onnx::GraphPro
 GraphImporter::Results GraphImporter::import_if(Scope& scope, onnx::NodeProto& proto) {
   Values operands = operands_of(scope, proto);
   if (operands.size() != 1) throw Error(cat("has ", operands.size(), " inputs, need a condition"));
+  fold_number(scope.graph(), operands[0]);
   Regions regions;
   Attributes attributes = attributes_of(scope, proto, &regions);
   if (const auto known = operands[0]->known_ints(); known && known->size() == 1) {
@@ -129,6 +174,7 @@ static std::optional<int64_t> known_trips(const Values& operands) {
 GraphImporter::Results GraphImporter::import_loop(Scope& scope, onnx::NodeProto& proto) {
   Values operands = operands_of(scope, proto);
   operands.resize(std::max<size_t>(operands.size(), 2));
+  for (size_t i = 0; i < 2; ++i) fold_number(scope.graph(), operands[i]);
   Regions regions;
   const Attributes attributes = attributes_of(scope, proto, &regions);
   const Problems before = problems_;

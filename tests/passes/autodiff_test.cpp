@@ -36,7 +36,7 @@ struct Case {
 };
 
 Tensor in_f64(const Tensor& t) {
-  if (!is_float(t.dtype())) return t;
+  if (!is_float(t.dtype()) || is_narrow(t.dtype())) return t;
   Tensor wide(DType::f64, t.shape());
   for (int64_t i = 0; i < t.size(); ++i) wide.set_double(i, t.as_double(i));
   return wide;
@@ -61,7 +61,7 @@ bool build(const OpDef& op, const Example& example, Case& result) {
     }
     const Tensor tensor = in_f64(*tensors[i]);
     const bool given = example.operands[i].tensor.has_value();
-    if (given || !is_float(tensor.dtype())) {
+    if (given || tensor.dtype() != DType::f64) {
       operands.push_back(g.constant(tensor));
       continue;
     }
