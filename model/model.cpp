@@ -83,6 +83,14 @@ std::vector<std::string> Model::input_names() const {
   for (const auto& input : state_->prototype->inputs()) names.push_back(input->name());
   return names;
 }
+std::vector<Shape> Model::input_shapes() const {
+  std::vector<Shape> shapes;
+  for (const auto& input : state_->prototype->inputs()) {
+    shapes.emplace_back();
+    for (int i = 1; i < input->rank(); ++i) shapes.back().push_back(input->dim(i).is_const() ? input->dim(i).value() : -1);
+  }
+  return shapes;
+}
 std::vector<std::string> Model::output_names() const { return state_->prototype->output_names(); }
 
 Array Model::weight(const std::string& name) const { return array_of(state_->weight_named(name).variable->value); }

@@ -26,7 +26,7 @@ std::optional<double> monitored(const Logs& logs, const std::string& name, const
 static bool wants_greater(Mode mode, const std::string& name) {
   if (mode != Mode::automatic) return mode == Mode::max;
   if (name.ends_with("loss") || name.ends_with("error")) return false;
-  for (const char* part : {"acc", "auc", "precision", "recall", "f1", "iou"})
+  for (const char* part : {"acc", "auc", "precision", "recall", "f1", "io_u", "similarity"})
     if (name.find(part) != std::string::npos) return true;
   return false;
 }

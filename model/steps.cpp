@@ -9,14 +9,9 @@
 
 namespace cnnc::dsl {
 
-static bool is_statistic(const BuiltWeight& weight) {
-  const std::string& role = weight.variable->role;
-  return !weight.variable->trainable && (role == "moving_mean" || role == "moving_variance" || weight.owner == nullptr);
-}
-
 static bool is_frozen(const BuiltWeight& weight) {
   const bool by_layer = weight.owner != nullptr && !weight.owner->trainable;
-  return weight.frozen || by_layer || (!weight.is_trainable() && !is_statistic(weight));
+  return weight.frozen || by_layer || (!weight.is_trainable() && !weight.is_statistic);
 }
 
 Steps& Steps::of(ModelState& model, TrainingState& training, const Options& options) {

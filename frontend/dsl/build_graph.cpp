@@ -115,13 +115,12 @@ class ModelBuilder {
     return it->second;
   }
 
-  void add_weight(BuiltLayer& row, const std::shared_ptr<const Variable>& variable) {
+  void add_weight(BuiltLayer& row, const std::shared_ptr<Variable>& variable) {
     if (!variables_.insert(variable.get()).second) return;
     BuiltWeight weight;
     weight.name = unique_name(cat(row.name, "/", variable->role));
     weight.owner = row.layer;
-    for (const auto& own : variable->layer->variables)
-      if (own == variable) weight.variable = own;
+    weight.variable = variable;
     row.weights.push_back(model_.weights.size());
     model_.weights.push_back(std::move(weight));
   }

@@ -49,7 +49,7 @@ struct Definition {
   Type type;
   std::string name;  // of an input; may be empty
   std::shared_ptr<const Operation> operation;
-  std::shared_ptr<const Variable> variable;
+  std::shared_ptr<Variable> variable;
   std::shared_ptr<const cnnc::Tensor> constant;
   std::shared_ptr<const LayerCall> call;  // that it is the result of; null for inputs, weights and constants
 };
@@ -76,6 +76,7 @@ Value* add_operation(Graph& graph, const std::string& op, std::vector<Value*> op
 Tensor record_optional(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
                        Location where);
 Tensor constant_tensor(cnnc::Tensor values);
+Tensor weight_tensor(std::shared_ptr<Variable> variable);
 Tensor integers(const std::vector<int64_t>& values);
 
 // The call that operations are recorded for; null outside of layers.

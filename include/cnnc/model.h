@@ -32,6 +32,15 @@ class Model {
   // Compiles to an executable that needs no library; `./file --help` tells how it is used.
   void compile_to_executable(const std::string& path) const;
 
+  // ---- transfer ------------------------------------------------------------------------------------------------------
+  // The model as a layer of another one, with the same weights: Layer::trainable(false) freezes all of them.
+  Layer as_layer(Location where = Location::current()) const;
+  // The part that gives the named value: the output of the layer (of an ONNX file, the node) of that name, or a value. Throws
+  // when there is none of that name.
+  Model up_to(const std::string& name) const;
+  // Without its last dense or convolutional layer: what that takes becomes the output, the features for a new head.
+  Model without_head() const;
+
   // The table that Keras prints.
   void summary(std::ostream& out) const;
   void summary() const;  // to standard output
@@ -60,6 +69,8 @@ class Model {
   void compile(Optimizer optimizer, const NamedGoals& goals);
   std::vector<std::string> input_names() const;
   std::vector<std::string> output_names() const;
+  // Without the batch; -1 where a size is free.
+  std::vector<Shape> input_shapes() const;
 
   // A second fit goes on where the first one ended. Labels are in the order of the outputs that have a goal.
   History fit(const Samples& data, const FitOptions& options = {});
