@@ -18,7 +18,7 @@ set_target_properties(cnnc_shared PROPERTIES
 target_link_options(cnnc_shared PRIVATE -Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/cnnc_symbols.map)
 
 install(TARGETS cnnc_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(part cnnc_runtime cnnc_main cnnc_dnnl)
+foreach(part cnnc_runtime cnnc_main cnnc_trainer cnnc_dnnl)
   if(TARGET ${part})
     install(TARGETS ${part} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   endif()

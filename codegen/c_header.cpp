@@ -35,7 +35,17 @@ static CType c_type(DType dtype) {
       {DType::i32, {"int32_t", "CNNC_INT32"}},     {DType::i64, {"int64_t", "CNNC_INT64"}},
       {DType::u8, {"uint8_t", "CNNC_UINT8"}},      {DType::u16, {"uint16_t", "CNNC_UINT16"}},
       {DType::u32, {"uint32_t", "CNNC_UINT32"}},   {DType::u64, {"uint64_t", "CNNC_UINT64"}},
-      {DType::boolean, {"uint8_t", "CNNC_BOOL"}},
+      {DType::boolean, {"uint8_t", "CNNC_BOOL"}},  {DType::string, {"const char*", "CNNC_STRING"}},
+      {DType::c64, {"struct { float real, imaginary; }", "CNNC_COMPLEX64"}},
+      {DType::c128, {"struct { double real, imaginary; }", "CNNC_COMPLEX128"}},
+      {DType::f8e4m3fn, {"uint8_t", "CNNC_FLOAT8E4M3FN"}},
+      {DType::f8e4m3fnuz, {"uint8_t", "CNNC_FLOAT8E4M3FNUZ"}},
+      {DType::f8e5m2, {"uint8_t", "CNNC_FLOAT8E5M2"}},
+      {DType::f8e5m2fnuz, {"uint8_t", "CNNC_FLOAT8E5M2FNUZ"}},
+      {DType::f8e8m0, {"uint8_t", "CNNC_FLOAT8E8M0"}},
+      {DType::f4e2m1, {"uint8_t", "CNNC_FLOAT4E2M1"}},
+      {DType::u4, {"uint8_t", "CNNC_UINT4"}},      {DType::i4, {"int8_t", "CNNC_INT4"}},
+      {DType::u2, {"uint8_t", "CNNC_UINT2"}},      {DType::i2, {"int8_t", "CNNC_INT2"}},
   };
   return types.at(dtype);
 }

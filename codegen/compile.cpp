@@ -1,7 +1,9 @@
 #include "codegen/compile.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "codegen/dnnl/steps.h"
 #include "codegen/lower.h"
 #include "codegen/object_builder.h"
 #include "ir/error.h"
@@ -42,25 +44,26 @@ static void check_data(const Weights& weights) {
 }
 
 CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectKind kind) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   LoweredProgram lowered = lower(graph, builder);
+  lowered.program.threads = static_cast<uint32_t>(options.threads);
   check_data(lowered.weights);
   CompiledModel model;
   model.object = builder.finish(finish_of(lowered, kind));
   model.weights = std::move(lowered.weights);
-  model.uses_dnnl = !lowered.libraries.empty();
+  model.uses_dnnl = std::any_of(lowered.libraries.begin(), lowered.libraries.end(), is_dnnl_symbol);
   model.target = options.target;
   return model;
 }
 
 std::string llvm_text(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   const LoweredProgram lowered = lower(graph, builder);
   return builder.llvm_text(finish_of(lowered, ObjectKind::linked));
 }
 
 std::string assembly_text(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
   const LoweredProgram lowered = lower(graph, builder);
   return builder.assembly(finish_of(lowered, ObjectKind::linked));
 }

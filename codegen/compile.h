@@ -17,6 +17,8 @@ Kernels kernels_named(const std::string& name);  // "auto", "llvm", "dnnl"; thro
 struct CompileOptions {
   Kernels kernels = Kernels::automatic;
   TargetSpec target = target_for("native");
+  int threads = 0;        // of an executable that is not told how many; 0: what its machine grants
+  bool thorough = false;  // LLVM's most thorough code generation
 };
 
 // Constants of a program, in the order of their offsets; tensors are shared with the graph.

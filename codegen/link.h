@@ -1,5 +1,6 @@
 // Compiled models as files: linked in this process with lld, no compiler needed.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "codegen/compile.h"
@@ -26,6 +27,15 @@ struct LinkOptions {
 //   archive         an object with kernels and weights, and the runtime's.
 //   object          kernels and weights alone.
 void link(const CompiledModel& model, const std::string& path, const LinkOptions& options);
+
+// A trainer: the programs of its steps, and the record that its main() reads (runtime/training/trainer.h).
+struct TrainerParts {
+  CompiledModel training;
+  std::optional<CompiledModel> other_batches, evaluation;
+  Tensor record;
+};
+// Writes an executable, as above.
+void link_trainer(const TrainerParts& parts, const std::string& path, const LinkOptions& options);
 
 // `text` as a C identifier: other characters become '_'.
 std::string c_identifier(const std::string& text);

@@ -57,7 +57,7 @@ static void append(Arguments& to, const Arguments& more) { to.insert(to.end(), m
 
 static Arguments runtime_archives(const LinkInputs& inputs, const LinkOptions& options) {
   Arguments archives;
-  if (options.artefact == Artefact::executable) archives.push_back(library_path(options, "libcnnc_main.a"));
+  if (options.artefact == Artefact::executable) archives.push_back(library_path(options, inputs.main_archive));
   if (inputs.uses_dnnl) archives.push_back(library_path(options, "libcnnc_dnnl.a"));
   archives.push_back(library_path(options, "libcnnc_runtime.a"));
   return archives;

@@ -10,6 +10,7 @@ namespace cnnc::codegen {
 // Files of a model that are ready to be linked.
 struct LinkInputs {
   std::vector<std::string> objects;  // the model's, and its empty weights
+  std::string main_archive;          // executable: which of our archives has main()
   std::string version_script;        // shared library
   std::vector<std::string> roots;    // shared library: what is taken out of the archives though nothing refers to it
   bool uses_dnnl = false;

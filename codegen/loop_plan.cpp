@@ -157,7 +157,20 @@ class Planner {
     return true;
   }
 
+  // Vectors hold elements of at most 8 bytes, and texts are compared one at a time.
+  bool has_vectors() {
+    bool all = size_of(plan_.dtype) <= 8;
+    for_each_expression([&](Scalar& e) {
+      visit(e, [&](const Scalar& s) {
+        all &= size_of(s.dtype()) <= 8;
+        all &= s.op() != ScalarOp::eq || s.arg(0).dtype() != DType::string;
+      });
+    });
+    return all;
+  }
+
   void choose_vector_loop() {
+    if (!has_vectors()) return;
     double best = 1e30;
     const bool horizontal = combines_freely();
     for (int l = 0; l < static_cast<int>(plan_.loops.size()); ++l) {

@@ -9,6 +9,7 @@
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "codegen/memory_operand.h"
+#include "codegen/strings.h"
 #include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
@@ -29,6 +30,7 @@ class Lowering {
     add_symbols();
     for (const auto& input : graph_.inputs()) add_input(*input);
     for (size_t i = 0; i < graph_.outputs().size(); ++i) add_output(i);
+    for (const SizeCondition& c : graph_.conditions()) add_condition(c);
     size_t positions = 0;
     find_last_uses(graph_, positions);
     for (const auto& node : graph_.nodes()) add_node(*node);
@@ -153,12 +155,14 @@ class Lowering {
 
   uint32_t constant_buffer(const Tensor& tensor, const Type& type) {
     if (auto it = constant_buffers_.find(tensor.raw()); it != constant_buffers_.end()) return it->second;
-    const uint32_t buffer = new_buffer(BufferKind::constant, type);
+    const bool strings = tensor.dtype() == DType::string;
+    const Tensor stored = strings && !tensor.is_elided() ? stored_strings(tensor) : tensor;
+    const uint32_t buffer = new_buffer(strings ? BufferKind::strings : BufferKind::constant, type);
     Weights& weights = result_.weights;
     weights.bytes = (weights.bytes + kWeightAlignment - 1) / kWeightAlignment * kWeightAlignment;
     program().buffers[buffer].offset = weights.bytes;
-    weights.parts.push_back({weights.bytes, tensor});
-    weights.bytes += tensor.bytes();
+    weights.parts.push_back({weights.bytes, stored});
+    weights.bytes += stored.bytes();
     return constant_buffers_[tensor.raw()] = buffer;
   }
 
@@ -180,7 +184,7 @@ class Lowering {
   }
 
   Call library_call(const Node& node, const std::string& kernel) {
-    const LibraryCall call = dnnl_call(kernel, node);
+    const LibraryCall call = kernel == kStringKernel ? string_step_call(node) : dnnl_call(kernel, node);
     std::vector<std::string>& libraries = result_.libraries;
     auto it = std::find(libraries.begin(), libraries.end(), call.symbol);
     if (it == libraries.end()) it = libraries.insert(libraries.end(), call.symbol);
@@ -195,7 +199,8 @@ class Lowering {
   }
 
   void add_step(const Node& node, int output, const std::string& kernel, size_t position) {
-    Call call = is_dnnl_kernel(kernel) ? library_call(node, kernel) : kernel_call(node, output, kernel);
+    const bool by_library = kernel == kStringKernel || is_dnnl_kernel(kernel);
+    Call call = by_library ? library_call(node, kernel) : kernel_call(node, output, kernel);
     const Value& result = *node.output(static_cast<size_t>(output));
     ProgramStep& step = call.step;
     for (int operand : call.operands)

@@ -21,7 +21,8 @@ struct KernelCall {
 
 class ObjectBuilder {
  public:
-  ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols);
+  // thorough: LLVM takes more time to generate code.
+  ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols, bool thorough = false);
   ~ObjectBuilder();
 
   // The value table's entry for a size.

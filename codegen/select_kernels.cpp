@@ -7,6 +7,7 @@
 #include "codegen/dnnl/steps.h"
 #include "codegen/memory_operand.h"
 #include "codegen/packing.h"
+#include "codegen/strings.h"
 #include "codegen/weight_gradient.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"
@@ -55,6 +56,7 @@ const std::vector<Candidate>& llvm_candidates() {
          return view ? matmul_refusal(*view) : why_not;
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},
+      {kStringKernel, [](const Node& n, const TargetSpec&) { return string_step_refusal(n); }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {

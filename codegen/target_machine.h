@@ -8,7 +8,7 @@
 namespace cnnc::codegen {
 
 struct TargetSpec {
-  std::string level = "native";  // what the user asked for: native, x86-64-v2, -v3, -v4
+  std::string level = "native";  // what the user asked for: native, x86-64-v2, -v3, -v4, with +FEATURE behind it
   std::string cpu;               // LLVM's name
   std::string features;          // LLVM's feature string; empty where the cpu's own are meant
   uint64_t cpu_features = 0;     // bits of runtime/cpu_features.h that the code needs
@@ -18,7 +18,7 @@ struct TargetSpec {
   bool masks = false;
 };
 
-// Throws Error (Fault::usage) for an unknown level.
+// Throws Error (Fault::usage) for an unknown level or feature.
 TargetSpec target_for(const std::string& level);
 
 // What passes see of it.

@@ -51,6 +51,13 @@ AccuracyRule accuracy_rule(const LossOptions& loss, const TrainingStep& step) {
   return rule;
 }
 
+void set_optimizer(LoopOptions& loop, const OptimizerOptions& optimizer) {
+  loop.learning_rate.initial = optimizer.learning_rate;
+  loop.has_bias_correction = has_bias_correction(optimizer.kind);
+  loop.beta1 = optimizer.beta1;
+  loop.beta2 = correction_beta2(optimizer);
+}
+
 // ---- Trainer -----------------------------------------------------------------------------------
 
 static StepPrograms::Options program_options(const TrainerOptions& options, int64_t full_batch) {
@@ -67,18 +74,12 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
       evaluation_([this](const Dim& batch) { return model_.evaluation_step(batch); },
                   program_options(options_, 0)),
       first_(training_.program(std::min(options_.loop.batch_size, samples.count()))) {
-  const OptimizerOptions& optimizer = model_.options.optimizer;
-  LoopOptions& loop = options_.loop;
-  loop.learning_rate.initial = optimizer.learning_rate;
-  loop.seed = model_.options.seed;
-  loop.has_bias_correction = has_bias_correction(optimizer.kind);
-  loop.beta1 = optimizer.beta1;
-  loop.beta2 = correction_beta2(optimizer);
+  set_optimizer(options_.loop, model_.options.optimizer);
   ErrorText error;
   const AccuracyRule rule = accuracy_rule(model_.options.loss, first_.step());
   if (!check_labels(samples.labels, rule, &error)) throw Error(error.text, Fault::usage);
   const std::vector<InitialTensor> initial = initial_tensors(first_.step());
-  check(loop_.create(&samples_, loop, training_.source(), initial.data(), initial.size(), &error), error);
+  check(loop_.create(&samples_, options_.loop, training_.source(), initial.data(), initial.size(), &error), error);
   compile_seconds_ = seconds_now() - start_;
 }
 

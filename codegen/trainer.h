@@ -50,6 +50,8 @@ class Trainer {
 
 // The carried tensors of a step at the start of training; they point into `step`.
 std::vector<InitialTensor> initial_tensors(const TrainingStep& step);
+// Takes over what the loop computes of the optimiser's numbers.
+void set_optimizer(LoopOptions& loop, const OptimizerOptions& optimizer);
 // When a prediction is right, for the loss and the types of a step.
 AccuracyRule accuracy_rule(const LossOptions& loss, const TrainingStep& step);
 

@@ -90,7 +90,7 @@ class ObjectWriter {
 };
 }  // namespace
 
-std::vector<char> empty_weights_object(const std::string& symbol, uint64_t bytes) {
+std::vector<char> empty_weights_object(const std::vector<WeightsSymbol>& symbols, uint64_t bytes) {
   constexpr uint64_t kLarge = SHF_ALLOC | SHF_WRITE | kLargeSection;
   constexpr uint64_t kRetain = 1 << 21;  // SHF_GNU_RETAIN
   ObjectWriter object;
@@ -103,18 +103,22 @@ std::vector<char> empty_weights_object(const std::string& symbol, uint64_t bytes
   object.add(".note.GNU-stack", section(SHT_PROGBITS, 0, 1), nullptr, 0);
 
   StringTable strings;
-  Elf64_Sym symbols[2] = {};
-  symbols[1].st_name = strings.add(symbol);
-  symbols[1].st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT);
-  symbols[1].st_other = STV_HIDDEN;
-  symbols[1].st_shndx = static_cast<uint16_t>(weights);
-  symbols[1].st_size = bytes;
+  std::vector<Elf64_Sym> entries(1);
+  for (const WeightsSymbol& symbol : symbols) {
+    Elf64_Sym entry{};
+    entry.st_name = strings.add(symbol.name);
+    entry.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT);
+    entry.st_other = STV_HIDDEN;
+    entry.st_shndx = static_cast<uint16_t>(weights);
+    entry.st_value = symbol.offset;
+    entries.push_back(entry);
+  }
   const size_t names = object.add(".strtab", section(SHT_STRTAB, 0, 1), strings.bytes.data(), strings.bytes.size());
   Elf64_Shdr table = section(SHT_SYMTAB, 0, 8);
   table.sh_entsize = sizeof(Elf64_Sym);
   table.sh_link = static_cast<uint32_t>(names);
   table.sh_info = 1;  // the first global symbol
-  object.add(".symtab", table, symbols, sizeof symbols);
+  object.add(".symtab", table, entries.data(), entries.size() * sizeof(Elf64_Sym));
   return object.finish();
 }
 

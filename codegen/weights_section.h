@@ -10,9 +10,14 @@
 
 namespace cnnc::codegen {
 
-// A relocatable object that defines `symbol` at the start of an empty section of `bytes` bytes. A linked file gives that
-// section a segment of its own, at its end.
-std::vector<char> empty_weights_object(const std::string& symbol, uint64_t bytes);
+struct WeightsSymbol {
+  std::string name;
+  uint64_t offset;
+};
+
+// A relocatable object that defines symbols in an empty section of `bytes` bytes. A linked file gives that section a
+// segment of its own, at its end.
+std::vector<char> empty_weights_object(const std::vector<WeightsSymbol>& symbols, uint64_t bytes);
 
 // Fills the section in `path`, a relocatable, executable or shared object linked with such an object, by appending the
 // weights to the file. Throws Error (Fault::file) when the file cannot be written.

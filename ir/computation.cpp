@@ -152,7 +152,8 @@ class Evaluator {
 }  // namespace
 
 Tensor evaluate(const Computation& computation, const std::vector<const Tensor*>& operands, const Symbols& symbols) {
-  return Evaluator(computation, operands, symbols).run();
+  Tensor result = Evaluator(computation, operands, symbols).run();
+  return result.dtype() == DType::string ? result.with_own_texts() : result;
 }
 
 }  // namespace cnnc

@@ -220,8 +220,16 @@ static void remap_captures(const Node& node, const std::map<const Value*, Value*
   }
 }
 
+bool Graph::add_condition(SizeCondition condition) {
+  const auto same = [&](const SizeCondition& other) { return other.zero == condition.zero; };
+  if (std::any_of(conditions_.begin(), conditions_.end(), same)) return false;
+  conditions_.push_back(std::move(condition));
+  return true;
+}
+
 std::unique_ptr<Graph> Graph::clone() const {
   auto copy = std::make_unique<Graph>(name_);
+  copy->conditions_ = conditions_;
   std::map<const Value*, Value*> map;
   for (const auto& input : inputs_) {
     map[input.get()] = copy->add_input(input->type(), input->name());

@@ -128,6 +128,12 @@ class Node {
   NodeList::iterator position_;
 };
 
+// What must hold for the sizes of a run.
+struct SizeCondition {
+  Dim zero;          // is 0 where the condition holds
+  std::string text;  // "node 'concat' (Concat): batch = n"
+};
+
 class Graph {
  public:
   explicit Graph(std::string name = "main") : name_(std::move(name)) {}
@@ -177,6 +183,12 @@ class Graph {
   void erase(Node* node);
   void move_before(Node* node, NodeList::iterator where);
 
+  // Conditions that hold for the whole graph, besides those that its nodes imply (ir/size_conditions.h): what the graph was
+  // before passes changed it.
+  const std::vector<SizeCondition>& conditions() const { return conditions_; }
+  // False when there is one of this `zero` already.
+  bool add_condition(SizeCondition condition);
+
   std::unique_ptr<Graph> clone() const;
   // The node that holds this graph as a region; null at the top.
   Node* parent() const { return parent_; }
@@ -196,6 +208,7 @@ class Graph {
   NodeList nodes_;
   NodeList::iterator insertion_point_ = nodes_.end();
   Strings current_origins_;
+  std::vector<SizeCondition> conditions_;
   Node* parent_ = nullptr;
 };
 

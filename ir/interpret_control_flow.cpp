@@ -10,12 +10,10 @@ namespace {
 using Tensors = std::vector<Tensor>;
 
 Tensor slice_of(const Tensor& whole, int64_t position) {
-  Tensor slice(whole.dtype(), Shape(whole.shape().begin() + 1, whole.shape().end()));
-  if (slice.bytes() == 0) return slice;
+  Shape shape(whole.shape().begin() + 1, whole.shape().end());
+  const size_t bytes = static_cast<size_t>(element_count(shape)) * size_of(whole.dtype());
   const auto* from = static_cast<const char*>(whole.raw());
-  std::memcpy(slice.mutable_raw(), from + static_cast<size_t>(position) * slice.bytes(),
-              slice.bytes());
-  return slice;
+  return Tensor::copy_of(whole.dtype(), std::move(shape), from + static_cast<size_t>(position) * bytes);
 }
 
 // One element of every stacked result for each trip.
@@ -37,7 +35,7 @@ class Stacks {
         std::memcpy(static_cast<char*>(whole.mutable_raw()) + place * part.bytes(), part.raw(),
                     part.bytes());
     }
-    return whole;
+    return whole.dtype() == DType::string ? whole.with_own_texts() : whole;
   }
 
   bool empty() const { return trips_.empty(); }

@@ -40,6 +40,7 @@ class Interpreter {
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) {
     take_inputs(inputs);
+    for (const SizeCondition& condition : graph_.conditions()) check(condition);
     for (const auto& node : graph_.nodes()) {
       std::vector<Tensor> results = this->node(*node, operands(*node));
       for (size_t i = 0; i < results.size(); ++i)
@@ -96,9 +97,12 @@ class Interpreter {
 
   void check_sizes(const Node& node) const {
     if (symbols_.empty()) return;
-    for (const SizeCondition& condition : size_conditions(node))
-      if (condition.zero.evaluate(symbols_) != 0)
-        throw Error(cat("these inputs do not fit each other, the model needs ", condition.text));
+    for (const SizeCondition& condition : size_conditions(node)) check(condition);
+  }
+
+  void check(const SizeCondition& condition) const {
+    if (condition.zero.evaluate(symbols_) != 0)
+      throw Error(cat("these inputs do not fit each other, the model needs ", condition.text));
   }
 
   std::vector<Tensor> compute(const Node& node, const std::vector<const Tensor*>& operands) {

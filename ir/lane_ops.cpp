@@ -122,6 +122,11 @@ void run_cast(DType from, DType to, const Lanes& l) {
   });
 }
 
+// An element of 16 bytes, to be moved.
+struct Wide {
+  uint64_t words[2];
+};
+
 template <typename T>
 void select_as(const Lanes& l) {
   const auto* condition = static_cast<const uint8_t*>(l.args[0]);
@@ -138,6 +143,8 @@ void run_select(DType dtype, const Lanes& l) {
       return select_as<uint16_t>(l);
     case 4:
       return select_as<uint32_t>(l);
+    case 16:
+      return select_as<Wide>(l);
     default:
       return select_as<uint64_t>(l);
   }
@@ -394,6 +401,9 @@ void run_bool(ScalarOp op, const Lanes& l) {
 
 }  // namespace
 
+// A load outside of its operand gives no text.
+static bool same_text(const char* a, const char* b) { return std::strcmp(a ? a : "", b ? b : "") == 0; }
+
 void run_lanes(ScalarOp op, DType dtype, DType result, const Lanes& lanes) {
   if (op == ScalarOp::cast) return run_cast(dtype, result, lanes);
   if (op == ScalarOp::select) return run_select(dtype, lanes);
@@ -401,6 +411,7 @@ void run_lanes(ScalarOp op, DType dtype, DType result, const Lanes& lanes) {
     std::memcpy(lanes.result, lanes.args[0], static_cast<size_t>(lanes.count) * size_of(result));
     return;
   }
+  if (dtype == DType::string) return map2<const char*, uint8_t>(lanes, same_text);
   with_type(dtype, [&](auto t) {
     using T = decltype(t);
     if constexpr (std::is_same_v<T, Bool>) run_bool(op, lanes);

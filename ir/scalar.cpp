@@ -41,7 +41,7 @@ static int64_t wrap(DType dtype, int64_t v) {
 
 Scalar Scalar::constant(DType dtype, double value) {
   if (is_narrow_float(dtype)) return bitcast(constant_int(DType::u8, narrow_float_code(dtype, value)), dtype);
-  if (!is_float(dtype)) return constant_int(dtype, static_cast<int64_t>(value));
+  if (!is_float(dtype) && !is_complex(dtype)) return constant_int(dtype, static_cast<int64_t>(value));
   auto node = new_node(ScalarOp::constant, dtype);
   node->number = dtype == DType::f32 ? static_cast<double>(static_cast<float>(value)) : value;
   return Scalar(std::move(node));
@@ -49,7 +49,8 @@ Scalar Scalar::constant(DType dtype, double value) {
 
 Scalar Scalar::constant_int(DType dtype, int64_t value) {
   if (is_narrow_int(dtype)) return narrow_cast(i64(value), dtype);
-  if (is_float(dtype)) return constant(dtype, static_cast<double>(value));
+  if (is_float(dtype) || is_complex(dtype)) return constant(dtype, static_cast<double>(value));
+  CNNC_CHECK(dtype != DType::string || value == 0) << "a string constant other than the empty one";
   static thread_local const Scalar kZero = [] {
     auto zero = new_node(ScalarOp::constant, DType::i64);
     return Scalar(std::move(zero));
@@ -93,7 +94,7 @@ Scalar Scalar::load(int operand, DType dtype, Scalars indices) {
 
 bool Scalar::is_constant(double value) const {
   if (!is_constant()) return false;
-  return is_float(dtype()) ? node_->number == value : static_cast<double>(node_->integer) == value;
+  return is_float(dtype()) || is_complex(dtype()) ? node_->number == value : static_cast<double>(node_->integer) == value;
 }
 
 // ---- folding ---------------------------------------------------------------------------------------------------------
@@ -201,9 +202,10 @@ static void check_types(ScalarOp op, DType dtype, const Scalars& args) {
         << name_of(args[2].dtype()) << ")";
     return;
   }
-  for (const Scalar& a : args)
-    CNNC_CHECK(!is_narrow(a.dtype())) << "arithmetic on " << name_of(a.dtype()) << " in " << a.str();
   const bool comparison = op == ScalarOp::eq || op == ScalarOp::lt || op == ScalarOp::le;
+  for (const Scalar& a : args)
+    CNNC_CHECK(!is_narrow(a.dtype()) && (!is_opaque(a.dtype()) || (op == ScalarOp::eq && a.dtype() == DType::string)))
+        << "arithmetic on " << name_of(a.dtype()) << " in " << a.str();
   for (const Scalar& a : args)
     CNNC_CHECK(a.dtype() == (comparison ? args[0].dtype() : dtype))
         << "operands of " << args[0].str() << " and " << args.back().str() << " differ in type";
@@ -352,7 +354,7 @@ std::string Scalar::str() const {
   switch (n.op) {
     case ScalarOp::constant:
       out.precision(17);
-      if (is_float(n.dtype)) out << n.number;
+      if (is_float(n.dtype) || is_complex(n.dtype)) out << n.number;
       else out << n.integer;
       if (n.dtype != DType::i64) out << ":" << name_of(n.dtype);
       return out.str();

@@ -9,6 +9,8 @@
 //   floats     IEEE; min and max return NaN when an operand is NaN; round_even rounds halves to even
 //   cast       float to int truncates and saturates, NaN gives 0; int to int wraps; anything to bool is `x != 0`
 //   f16, bf16  are storage types: arithmetic on them is done by casting to f32 and back
+//   complex    numbers and strings are loaded and selected; strings are also compared for equality, and their only
+//              constant is the empty one
 //   narrow     types (runtime/dtype.h) are bytes: they are loaded, selected and bitcast. A cast from or to one is an
 //              expression over its bits (ir/narrow_cast.h), and a constant is a bitcast byte; there is no arithmetic
 #pragma once

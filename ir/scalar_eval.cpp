@@ -22,18 +22,18 @@ ScalarProgram::ScalarProgram(const Scalars& results, const std::vector<const Ten
   }
 }
 
-int ScalarProgram::new_register() {
-  constexpr size_t kBytes = kLanes * sizeof(int64_t);
-  void* lanes = std::aligned_alloc(64, kBytes);
+int ScalarProgram::new_register(DType dtype) {
+  const size_t bytes = kLanes * std::max(size_of(dtype), sizeof(int64_t));
+  void* lanes = std::aligned_alloc(64, bytes);
   if (lanes == nullptr) throw std::bad_alloc();
-  std::memset(lanes, 0, kBytes);
+  std::memset(lanes, 0, bytes);
   registers_.emplace_back(lanes, std::free);
   return static_cast<int>(registers_.size()) - 1;
 }
 
-int ScalarProgram::register_of(std::map<int, int>& numbers, int number) {
+int ScalarProgram::register_of(std::map<int, int>& numbers, int number, DType dtype) {
   auto [it, added] = numbers.emplace(number, -1);
-  if (added) it->second = new_register();
+  if (added) it->second = new_register(dtype);
   return it->second;
 }
 
@@ -45,9 +45,9 @@ int ScalarProgram::compile(const Scalar& expr, const std::vector<const Tensor*>&
     case ScalarOp::size:
       return emit_constant(DType::i64, Scalar::i64(expr->dim.evaluate(symbols)));
     case ScalarOp::index:
-      return register_of(indices_, number);
+      return register_of(indices_, number, DType::i64);
     case ScalarOp::param:
-      return register_of(params_, number);
+      return register_of(params_, number, expr.dtype());
     default:
       break;
   }
@@ -65,15 +65,15 @@ int ScalarProgram::compile(const Scalar& expr, const std::vector<const Tensor*>&
 
 int ScalarProgram::emit_constant(DType dtype, const Scalar& constant) {
   Tensor lanes(dtype, {kLanes});
-  for (int i = 0; i < kLanes; ++i)
-    is_float(dtype) ? lanes.set_double(i, constant->number) : lanes.set_int(i, constant->integer);
-  const int result = new_register();
+  for (int i = 0; i < kLanes && dtype != DType::string; ++i)  // a string constant is empty
+    is_float(dtype) || is_complex(dtype) ? lanes.set_double(i, constant->number) : lanes.set_int(i, constant->integer);
+  const int result = new_register(dtype);
   std::memcpy(registers_.back().get(), lanes.raw(), lanes.bytes());
   return result;
 }
 
 int ScalarProgram::emit(ScalarOp op, DType dtype, DType result_dtype, std::vector<int> args) {
-  const int result = new_register();
+  const int result = new_register(result_dtype);
   code_.push_back({op, dtype, result_dtype, result, std::move(args)});
   return result;
 }
@@ -116,6 +116,11 @@ void ScalarProgram::run(int lanes) {
 }
 
 namespace {
+// An element of 16 bytes, to be moved.
+struct Wide {
+  uint64_t words[2];
+};
+
 // Row-major positions of one load's points, and whether they lie inside of the operand.
 struct Offsets {
   int64_t at[ScalarProgram::kLanes];
@@ -187,6 +192,8 @@ void ScalarProgram::load(const Instruction& instruction, int lanes) {
       return gather<uint16_t>(operand, offsets, 0, static_cast<uint16_t*>(result), lanes);
     case 4:
       return gather<uint32_t>(operand, offsets, 0, static_cast<uint32_t*>(result), lanes);
+    case 16:
+      return gather<Wide>(operand, offsets, {}, static_cast<Wide*>(result), lanes);
     default:
       return gather<uint64_t>(operand, offsets, 0, static_cast<uint64_t*>(result), lanes);
   }

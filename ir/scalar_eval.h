@@ -40,8 +40,8 @@ class ScalarProgram {
   };
 
   int compile(const Scalar& expr, const std::vector<const Tensor*>& operands, const Symbols& symbols);
-  int new_register();
-  int register_of(std::map<int, int>& numbers, int number);
+  int new_register(DType dtype);
+  int register_of(std::map<int, int>& numbers, int number, DType dtype);
   int emit(ScalarOp op, DType dtype, DType result_dtype, std::vector<int> args);
   // Arithmetic of f16 and bf16: through f32.
   int emit_operator(const Scalar& expr, std::vector<int> args);

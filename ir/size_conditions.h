@@ -1,4 +1,4 @@
-// What inference takes for granted about sizes that only a run knows.
+// What the types of nodes take for granted about sizes that only a run knows.
 //
 // Concat(f32[batch,16], f32[n,16], axis = 1) has a type for any batch and n, and a value only where they are equal. Whoever
 // runs a graph asks for these conditions first, because what computes the nodes relies on them.
@@ -9,11 +9,6 @@
 #include "ir/graph.h"
 
 namespace cnnc {
-
-struct SizeCondition {
-  Dim zero;          // is 0 where the condition holds
-  std::string text;  // "node 'concat' (Concat): batch = n"
-};
 
 // Those of one node and of its body; none when all its sizes are known or equal.
 std::vector<SizeCondition> size_conditions(const Node& node);

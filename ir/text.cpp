@@ -99,6 +99,8 @@ static std::string element_text(const Tensor& t, int64_t i) {
       if (std::isnan(value))
         return nan_text(t.data<uint16_t>()[i], plain_nan(t.dtype()));
       return shortest(static_cast<float>(value));
+    case DType::string:
+      return text_of(t.text(i));
     case DType::boolean:
       return t.as_int(i) ? "true" : "false";
     case DType::u64:
@@ -110,6 +112,13 @@ static std::string element_text(const Tensor& t, int64_t i) {
   }
 }
 
+static std::string elements_text(const Tensor& t) {
+  if (is_complex(t.dtype())) return elements_text(t.viewed_as(t.dtype() == DType::c64 ? DType::f32 : DType::f64, {2 * t.size()}));
+  std::string out;
+  for (int64_t i = 0; i < t.size(); ++i) out += (i ? ", " : "") + element_text(t, i);
+  return out;
+}
+
 static std::string tensor_text(const Tensor& t, int64_t max_elements) {
   std::string out = type_of(t).str();
   const bool all = !t.is_elided() && (max_elements < 0 || t.size() <= max_elements);
@@ -118,9 +127,7 @@ static std::string tensor_text(const Tensor& t, int64_t max_elements) {
     std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(t.content_hash()));
     return out + " @" + hash;
   }
-  out += " {";
-  for (int64_t i = 0; i < t.size(); ++i) out += (i ? ", " : "") + element_text(t, i);
-  return out + "}";
+  return out + " {" + elements_text(t) + "}";
 }
 
 template <typename List, typename Fn>
@@ -144,6 +151,8 @@ class Printer {
     out += ") -> ";
     for (size_t i = 0; i < g.outputs().size(); ++i) out += (i ? ", " : "") + g.outputs()[i]->type().str();
     out += g.outputs().empty() ? "() {\n" : " {\n";
+    for (const SizeCondition& c : g.conditions())
+      out += margin + "  require [" + c.zero.str() + "] " + text_of(c.text) + "\n";
     for (const auto& node : g.nodes()) out += margin + "  " + this->node(*node, indent + 2) + "\n";
     return out + margin + "  return" + results(g) + "\n" + margin + "}";
   }

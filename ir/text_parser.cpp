@@ -142,8 +142,39 @@ class LiteralParser {
 
   Attribute tensor(DType dtype, size_t start) {
     const Shape shape = tensor_shape(type_of(dtype), start);
-    const int64_t size = element_count(shape);
     if (lex_.take("@")) return Tensor::elided(dtype, shape, hash());
+    if (dtype == DType::string) return strings(shape, start);
+    if (is_complex(dtype)) return complex_numbers(dtype, shape, start);
+    return numbers(dtype, shape, start);
+  }
+
+  // A real and an imaginary part for each element.
+  Tensor complex_numbers(DType dtype, const Shape& shape, size_t start) {
+    const DType part = dtype == DType::c64 ? DType::f32 : DType::f64;
+    return numbers(part, {2 * element_count(shape)}, start).viewed_as(dtype, shape);
+  }
+
+  Tensor strings(const Shape& shape, size_t start) {
+    Strings texts;
+    lex_.expect("{");
+    if (lex_.peek() != '}') {
+      do {
+        texts.push_back(lex_.string());
+        if (texts.back().find('\0') != std::string::npos) lex_.fail("a string holds a zero byte");
+      } while (lex_.take(","));
+    }
+    lex_.expect("}");
+    check_count(texts.size(), element_count(shape), start);
+    return Tensor::strings(shape, texts);
+  }
+
+  void check_count(size_t found, int64_t size, size_t start) {
+    if (static_cast<int64_t>(found) != size)
+      lex_.fail(cat("the tensor has ", found, " elements, its shape needs ", size), start);
+  }
+
+  Tensor numbers(DType dtype, const Shape& shape, size_t start) {
+    const int64_t size = element_count(shape);
     std::vector<std::pair<std::string, size_t>> words;
     lex_.expect("{");
     if (lex_.peek() != '}') {
@@ -154,8 +185,7 @@ class LiteralParser {
       } while (lex_.take(","));
     }
     lex_.expect("}");
-    if (static_cast<int64_t>(words.size()) != size)
-      lex_.fail(cat("the tensor has ", words.size(), " elements, its shape needs ", size), start);
+    check_count(words.size(), size, start);
     Tensor tensor(dtype, shape);
     for (int64_t i = 0; i < size; ++i) set_element(tensor, i, words[static_cast<size_t>(i)]);
     return tensor;
@@ -249,6 +279,7 @@ class GraphParser {
     const size_t where_types = lex_.position();
     const std::vector<Type> types = result_types();
     lex_.expect("{");
+    while (lex_.take_word("require")) condition(*graph);
     while (!lex_.take_word("return")) node(*graph, defined);
     results(*graph);
     lex_.expect("}");
@@ -270,6 +301,13 @@ class GraphParser {
       define(spelling, value, start, defined);
     } while (lex_.take(","));
     lex_.expect(")");
+  }
+
+  void condition(Graph& graph) {
+    const size_t start = (lex_.peek(), lex_.position());
+    const Dims zero = literals_.dims();
+    if (zero.size() != 1) lex_.fail("a condition is one size, which is to be 0", start);
+    graph.add_condition({zero[0], lex_.string()});
   }
 
   std::vector<Type> result_types() {

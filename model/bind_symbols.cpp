@@ -18,6 +18,8 @@ std::unique_ptr<Graph> bind_symbols(const Graph& graph, const std::map<std::stri
   }
   for (size_t i = 0; i < graph.outputs().size(); ++i)
     bound->add_output(values.at(graph.outputs()[i]), graph.output_names()[i]);
+  for (const SizeCondition& condition : graph.conditions())
+    if (Dim zero = condition.zero.substitute(sizes); !(zero == 0)) bound->add_condition({zero, condition.text});
   return bound;
 }
 

@@ -11,7 +11,7 @@ const Tensor* known_tensor(const Value* value) {
 
 std::optional<double> splat(const Value* value) {
   const Tensor* tensor = known_tensor(value);
-  if (tensor == nullptr || tensor->size() == 0) return std::nullopt;
+  if (tensor == nullptr || tensor->size() == 0 || is_opaque(tensor->dtype())) return std::nullopt;
   const double first = tensor->as_double(0);
   for (int64_t i = 1; i < tensor->size(); ++i)
     if (tensor->as_double(i) != first) return std::nullopt;

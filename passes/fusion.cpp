@@ -9,6 +9,11 @@
 
 namespace cnnc {
 
+// Whether a constant may stand in a body: one element that an expression can hold.
+static bool is_expression(const Tensor& constant) {
+  return constant.size() == 1 && constant.dtype() != DType::string && constant.dtype() != DType::c128;
+}
+
 namespace {
 
 class BodyBuilder {
@@ -28,7 +33,7 @@ class BodyBuilder {
     if (value == nullptr) return nullptr;
     if (auto it = map_.find(value); it != map_.end()) return it->second;
     const Tensor* constant = value->constant();
-    if (constant != nullptr && constant->size() == 1) return map_[value] = body().constant(*constant);
+    if (constant != nullptr && is_expression(*constant)) return map_[value] = body().constant(*constant);
     Value* input = body().add_input(value->type());
     input->set_content(value->content());
     candidate_.operands.push_back(value);

@@ -7,6 +7,8 @@
 
 namespace cnnc {
 
+// Writes down what the graph asks of its symbolic sizes, before the nodes that imply it are folded or fused away.
+Pass keep_size_conditions();
 // Operators of many operands become trees of operators of few.
 Pass split_operands();
 // Removes nodes that nothing uses.
@@ -28,7 +30,9 @@ Pass fold_batch_norm();
 Pass fold_pads();
 // Operators that exporters wrote in pieces become one node again.
 Pass recognize_operators();
-// Conv or MatMul and the element-wise operators on its result become one kernel.
+// Convolutions to few channels compute neighbouring pixels as channels of one.
+Pass pack_pixels();
+// Conv, ConvTranspose or MatMul and the element-wise operators on its result become one kernel.
 Pass fuse_epilogues();
 // Element-wise operators, movement and reductions that share one loop nest become one kernel.
 Pass fuse_loops();

@@ -22,6 +22,7 @@ class Binder {
     cnnc_status status = check_conditions();
     if (status == CNNC_OK) status = check_output_dims();
     if (status == CNNC_OK) status = place_buffers();
+    if (status == CNNC_OK) status = place_texts(&exe_);
     if (status == CNNC_OK) status = plan_memory();
     if (status != CNNC_OK) return status;
     set_constant_args();
@@ -97,7 +98,7 @@ class Binder {
   }
 
   bool fits(const BufferRecord& buffer, BufferPlace* place) const {
-    if (buffer.kind == BufferKind::constant) {
+    if (buffer.kind == BufferKind::constant || buffer.kind == BufferKind::strings) {
       return buffer.offset + static_cast<uint64_t>(place->bytes) <= exe_.model->weights_bytes;
     }
     if (buffer.kind == BufferKind::slice) return fits_slices(buffer, *place);
@@ -179,17 +180,23 @@ class Binder {
     return CNNC_OK;
   }
 
-  const BufferRecord& root_of(uint32_t operand) const {
-    return plan_.buffers[exe_.places[plan_.operands[operand].buffer].root];
+  char* texts_of(uint32_t buffer) {
+    int64_t before = 0;
+    for (uint32_t i = 0; i < buffer; ++i) {
+      if (plan_.buffers[i].kind == BufferKind::strings) before += exe_.places[i].bytes;
+    }
+    return reinterpret_cast<char*>(exe_.texts.data()) + before;
   }
 
   void set_constant_args() {
     char* weights = static_cast<char*>(const_cast<void*>(exe_.model->weights));
     for (uint32_t i = 0; i < plan_.operands.count; ++i) {
-      const BufferRecord& root = root_of(i);
-      const int64_t offset = exe_.places[plan_.operands[i].buffer].offset;
-      const bool constant = root.kind == BufferKind::constant;
-      exe_.args[i] = constant ? weights + root.offset + offset : nullptr;
+      const BufferPlace& place = exe_.places[plan_.operands[i].buffer];
+      const BufferRecord& root = plan_.buffers[place.root];
+      char* base = root.kind == BufferKind::constant  ? weights + root.offset
+                   : root.kind == BufferKind::strings ? texts_of(place.root)
+                                                      : nullptr;
+      exe_.args[i] = base ? base + place.offset : nullptr;
     }
   }
 

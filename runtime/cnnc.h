@@ -51,6 +51,7 @@ typedef enum cnnc_dtype {
   CNNC_INT16 = 5,
   CNNC_INT32 = 6,
   CNNC_INT64 = 7,
+  CNNC_STRING = 8, /* a const char*, see below */
   CNNC_BOOL = 9,
   CNNC_FLOAT16 = 10,
   CNNC_DOUBLE = 11,
@@ -71,6 +72,10 @@ typedef enum cnnc_dtype {
   CNNC_INT2 = 26
 } cnnc_dtype;
 
+/* An element of a CNNC_STRING tensor is a const char*: UTF-8 text that ends with a zero byte. Those of an input are
+ * not NULL and stay the caller's. Those of an output may lie in the inputs' texts and in the executable: they are to be
+ * read or copied before the next run, the end of the executable or a change of the inputs. */
+
 /* Bits that one element takes in memory; 0 for a type that does not exist. Elements of 4 and 2 bits are not packed:
  * each takes a byte, with the code of a CNNC_FLOAT4E2M1 in the low bits and the value of an integer as a uint8_t or
  * int8_t. An input's bytes must hold such values. (Files are packed as ONNX packs them.) */
@@ -84,7 +89,7 @@ struct cnnc_model;
 typedef struct cnnc_executable cnnc_executable;
 
 typedef struct cnnc_options {
-  int32_t threads;    /* the calling thread included; 0: what the machine grants this process */
+  int32_t threads;    /* the calling thread included; 0: as compiled, or what the machine grants this process */
   int32_t profile;    /* nonzero: measure every step (costs a barrier per step) */
   uint64_t max_bytes; /* limit of working memory besides weights; 0: none */
   char* error;        /* when cnnc_create fails, its message is written here if not NULL */

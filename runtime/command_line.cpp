@@ -1,70 +1,11 @@
 #include "runtime/command_line.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "runtime/arguments.h"
 
 namespace cnnc {
 namespace {
-
-// Walks over argv; an option's value is what follows it or what stands behind '='.
-class Arguments {
- public:
-  Arguments(int argc, char** argv, ErrorText* error)
-      : argv_(argv), count_(argc), error_(*error) {}
-
-  bool done() const { return at_ >= count_; }
-  const char* current() const { return argv_[at_]; }
-  void advance() { ++at_; }
-
-  // True when the current argument is this flag, which is then consumed.
-  bool flag(const char* name) {
-    if (strcmp(current(), name)) return false;
-    ++at_;
-    return true;
-  }
-
-  // The value of this option, or NULL when the current argument is another. Sets `failed` when the
-  // value is missing.
-  const char* value(const char* name) {
-    const size_t length = strlen(name);
-    if (strncmp(current(), name, length)) return nullptr;
-    const char* rest = current() + length;
-    if (*rest == '=') {
-      ++at_;
-      return rest + 1;
-    }
-    if (*rest) return nullptr;
-    if (at_ + 1 >= count_) {
-      failed = !error_.set("%s needs a value", name);
-      return nullptr;
-    }
-    at_ += 2;
-    return argv_[at_ - 1];
-  }
-
-  // The same for a number from `least` up; false when the current argument is another.
-  bool number(const char* name, int64_t least, int64_t* out) {
-    const char* text = value(name);
-    if (!text) return false;
-    char* end;
-    errno = 0;
-    *out = strtoll(text, &end, 10);
-    if (end == text || *end || errno || *out < least) {
-      failed = !error_.set("%s needs a whole number from %lld up, not '%s'", name,
-                           static_cast<long long>(least), text);
-    }
-    return true;
-  }
-
-  bool failed = false;
-
- private:
-  char** argv_;
-  int count_;
-  int at_ = 1;
-  ErrorText& error_;
-};
 
 bool parse_flag(Arguments& args, CommandLine* line) {
   if (args.flag("--help") || args.flag("-h")) return line->help = true;

@@ -34,6 +34,7 @@ constexpr Feature kFeatures[] = {
     {"avx512bf16", 7, 1, eax, 5, kZmm},    {"avx512fp16", 7, 0, edx, 23, kZmm},
     {"avxvnni", 7, 1, eax, 4, kYmm},       {"amx-tile", 7, 0, edx, 24, kTiles},
     {"amx-bf16", 7, 0, edx, 22, kTiles},   {"amx-int8", 7, 0, edx, 25, kTiles},
+    {"fma4", 0x80000001, 0, ecx, 16, kYmm}, {"xop", 0x80000001, 0, ecx, 11, kYmm},
 };
 constexpr uint32_t kFeatureCount = static_cast<uint32_t>(CpuFeature::count);
 static_assert(sizeof kFeatures / sizeof *kFeatures == kFeatureCount);

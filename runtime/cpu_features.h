@@ -10,7 +10,7 @@ namespace cnnc {
 enum class CpuFeature : uint32_t {
   sse3, ssse3, sse4_1, sse4_2, popcnt, avx, f16c, fma, bmi, bmi2, lzcnt, movbe, avx2,
   avx512f, avx512bw, avx512cd, avx512dq, avx512vl, avx512vnni, avx512vbmi, avx512bf16,
-  avx512fp16, avxvnni, amx_tile, amx_bf16, amx_int8,
+  avx512fp16, avxvnni, amx_tile, amx_bf16, amx_int8, fma4, xop,
   count,
 };
 

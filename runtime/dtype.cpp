@@ -30,9 +30,18 @@ size_t size_of(DType type) {
     case DType::i64:
     case DType::u64:
     case DType::f64:
+    case DType::c64:
+    case DType::string:
       return 8;
+    case DType::c128:
+      return 16;
   }
   return 0;
+}
+
+size_t alignment_of(DType type) {
+  if (type == DType::string) return alignof(const char*);
+  return is_complex(type) ? size_of(type) / 2 : size_of(type);
 }
 
 int bits_of(DType type) {
@@ -95,6 +104,12 @@ std::string_view name_of(DType type) {
       return "u4";
     case DType::i2:
       return "i2";
+    case DType::c64:
+      return "c64";
+    case DType::c128:
+      return "c128";
+    case DType::string:
+      return "string";
     case DType::u2:
       return "u2";
   }

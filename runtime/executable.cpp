@@ -96,8 +96,6 @@ void link_steps(cnnc_executable* exe) {
 }
 
 void apply_options(cnnc_executable* exe, const cnnc_options& options) {
-  exe->threads = options.threads > 0 ? options.threads : default_thread_count();
-  if (exe->threads > kMaxThreads) exe->threads = kMaxThreads;
   exe->profile = options.profile != 0;
   exe->max_bytes = options.max_bytes;
   if (!exe->max_bytes) {
@@ -107,10 +105,17 @@ void apply_options(cnnc_executable* exe, const cnnc_options& options) {
   if (exe->max_bytes > kAddressSpace) exe->max_bytes = kAddressSpace;
 }
 
+void choose_threads(cnnc_executable* exe, int32_t asked) {
+  const auto compiled = static_cast<int32_t>(exe->plan.threads);
+  exe->threads = asked > 0 ? asked : compiled > 0 ? compiled : default_thread_count();
+  if (exe->threads > kMaxThreads) exe->threads = kMaxThreads;
+}
+
 cnnc_status set_up(cnnc_executable* exe, const cnnc_options& options) {
   apply_options(exe, options);
   const cnnc_status status = open_model(exe);
   if (status != CNNC_OK) return status;
+  choose_threads(exe, options.threads);
   if (!allocate_tables(exe)) {
     exe->error.set("out of memory while opening the model");
     return CNNC_OUT_OF_MEMORY;

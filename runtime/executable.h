@@ -55,6 +55,7 @@ struct cnnc_executable {
   cnnc::Array<BufferPlace> places;              // per buffer
   cnnc::Array<cnnc::ArenaBuffer> arena_buffers; // per buffer; those without arena memory have 0 bytes
   cnnc::Array<uint32_t> arena_workspace;
+  cnnc::Array<const char*> texts;        // elements of all constant strings, in the order of their buffers
   cnnc::Array<void*> args;               // per operand
   cnnc::Array<int64_t> step_sizes;       // per size record
   cnnc::Array<BoundaryOperand> boundary_operands;
@@ -72,6 +73,9 @@ namespace cnnc {
 // Fits the executable to the shapes of the inputs; does nothing if they are those of the last call.
 cnnc_status bind_inputs(cnnc_executable* executable, const cnnc_tensor_view* inputs,
                         int32_t input_count);
+
+// Points the elements of constant strings at their texts, once; needs places. Returns a cnnc_status.
+cnnc_status place_texts(cnnc_executable* executable);
 
 // Fits it to given values in candidate_symbols.
 cnnc_status bind_symbols(cnnc_executable* executable);

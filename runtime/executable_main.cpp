@@ -18,7 +18,7 @@ constexpr const char* kOptions =
     "  --dim NAME=SIZE               size of a symbol where inputs are zeros\n"
     "  --outputs DIR                 write output_0.pb, ... there\n"
     "  --format pb|npy               format of the outputs\n"
-    "  --threads N                   threads in all (default: what this process may use)\n"
+    "  --threads N                   threads in all (default: as compiled, or what this process may use)\n"
     "  --max-mem BYTES               limit of working memory besides the weights\n"
     "  --profile                     time of every step\n"
     "  --json [--warmup W] [--repeat K]   latency of K runs after W as one JSON line\n"
@@ -142,15 +142,18 @@ ExitCode run(const struct cnnc_model* model, int argc, char** argv, ErrorText* e
 
 } // namespace
 
-int executable_main(const struct cnnc_model* model, int argc, char** argv) {
-  ErrorText error;
-  ExitCode code = run(model, argc, argv, &error);
+int report_exit(ExitCode code, ErrorText* error) {
   if (code == kExitOk && fflush(stdout) != 0) {
-    error.set("cannot write to standard output");
+    error->set("cannot write to standard output");
     code = kExitFile;
   }
-  if (code != kExitOk) fprintf(stderr, "error: %s\n", error.text);
+  if (code != kExitOk) fprintf(stderr, "error: %s\n", error->text);
   return code;
+}
+
+int executable_main(const struct cnnc_model* model, int argc, char** argv) {
+  ErrorText error;
+  return report_exit(run(model, argc, argv, &error), &error);
 }
 
 } // namespace cnnc

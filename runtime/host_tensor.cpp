@@ -6,7 +6,10 @@
 
 namespace cnnc {
 
-HostTensor::~HostTensor() { free(data); }
+HostTensor::~HostTensor() {
+  free(data);
+  free(texts);
+}
 
 bool HostTensor::allocate(ErrorText* error) {
   const int64_t needed = tensor_bytes(dtype, rank, dims);
@@ -21,7 +24,14 @@ bool HostTensor::allocate(ErrorText* error) {
     return error->set("out of memory: a tensor needs %lld bytes", static_cast<long long>(needed));
   }
   memset(data, 0, rounded);
+  for (size_t i = 0; dtype == CNNC_STRING && i < bytes / sizeof(const char*); ++i) strings()[i] = "";
   return true;
+}
+
+bool HostTensor::allocate_texts(size_t size, ErrorText* error) {
+  free(texts);
+  texts = static_cast<char*>(malloc(size ? size : 1));
+  return texts || error->set("out of memory: the texts of a tensor need %zu bytes", size);
 }
 
 cnnc_tensor_view HostTensor::view() const {

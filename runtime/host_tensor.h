@@ -16,15 +16,20 @@ struct HostTensor {
   int64_t dims[CNNC_MAX_RANK] = {};
   void* data = nullptr;
   size_t bytes = 0; // exactly what the shape needs
+  char* texts = nullptr; // what the elements of a string tensor point at, where the tensor owns it
 
   HostTensor() = default;
   HostTensor(const HostTensor&) = delete;
   HostTensor& operator=(const HostTensor&) = delete;
   ~HostTensor();
 
-  // Takes zeroed memory for dtype and dims, which the caller has set.
+  // Takes zeroed memory for dtype and dims, which the caller has set; strings are empty.
   bool allocate(ErrorText* error);
 
+  // Takes memory for texts of strings, their zero bytes included.
+  bool allocate_texts(size_t size, ErrorText* error);
+
+  const char** strings() const { return static_cast<const char**>(data); }
   cnnc_tensor_view view() const;
 };
 

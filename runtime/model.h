@@ -40,7 +40,7 @@ struct cnnc_library_call {
 struct cnnc_library_step {
   const char* name;
   // Called when the executable is made or its sizes change. *state is NULL the first time and what
-  // the last call left there afterwards. Returns 0 or a cnnc_status.
+  // the last call left there afterwards. Both return 0 or a cnnc_status.
   int (*prepare)(const struct cnnc_library_call* call, void** state);
   int (*run)(void* state, void* const* args);
   void (*release)(void* state);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/array.h"
 #include "runtime/bit_packing.h"
+#include "runtime/npy_text.h"
 #include "runtime/tensor_file.h"
 
 namespace cnnc {
@@ -92,7 +94,8 @@ class HeaderText {
   const char* at_ = nullptr;
 };
 
-bool parse_dtype(HeaderText& header, HostTensor* out, ErrorText* error) {
+// The elements' type; `characters` is the length of a text.
+bool parse_dtype(HeaderText& header, HostTensor* out, size_t* characters, ErrorText* error) {
   char code[16];
   if (!header.find("descr") || !header.quoted(code, sizeof code)) {
     return error->set("the .npy header has no simple 'descr'");
@@ -104,8 +107,12 @@ bool parse_dtype(HeaderText& header, HostTensor* out, ErrorText* error) {
       return true;
     }
   }
+  if (little && parse_text_code(code + 1, characters)) {
+    out->dtype = CNNC_STRING;
+    return true;
+  }
   if (little && !strcmp(code + 1, kNarrowCode)) return is_narrow_number(out->dtype) || unknown_narrow(error);
-  return error->set("the .npy type '%s' is not supported; needed is a little-endian number", code);
+  return error->set("the .npy type '%s' is not supported; needed is a little-endian number or a text 'U'", code);
 }
 
 bool parse_shape(HeaderText& header, HostTensor* out, ErrorText* error) {
@@ -136,6 +143,20 @@ void copy_fortran(const uint8_t* source, HostTensor* out) {
     memcpy(data + static_cast<size_t>(offset) * element, source, element);
     for (int32_t d = 0; d < out->rank && ++index[d] == out->dims[d]; ++d) index[d] = 0;
   }
+}
+
+void copy_elements(const uint8_t* source, bool fortran, HostTensor* out) {
+  if (fortran) copy_fortran(source, out);
+  else memcpy(out->data, source, out->bytes);
+}
+
+bool copy_texts(const uint8_t* source, size_t characters, bool fortran, HostTensor* out,
+                ErrorText* error) {
+  Array<const char*> texts;
+  if (!texts.allocate(out->bytes / sizeof(const char*))) return error->set("out of memory");
+  if (!read_texts(source, characters, texts, out, error)) return false;
+  copy_elements(reinterpret_cast<const uint8_t*>(texts.data()), fortran, out);
+  return true;
 }
 
 // ml_dtypes leaves the upper bits of an i4 clear.
@@ -169,31 +190,40 @@ bool parse_npy(const uint8_t* bytes, size_t size, HostTensor* out, ErrorText* er
   if (!find_header(bytes, size, &layout, error)) return false;
   const char* text = reinterpret_cast<const char*>(bytes);
   HeaderText header(text + layout.header_begin, text + layout.header_end);
-  if (!parse_dtype(header, out, error) || !parse_shape(header, out, error)) return false;
+  size_t characters = 0;
+  if (!parse_dtype(header, out, &characters, error) || !parse_shape(header, out, error)) return false;
   if (!header.find("fortran_order")) return error->set("the .npy header has no 'fortran_order'");
   const bool fortran = header.accept_word("True");
-  const int64_t needed = tensor_bytes(out->dtype, out->rank, out->dims);
+  const bool is_text = out->dtype == CNNC_STRING;
+  int64_t needed = is_text ? element_count(out->rank, out->dims)
+                           : tensor_bytes(out->dtype, out->rank, out->dims);
+  const auto width = static_cast<int64_t>(kBytesOfCharacter * characters);
+  if (is_text && (width == 0 || __builtin_mul_overflow(needed, width, &needed))) needed = -1;
   const size_t stored = size - layout.header_end;
   if (needed < 0 || static_cast<uint64_t>(needed) != stored) {
     return error->set("the .npy data has %zu bytes, its shape needs %lld", stored,
                       static_cast<long long>(needed));
   }
   if (!out->allocate(error)) return false;
-  if (fortran) {
-    copy_fortran(bytes + layout.header_end, out);
-  } else {
-    memcpy(out->data, bytes + layout.header_end, stored);
-  }
+  const uint8_t* elements = bytes + layout.header_end;
+  if (is_text) return copy_texts(elements, characters, fortran, out, error);
+  copy_elements(elements, fortran, out);
   extend_elements(out);
   return true;
 }
 
 bool write_npy(FileWriter* file, const HostTensor& tensor, ErrorText* error) {
   const char* code = nullptr;
+  char text_code[32];
+  const size_t characters = tensor.dtype == CNNC_STRING ? longest_text(tensor) : 0;
   for (const NpyType& type : kTypes) {
     if (type.dtype == tensor.dtype) code = type.code;
   }
   if (is_narrow_number(tensor.dtype)) code = kNarrowCode;
+  if (tensor.dtype == CNNC_STRING) {
+    snprintf(text_code, sizeof text_code, "U%zu", characters);
+    code = text_code;
+  }
   if (!code) {
     return error->set("the .npy format has no type %s; write .pb", cnnc_dtype_name(tensor.dtype));
   }
@@ -210,9 +240,12 @@ bool write_npy(FileWriter* file, const HostTensor& tensor, ErrorText* error) {
   text[used++] = '\n';
   const uint8_t head[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, static_cast<uint8_t>(used),
                             static_cast<uint8_t>(used >> 8)};
-  return file->write(head, sizeof head, error) &&
-         file->write(text, static_cast<size_t>(used), error) &&
-         file->write(tensor.data, tensor.bytes, error);
+  if (!file->write(head, sizeof head, error) ||
+      !file->write(text, static_cast<size_t>(used), error)) {
+    return false;
+  }
+  if (tensor.dtype == CNNC_STRING) return write_texts(file, tensor, characters, error);
+  return file->write(tensor.data, tensor.bytes, error);
 }
 
 } // namespace cnnc

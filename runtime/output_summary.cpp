@@ -73,10 +73,28 @@ double element_value(int32_t dtype, const void* data, int64_t i) {
     case CNNC_UINT2: return element<uint8_t>(data, i);
     case CNNC_INT4:
     case CNNC_INT2: return element<int8_t>(data, i);
+    case CNNC_COMPLEX64: return element<float>(data, 2 * i);
+    case CNNC_COMPLEX128: return element<double>(data, 2 * i);
   }
   const auto type = static_cast<DType>(dtype);
   if (is_narrow_float(type)) return narrow_float_value(type, static_cast<const uint8_t*>(data)[i]);
   return __builtin_nan("");
+}
+
+static void print_element(FILE* file, const HostTensor& tensor, int64_t i) {
+  if (tensor.dtype == CNNC_STRING) {
+    fputc('"', file);
+    for (const char* c = tensor.strings()[i]; *c; ++c) {
+      fputc(static_cast<unsigned char>(*c) < 0x20 ? '?' : *c, file);
+    }
+    fputc('"', file);
+    return;
+  }
+  fprintf(file, "%g", element_value(tensor.dtype, tensor.data, i));
+  if (!is_complex(static_cast<DType>(tensor.dtype))) return;
+  const bool narrow = tensor.dtype == CNNC_COMPLEX64;
+  fprintf(file, "%+gi", narrow ? element<float>(tensor.data, 2 * i + 1)
+                               : element<double>(tensor.data, 2 * i + 1));
 }
 
 void print_summary(FILE* file, const char* name, const HostTensor& tensor) {
@@ -84,10 +102,14 @@ void print_summary(FILE* file, const char* name, const HostTensor& tensor) {
   fprintf(file, "%s: %s", name,
           print_type(tensor.dtype, tensor.rank, tensor.dims, type, sizeof type));
   const int64_t count = element_count(tensor.rank, tensor.dims);
-  if (count <= 2 * kShown) {
-    for (int64_t i = 0; i < count; ++i) {
-      fprintf(file, "%s%g", i ? ", " : " = ", element_value(tensor.dtype, tensor.data, i));
+  const bool ordered = !is_opaque(static_cast<DType>(tensor.dtype));
+  if (count <= 2 * kShown || !ordered) {
+    const int64_t shown = count < 2 * kShown ? count : 2 * kShown;
+    for (int64_t i = 0; i < shown; ++i) {
+      fprintf(file, "%s", i ? ", " : " = ");
+      print_element(file, tensor, i);
     }
+    if (shown < count) fprintf(file, ", ...");
   } else {
     const int64_t row = tensor.dims[tensor.rank - 1];
     Ranked top[kShown];

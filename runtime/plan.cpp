@@ -40,6 +40,7 @@ class PlanReader {
       return error_.set("the compiled model is damaged: the checksum of its plan does not match");
     }
     plan_.value_count = header_->value_count;
+    plan_.threads = header_->threads;
     return true;
   }
 
@@ -142,6 +143,7 @@ class PlanReader {
     switch (buffer.kind) {
       case BufferKind::arena: return buffer.first_step <= buffer.last_step;
       case BufferKind::constant:
+      case BufferKind::strings:
         return buffer.offset % kArenaAlignment == 0 && buffer.offset <= limits_.weights_bytes;
       case BufferKind::input: return buffer.base < plan_.inputs.count;
       case BufferKind::output: return buffer.base < plan_.outputs.count;
@@ -245,7 +247,8 @@ class PlanReader {
     const BufferRecord* root = &buffer;
     while (root->kind == BufferKind::view || root->kind == BufferKind::slice)
       root = &plan_.buffers[root->base];
-    return root->kind == BufferKind::constant || root->kind == BufferKind::input;
+    return root->kind == BufferKind::constant || root->kind == BufferKind::strings ||
+           root->kind == BufferKind::input;
   }
 
   const uint8_t* blob_;

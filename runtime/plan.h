@@ -12,10 +12,11 @@ namespace cnnc {
 
 constexpr uint32_t kNone = 0xffffffffu;
 constexpr uint64_t kPlanMagic = 0x4e4c50434e4e43;
-constexpr uint32_t kPlanVersion = 3;
+constexpr uint32_t kPlanVersion = 4;
 constexpr int64_t kArenaAlignment = 64;
 
-enum class BufferKind : uint32_t { arena, constant, input, output, view, slice };
+// strings: a constant whose elements are stored as offsets, from the first of them, of texts that end with a zero byte.
+enum class BufferKind : uint32_t { arena, constant, input, output, view, slice, strings };
 enum Access : uint32_t { kRead = 1, kWrite = 2, kReadWrite = 3 };
 enum StepFlags : uint32_t { kLibraryStep = 1, kSerialStep = 2, kControlStep = 4 };
 
@@ -68,7 +69,7 @@ struct BufferRecord {
   uint32_t last_step;
   uint32_t base;         // view, slice: the buffer viewed. input, output: its index among those
   uint32_t offset_value; // view: byte offset into `base`. slice: 1 when it runs from the end
-  uint64_t offset;       // constant: byte offset into the weights. slice: the loop step it follows
+  uint64_t offset;       // constant, strings: byte offset into the weights. slice: the loop step it follows
 };
 
 // What must hold for the sizes of a run: the value is 0.
@@ -119,6 +120,8 @@ struct PlanHeader {
   uint64_t magic;
   uint32_t version;
   uint32_t value_count;
+  uint32_t threads; // of an executable that is not told how many; 0: what the machine grants
+  uint32_t reserved;
   uint64_t bytes;    // of the whole plan
   uint64_t checksum; // of the plan with this field zero
   PlanSection symbols, inputs, outputs, dims, buffers, steps, operands, sizes, params, strings,
@@ -139,6 +142,7 @@ struct Plan {
   Records<char> strings;
   Records<ConditionRecord> conditions;
   uint32_t value_count;
+  uint32_t threads;
 
   const char* text(uint32_t offset) const { return strings.data + offset; }
 };

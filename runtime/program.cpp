@@ -29,6 +29,7 @@ class PlanWriter {
     header_.magic = kPlanMagic;
     header_.version = kPlanVersion;
     header_.value_count = program_.value_count;
+    header_.threads = program_.threads;
     out_.resize(sizeof header_);
     append(&header_.symbols, symbols_);
     append(&header_.inputs, inputs_);

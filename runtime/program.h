@@ -43,7 +43,7 @@ struct ProgramBuffer {
   uint32_t last_step = 0;
   uint32_t base = 0;         // view, slice: buffer viewed. input, output: its index among those
   uint32_t offset_value = 0; // view: byte offset into base. slice: 1 when it runs from the end
-  uint64_t offset = 0;       // constant: byte offset into the weights, a multiple of 64. slice: its loop step
+  uint64_t offset = 0;       // constant, strings: byte offset into the weights, a multiple of 64. slice: its loop step
 };
 
 struct ProgramStep {
@@ -69,6 +69,7 @@ struct Program {
   std::vector<ProgramBuffer> buffers;
   std::vector<ProgramStep> steps;
   uint32_t value_count = 0;
+  uint32_t threads = 0; // by default; 0: what the machine grants
 };
 
 // The bytes for `cnnc_model::plan`. They must be placed at an address that is a multiple of 8.

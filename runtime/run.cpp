@@ -45,6 +45,19 @@ bool check_memory(cnnc_executable* exe, const char* what, const TensorRecord& te
   return true;
 }
 
+// Kernels follow every address.
+bool check_texts(cnnc_executable* exe, const TensorRecord& input, const cnnc_tensor_view& view) {
+  if (input.dtype != CNNC_STRING) return true;
+  const auto* texts = static_cast<const char* const*>(view.data);
+  const int64_t count = element_count(view.rank, view.dims);
+  for (int64_t i = 0; i < count; ++i) {
+    if (texts[i]) continue;
+    return exe->error.set("input '%s': element %lld is NULL, need a text that ends with a zero byte",
+                          exe->plan.text(input.name), static_cast<long long>(i));
+  }
+  return true;
+}
+
 int64_t view_bytes(const cnnc_tensor_view& view) {
   return tensor_bytes(view.dtype, view.rank, view.dims);
 }
@@ -93,7 +106,10 @@ bool check_output_count(cnnc_executable* exe, int32_t count) {
 bool check_views(cnnc_executable* exe, const cnnc_tensor_view* inputs, cnnc_tensor_view* outputs) {
   const Plan& plan = exe->plan;
   for (uint32_t i = 0; i < plan.inputs.count; ++i) {
-    if (!check_memory(exe, "input", plan.inputs[i], inputs[i], view_bytes(inputs[i]))) return false;
+    if (!check_memory(exe, "input", plan.inputs[i], inputs[i], view_bytes(inputs[i])) ||
+        !check_texts(exe, plan.inputs[i], inputs[i])) {
+      return false;
+    }
   }
   for (uint32_t i = 0; i < plan.outputs.count; ++i) {
     describe_output(*exe, plan.outputs[i], &outputs[i]);
@@ -121,7 +137,7 @@ cnnc_status run_program(cnnc_executable* exe) {
   const auto index = static_cast<uint32_t>(failed);
   exe->error.set("step '%s' failed in %s", exe->plan.text(exe->plan.steps[index].name),
                  exe->steps[index].library->name);
-  return CNNC_LIBRARY_ERROR;
+  return static_cast<cnnc_status>(exe->steps[index].status);
 }
 
 } // namespace

@@ -20,6 +20,7 @@ struct RunStep {
   cnnc_kernel kernel;
   const cnnc_library_step* library;
   void* state; // the library step's
+  int status;  // cnnc_status of its last run
   void** args;
   const int64_t* sizes;
   int64_t tasks; // of a loop step: the number of trips

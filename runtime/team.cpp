@@ -172,7 +172,7 @@ void run_split(Team* team, const RunStep& step) {
 }
 
 int run_step(Team* team, RunStep& step) {
-  if (step.mode == StepMode::library) return step.library->run(step.state, step.args);
+  if (step.mode == StepMode::library) return step.status = step.library->run(step.state, step.args);
   if (step.mode == StepMode::split && team->threads > 1) run_split(team, step);
   else run_tasks(step, 0, step.tasks, team->scratch.data);
   return 0;

@@ -35,6 +35,23 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape
 Tensor::Tensor(DType dtype, Shape shape, std::shared_ptr<const void> owner, const void* bytes)
     : dtype_(dtype), shape_(std::move(shape)), owner_(std::move(owner)), bytes_(bytes) {}
 
+// One block: the pointers, then the texts.
+Tensor Tensor::strings(Shape shape, const std::vector<std::string>& texts) {
+  size_t bytes = texts.size() * sizeof(const char*);
+  for (const std::string& text : texts) bytes += text.size() + 1;
+  Tensor t(DType::string, std::move(shape), allocate_aligned(bytes), nullptr);
+  t.bytes_ = t.owner_.get();
+  t.owned_ = true;
+  auto* elements = static_cast<const char**>(const_cast<void*>(t.bytes_));
+  char* at = reinterpret_cast<char*>(elements + texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    elements[i] = at;
+    std::memcpy(at, texts[i].c_str(), texts[i].size() + 1);
+    at += texts[i].size() + 1;
+  }
+  return t;
+}
+
 Tensor Tensor::ints(const std::vector<int64_t>& values) {
   return of(DType::i64, {static_cast<int64_t>(values.size())}, values);
 }
@@ -45,8 +62,31 @@ Tensor Tensor::scalar(DType dtype, double value) {
   return t;
 }
 
+const char* Tensor::text(int64_t i) const {
+  const char* text = data<const char*>()[i];
+  return text ? text : "";
+}
+
+Tensor Tensor::copy_of(DType dtype, Shape shape, const void* data) {
+  const Tensor theirs(dtype, std::move(shape), nullptr, data);
+  if (dtype == DType::string) return theirs.with_own_texts();
+  Tensor own = theirs;
+  own.mutable_raw();
+  return own;
+}
+
+Tensor Tensor::with_own_texts() const {
+  std::vector<std::string> texts;
+  for (int64_t i = 0; i < size(); ++i) texts.emplace_back(text(i));
+  return strings(shape_, texts);
+}
+
 void* Tensor::mutable_raw() {
   if (!owned_ || owner_.use_count() > 1) {
+    if (dtype_ == DType::string) {
+      *this = with_own_texts();
+      return const_cast<void*>(bytes_);
+    }
     std::shared_ptr<const void> copy = allocate_aligned(bytes());
     if (bytes() > 0) std::memcpy(const_cast<void*>(copy.get()), bytes_, bytes());
     owner_ = std::move(copy);
@@ -69,6 +109,10 @@ double Tensor::as_double(int64_t i) const {
       return load<float>(bytes_, i);
     case DType::f64:
       return load<double>(bytes_, i);
+    case DType::c64:
+      return load<float>(bytes_, 2 * i);
+    case DType::c128:
+      return load<double>(bytes_, 2 * i);
     case DType::f16:
       return f16_to_f32(load<uint16_t>(bytes_, i));
     case DType::bf16:
@@ -104,6 +148,8 @@ int64_t Tensor::as_int(int64_t i) const {
       return load<uint32_t>(bytes_, i);
     case DType::u64:
       return static_cast<int64_t>(load<uint64_t>(bytes_, i));
+    case DType::string:
+      return 0;
     default:
       return static_cast<int64_t>(as_double(i));
   }
@@ -121,6 +167,12 @@ void Tensor::set_double(int64_t i, double value) {
       return store(p, i, static_cast<float>(value));
     case DType::f64:
       return store(p, i, value);
+    case DType::c64:
+      store(p, 2 * i, static_cast<float>(value));
+      return store(p, 2 * i + 1, 0.0f);
+    case DType::c128:
+      store(p, 2 * i, value);
+      return store(p, 2 * i + 1, 0.0);
     case DType::f16:
       return store(p, i, f64_to_f16(value));
     case DType::bf16:
@@ -136,6 +188,7 @@ void Tensor::set_double(int64_t i, double value) {
 }
 
 void Tensor::set_int(int64_t i, int64_t value) {
+  if (is_complex(dtype_)) return set_double(i, static_cast<double>(value));
   void* p = mutable_raw();
   switch (size_of(dtype_)) {
     case 1:
@@ -154,8 +207,11 @@ void Tensor::set_int(int64_t i, int64_t value) {
   }
 }
 
-Tensor Tensor::reshaped(Shape shape) const {
+Tensor Tensor::reshaped(Shape shape) const { return viewed_as(dtype_, std::move(shape)); }
+
+Tensor Tensor::viewed_as(DType dtype, Shape shape) const {
   Tensor t = *this;
+  t.dtype_ = dtype;
   t.shape_ = std::move(shape);
   return t;
 }
@@ -169,31 +225,40 @@ Tensor Tensor::elided(DType dtype, Shape shape, uint64_t content_hash) {
   return t;
 }
 
-uint64_t Tensor::content_hash() const {
-  if (elided_) return elided_hash_;
-  const char* p = static_cast<const char*>(bytes_);
-  uint64_t hash = 0x9E3779B97F4A7C15 ^ bytes();
+static uint64_t hash_of(const void* bytes, size_t count) {
+  const char* p = static_cast<const char*>(bytes);
+  uint64_t hash = 0x9E3779B97F4A7C15 ^ count;
   const auto mix = [&](uint64_t word) {
     hash = (hash ^ word) * 0xFF51AFD7ED558CCD;
     hash ^= hash >> 32;
   };
   uint64_t word = 0;
-  size_t left = bytes();
-  for (; left >= sizeof word; left -= sizeof word, p += sizeof word) {
+  for (; count >= sizeof word; count -= sizeof word, p += sizeof word) {
     std::memcpy(&word, p, sizeof word);
     mix(word);
   }
   word = 0;
-  if (left > 0) std::memcpy(&word, p, left);
+  if (count > 0) std::memcpy(&word, p, count);
   mix(word);
   return hash;
+}
+
+uint64_t Tensor::content_hash() const {
+  if (elided_) return elided_hash_;
+  if (dtype_ != DType::string) return hash_of(bytes_, bytes());
+  std::string texts;
+  for (int64_t i = 0; i < size(); ++i) texts.append(text(i)).push_back('\0');
+  return hash_of(texts.data(), texts.size());
 }
 
 bool Tensor::identical(const Tensor& other) const {
   if (elided_ || other.elided_)
     return dtype_ == other.dtype_ && shape_ == other.shape_ && content_hash() == other.content_hash();
-  return dtype_ == other.dtype_ && shape_ == other.shape_ &&
-         (bytes() == 0 || std::memcmp(bytes_, other.bytes_, bytes()) == 0);
+  if (dtype_ != other.dtype_ || shape_ != other.shape_) return false;
+  if (dtype_ != DType::string) return bytes() == 0 || std::memcmp(bytes_, other.bytes_, bytes()) == 0;
+  for (int64_t i = 0; i < size(); ++i)
+    if (std::strcmp(text(i), other.text(i)) != 0) return false;
+  return true;
 }
 
 float f16_to_f32(uint16_t bits) {

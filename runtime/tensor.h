@@ -29,6 +29,8 @@ class Tensor {
     std::copy(values.begin(), values.end(), t.mutable_data<T>());
     return t;
   }
+  // The tensor owns copies of the texts.
+  static Tensor strings(Shape shape, const std::vector<std::string>& texts);
   static Tensor ints(const std::vector<int64_t>& values);  // i64, rank 1
   // A rank-0 tensor holding `value` converted to `dtype`.
   static Tensor scalar(DType dtype, double value);
@@ -39,7 +41,7 @@ class Tensor {
   size_t bytes() const { return static_cast<size_t>(size()) * size_of(dtype_); }
 
   const void* raw() const { return bytes_; }
-  // Copies the bytes first when they are shared or not owned.
+  // Copies the bytes first when they are shared or not owned; strings with their texts.
   void* mutable_raw();
   template <typename T>
   const T* data() const {
@@ -56,7 +58,14 @@ class Tensor {
   // 64-bit hash of the bytes.
   uint64_t content_hash() const;
 
-  // One element as double or as int64 (floats are truncated); any dtype.
+  // An element of a tensor of strings; an element that was never set is empty.
+  const char* text(int64_t index) const;
+  // Elements and texts that lie at `data`.
+  static Tensor copy_of(DType dtype, Shape shape, const void* data);
+  // This tensor with texts of its own, where the elements point at texts that others own.
+  Tensor with_own_texts() const;
+
+  // One element as double or as int64 (floats are truncated, of complex numbers the real part); any dtype but string.
   double as_double(int64_t index) const;
   int64_t as_int(int64_t index) const;
   void set_double(int64_t index, double value);
@@ -64,7 +73,9 @@ class Tensor {
 
   // The same bytes under another shape of equal size.
   Tensor reshaped(Shape shape) const;
-  // Same dtype, shape and bits.
+  // The same bytes as elements of another type, e.g. complex numbers as twice as many real ones.
+  Tensor viewed_as(DType dtype, Shape shape) const;
+  // Same dtype, shape and bits; strings of the same texts.
   bool identical(const Tensor& other) const;
 
  private:

@@ -14,7 +14,12 @@ bool ends_with(const char* text, const char* ending) {
   return length >= tail && !strcmp(text + length - tail, ending);
 }
 
+bool no_raw_strings(ErrorText* error) {
+  return error->set("strings have no raw form; give a .npy or .pb file");
+}
+
 bool parse_raw(const uint8_t* bytes, size_t size, HostTensor* out, ErrorText* error) {
+  if (out->dtype == CNNC_STRING) return no_raw_strings(error);
   if (!out->allocate(error)) return false;
   if (size != out->bytes) {
     return error->set("the raw file has %zu bytes, the shape needs %zu", size, out->bytes);
@@ -45,6 +50,8 @@ bool save_tensor(const char* path, const char* name, const HostTensor& tensor, E
     ok = write_npy(&file, tensor, &reason);
   } else if (ends_with(path, ".pb")) {
     ok = write_tensor_proto(&file, name, tensor, &reason);
+  } else if (tensor.dtype == CNNC_STRING) {
+    ok = no_raw_strings(&reason);
   } else {
     ok = file.write(tensor.data, tensor.bytes, &reason);
   }

@@ -73,6 +73,7 @@ uint32_t typed_field(int32_t dtype) {
     case CNNC_INT64: return kInt64Data;
     case CNNC_UINT32:
     case CNNC_UINT64: return kUint64Data;
+    case CNNC_STRING: return kStringData;
     default: return kInt32Data;
   }
 }
@@ -94,7 +95,7 @@ int64_t stored_bytes(int32_t dtype, int64_t bytes_in_memory) {
 
 bool is_typed_field(uint32_t field) {
   return field == kFloatData || field == kInt32Data || field == kInt64Data ||
-         field == kDoubleData || field == kUint64Data;
+         field == kDoubleData || field == kUint64Data || field == kStringData;
 }
 
 class TensorProtoReader {
@@ -167,6 +168,9 @@ class TensorProtoReader {
     if (cnnc_dtype_bits(out_.dtype) == 0) {
       return error_.set("the tensor's element type %d is not a supported number type", out_.dtype);
     }
+    if (has_raw_ && out_.dtype == CNNC_STRING) {
+      return error_.set("a tensor of strings has raw data; need string_data");
+    }
     needed_ = tensor_bytes(out_.dtype, out_.rank, out_.dims);
     if (needed_ < 0) return error_.set("the tensor's shape is negative or overflows");
     needed_ = stored_bytes(out_.dtype, needed_);
@@ -196,6 +200,8 @@ class TensorProtoReader {
   bool copy_typed() {
     entry_ = entry_bytes(out_.dtype);
     filled_ = 0;
+    if (out_.dtype == CNNC_STRING && !out_.allocate_texts(typed_bytes_, &error_)) return false;
+    next_text_ = out_.texts;
     if (!each_field(&TensorProtoReader::data_field)) return false;
     return filled_ == static_cast<size_t>(needed_) || wrong_count();
   }
@@ -205,6 +211,19 @@ class TensorProtoReader {
     memcpy(static_cast<char*>(out_.data) + filled_, entry, entry_);
     filled_ += entry_;
     return true;
+  }
+
+  // An element of string_data; the file holds at least as many bytes for it as its copy takes.
+  bool put_text(const FieldValue& value) {
+    const size_t size = value.bytes.size();
+    if (value.wire != kBytes || (size > 0 && memchr(value.bytes.at, 0, size))) {
+      return error_.set("an element of the tensor is no text without zero bytes");
+    }
+    const char* text = next_text_;
+    if (size > 0) memcpy(next_text_, value.bytes.at, size);
+    next_text_[size] = 0;
+    next_text_ += size + 1;
+    return put(&text);
   }
 
   // The packed bytes lie where the elements go.
@@ -222,6 +241,7 @@ class TensorProtoReader {
       return error_.set("the tensor is %s, but its data is in a field of another type",
                         cnnc_dtype_name(out_.dtype));
     }
+    if (value.field == kStringData) return put_text(value);
     const bool fixed = value.field == kFloatData || value.field == kDoubleData;
     if (fixed) return put_fixed(value);
     return value.wire == kVarint ? put(&value.number) : put_varints(value.bytes);
@@ -253,6 +273,7 @@ class TensorProtoReader {
   int64_t needed_ = 0; // bytes in the file's form
   size_t entry_ = 0;
   size_t filled_ = 0;
+  char* next_text_ = nullptr;
 };
 
 // Collects the fields before the data.
@@ -266,6 +287,18 @@ struct HeaderBytes {
   }
   void tag(Field field, WireType wire) { varint(field << 3 | wire); }
 };
+
+bool write_string_data(FileWriter* file, const HostTensor& tensor, ErrorText* error) {
+  for (size_t i = 0; i < tensor.bytes / sizeof(const char*); ++i) {
+    const char* text = tensor.strings()[i];
+    const size_t size = strlen(text);
+    HeaderBytes head;
+    head.tag(kStringData, kBytes);
+    head.varint(size);
+    if (!file->write(head.bytes, head.size, error) || !file->write(text, size, error)) return false;
+  }
+  return true;
+}
 
 bool write_elements(FileWriter* file, const HostTensor& tensor, ErrorText* error) {
   const auto type = static_cast<DType>(tensor.dtype);
@@ -298,12 +331,14 @@ bool write_tensor_proto(FileWriter* file, const char* name, const HostTensor& te
   dims.varint(static_cast<uint64_t>(tensor.dtype));
   title.tag(kName, kBytes);
   title.varint(strlen(name));
+  if (!file->write(dims.bytes, dims.size, error) || !file->write(title.bytes, title.size, error) ||
+      !file->write(name, strlen(name), error)) {
+    return false;
+  }
+  if (tensor.dtype == CNNC_STRING) return write_string_data(file, tensor, error);
   data.tag(kRawData, kBytes);
   data.varint(static_cast<uint64_t>(stored_bytes(tensor.dtype, static_cast<int64_t>(tensor.bytes))));
-  return file->write(dims.bytes, dims.size, error) &&
-         file->write(title.bytes, title.size, error) && file->write(name, strlen(name), error) &&
-         file->write(data.bytes, data.size, error) &&
-         write_elements(file, tensor, error);
+  return file->write(data.bytes, data.size, error) && write_elements(file, tensor, error);
 }
 
 } // namespace cnnc

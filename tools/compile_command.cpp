@@ -11,6 +11,7 @@
 #include "ir/dot.h"
 #include "ir/error.h"
 #include "tools/commands.h"
+#include "tools/compile_trainer.h"
 #include "tools/model.h"
 #include "tools/progress.h"
 
@@ -23,6 +24,7 @@ namespace {
 struct CompileCommand {
   ModelOptions model;
   BuildFlags build;
+  TrainerFlags trainer;
   std::string output, name, precision = "f32";
   std::vector<std::string> emit = {"exe"};
   bool is_static = false, as_json = false;
@@ -34,6 +36,8 @@ struct CompileCommand {
   std::string symbol_name() const { return name.empty() ? codegen::c_identifier(base_name()) : name; }
   std::string base_name() const;
   std::string path_of(const std::string& kind) const;
+  codegen::LinkOptions link_options(const std::string& kind) const;
+  void write_trainer();
   void write_program(const codegen::CompiledModel& compiled, const std::string& kind) const;
   void written(const std::string& kind, const std::string& path);
   void print_files() const;
@@ -86,22 +90,38 @@ void CompileCommand::print_files() const {
   if (as_json) std::printf("%s\n", all.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
-void CompileCommand::write_program(const codegen::CompiledModel& compiled, const std::string& kind) const {
+codegen::LinkOptions CompileCommand::link_options(const std::string& kind) const {
   codegen::LinkOptions options;
   options.artefact = kPrograms.at(kind);
   options.is_static = is_static && kind == "exe";
   options.name = symbol_name();
   options.library_folder = library_folder();
-  codegen::link(compiled, path_of(kind), options);
+  return options;
+}
+
+void CompileCommand::write_program(const codegen::CompiledModel& compiled, const std::string& kind) const {
+  codegen::link(compiled, path_of(kind), link_options(kind));
+}
+
+void CompileCommand::write_trainer() {
+  if (emit != std::vector<std::string>{"exe"}) throw Error("--train makes executables only; leave out --emit", Fault::usage);
+  const Progress progress(model.quiet);
+  progress.say("compiling the training of " + model.path);
+  compile_trainer(trainer, model, build.build_options(), path_of("exe"), link_options("exe"));
+  progress.clear();
+  written("exe", path_of("exe"));
+  print_files();
 }
 
 void CompileCommand::run() {
   if (is_static && std::find(emit.begin(), emit.end(), "exe") == emit.end())
     throw Error("--static is for executables", Fault::usage);
   if (is_static && build.kernels == "auto") build.kernels = "llvm";
+  if (trainer.trains) return write_trainer();
   const bool text_on_stdout = emit.size() == 1 && (output.empty() || output == "-") && kPrograms.count(emit[0]) == 0;
   if (as_json && text_on_stdout) throw Error("--json needs -o FILE: the text goes to standard output", Fault::usage);
-  const codegen::BuildOptions options = build.build_options();
+  codegen::BuildOptions options = build.build_options();
+  options.compile.threads = threads;
   const Progress progress(model.quiet);
   progress.say("importing " + model.path);
   std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
@@ -157,7 +177,9 @@ void add_compile(CLI::App& app, CommandStatus&) {
   sub->add_flag("--static", command->is_static, "an executable that needs nothing at run time");
   sub->add_option("--name", command->name, "of the C symbols: cnnc_model_NAME; default: from the file's name");
   sub->add_flag("--json", command->as_json, "the files that were written, as one JSON object");
-  sub->add_option("--threads", command->threads, "accepted for scripts: executables choose when they run");
+  sub->add_option("--threads", command->threads, "of a run that does not say --threads; default: what its machine grants")
+      ->check(CLI::Range(1, 1024))->type_name("N");
+  command->trainer.add_to(*sub);
   sub->add_option("--precision", command->precision, "f32: every operator computes as the model says")
       ->check(CLI::IsMember({"f32", "auto"}));
   sub->callback([command] { command->run(); });

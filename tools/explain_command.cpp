@@ -9,6 +9,7 @@
 #include "ir/op_def.h"
 #include "tools/commands.h"
 #include "tools/model.h"
+#include "tools/roofline.h"
 #include "tools/suggest.h"
 
 namespace cnnc::tools {
@@ -22,12 +23,14 @@ struct ExplainCommand {
   ModelOptions model;
   BuildFlags build;
   std::string node;  // only nodes that stand for this one
-  bool as_json = false;
+  bool as_json = false, profile = false;
+  int threads = 1;
 
   void run() const;
 
  private:
   bool asked(const Node& n) const;
+  json profiled() const;
 };
 
 std::string chosen(const std::vector<KernelChoice>& choices) {
@@ -111,6 +114,31 @@ std::vector<std::string> origins_of(const Graph& graph) {
   return names;
 }
 
+// Times of the steps of the whole model beside what this machine could do.
+json ExplainCommand::profiled() const {
+  constexpr int kRuns = 10;
+  const std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
+  const Roofline roofline = measure_roofline(build, threads);
+  const Session session(*graph, build, {threads, true});
+  json steps = json::array();
+  for (const StepProfile& s : profile_steps(session, kRuns))
+    steps.push_back({{"name", s.name}, {"kernel", s.kernel}, {"sources", s.sources}, {"ns", s.ns}, {"flops", s.flops},
+                     {"bytes", s.bytes}, {"share_of_roofline", s.share_of(roofline)}});
+  return {{"threads", threads}, {"gflops", roofline.flops}, {"gbytes", roofline.bytes}, {"steps", steps}};
+}
+
+void print_profile(const json& profile) {
+  std::printf("roofline of %d thread(s), measured: %.0f GFLOP/s, %.1f GB/s\n", profile["threads"].get<int>(),
+              profile["gflops"].get<double>(), profile["gbytes"].get<double>());
+  std::printf("%10s %9s %9s %9s  %-18s step\n", "us/run", "GFLOP/s", "GB/s", "roofline", "kernel");
+  for (const json& s : profile["steps"]) {
+    const double ns = std::max(s["ns"].get<double>(), 1.0);
+    std::printf("%10.1f %9.1f %9.1f %8.0f%%  %-18s %s\n", ns / 1e3, s["flops"].get<double>() / ns,
+                s["bytes"].get<double>() / ns, 100 * s["share_of_roofline"].get<double>(),
+                s["kernel"].get<std::string>().c_str(), s["name"].get<std::string>().c_str());
+  }
+}
+
 void ExplainCommand::run() const {
   const codegen::BuildOptions options = build.build_options();
   const std::unique_ptr<Graph> graph = load_model(model.path, model.import_options());
@@ -128,11 +156,13 @@ void ExplainCommand::run() const {
   if (nodes.empty() && !node.empty())
     throw Error(cat("no computed node comes from ", quoted(node), suggestion(node, origins_of(*graph))), Fault::usage);
   if (as_json) {
-    const json all = {{"schema", 1}, {"nodes", nodes}, {"passes", log}};
+    json all = {{"schema", 1}, {"nodes", nodes}, {"passes", log}};
+    if (profile) all["profile"] = profiled();
     std::printf("%s\n", all.dump(-1, ' ', false, json::error_handler_t::replace).c_str());
     return;
   }
   for (const json& n : nodes) print_node(n);
+  if (profile) print_profile(profiled());
   std::printf("passes:\n");
   for (const PassStatistics& s : passes.statistics())
     std::printf("  %-24s %d of %d runs changed the graph, %.1f ms\n", s.name.c_str(), s.changes, s.runs, s.seconds * 1e3);
@@ -147,6 +177,8 @@ void add_explain(CLI::App& app, CommandStatus&) {
   command->build.add_to(*sub);
   sub->add_option("--node", command->node, "only what this node of the model became")->type_name("NAME");
   sub->add_flag("--json", command->as_json, "one JSON object");
+  sub->add_flag("--profile", command->profile, "run it, and compare each step with the roofline of this machine");
+  sub->add_option("--threads", command->threads, "of --profile")->check(CLI::Range(1, 1024))->capture_default_str();
   sub->callback([command] { command->run(); });
 }
 

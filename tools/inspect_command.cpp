@@ -105,11 +105,22 @@ void inspect(const ModelOptions& model, bool as_json) {
 
 // ---- list ------------------------------------------------------------------------------------------------------------
 
+// Names and element types in the order of the operands.
+json operands_list(const OpDef& op) {
+  json list = json::array();
+  for (const OperandDef& operand : op.inputs()) {
+    json types = json::array();
+    for (const DType type : operand.types) types.push_back(name_of(type));
+    list.push_back({{"name", operand.name}, {"types", types}});
+  }
+  return list;
+}
+
 json ops_list() {
   json list = json::array();
   for (const OpDef* op : all_ops())
     list.push_back({{"name", op->name()}, {"domain", op->onnx_domain()}, {"versions", op->onnx_versions()},
-                    {"doc", op->doc_text()}});
+                    {"doc", op->doc_text()}, {"operands", operands_list(*op)}});
   return list;
 }
 

@@ -7,6 +7,7 @@
 #include <clocale>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <new>
 
 #include "ir/error.h"
@@ -24,9 +25,21 @@ constexpr const char* kFooter =
     "exit codes: 0 done; 1 a comparison or test failed; 2 wrong usage; 3 the model is invalid or not supported;\n"
     "4 a file cannot be read or written; 5 out of a stated limit; 70 a fault of cnnc";
 
+// Operands stand right below the line of usage, which names them, without a heading of their own.
+class ShortFormatter : public CLI::Formatter {
+ public:
+  std::string make_positionals(const CLI::App* app) const override {
+    std::string lines;
+    for (const CLI::Option* option : app->get_options([](const CLI::Option* o) { return o->get_positional(); }))
+      lines += make_option(option, true);
+    return lines;
+  }
+};
+
 void declare(CLI::App& app, CommandStatus& status) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "cnnc " CNNC_VERSION);
+  app.formatter(std::make_shared<ShortFormatter>());
   app.get_formatter()->column_width(46);  // most options and their explanation on one line
   add_compile(app, status);
   add_run(app, status);

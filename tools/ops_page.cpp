@@ -92,7 +92,8 @@ std::string ops_page() {
       "Written by `cnnc list ops --format=markdown` from the declarations in `ir/ops`; a test compares. Each has the\n"
       "operands, results and attributes of its newest ONNX version; older ones are upgraded at import. The numbers are\n"
       "the opsets that changed the operator and can be imported. A form tells how it is declared (`adding-an-op.md`).\n\n"
-      "float: f32, f64, f16, bf16. integer: i8 to i64, u8 to u64. number: both. any: number or bool.\n";
+      "float: f32, f64, f16, bf16. integer: i8 to i64, u8 to u64. number: both. any: these, bool, narrow types (f8e4m3fn,\n"
+      "i4, ...), c64, c128 and string.\n";
   for (const OpDef* op : ops) page += section(*op);
   return page;
 }

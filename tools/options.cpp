@@ -66,9 +66,9 @@ ImportOptions ModelOptions::import_options() const {
 // ---- building --------------------------------------------------------------------------------------------------------
 
 void BuildFlags::add_to(CLI::App& app) {
-  app.add_option("--target", target, "native, x86-64-v2, x86-64-v3 or x86-64-v4")->capture_default_str();
+  app.add_option("--target", target, "native, x86-64-v2, x86-64-v3 or x86-64-v4; +FEATURE adds one")->capture_default_str();
   app.add_option("--kernels", kernels, "auto, llvm or dnnl: whose kernels may be used")->capture_default_str();
-  app.add_option("-O", level, "0: no optional passes, 1 to 3: all")->check(CLI::Range(0, 3))->capture_default_str();
+  app.add_option("-O", level, "0: needed passes only, 1: folding, 2: layout and fusion, 3: slower code generation")->check(CLI::Range(0, 3))->capture_default_str();
   app.add_option("--dump-ir", dump_ir, "before,after:PASS|all: print graphs on standard error")
       ->allow_extra_args(false)->type_name("WHEN:PASS");
   app.add_option("--stop-after", stop_after, "end after this pass")->type_name("PASS");
@@ -113,6 +113,10 @@ codegen::BuildOptions BuildFlags::build_options() const {
   };
   passes.disabled.insert(disabled.begin(), disabled.end());
   if (level == 0) passes.disabled.insert("all");
+  // What moves data into another layout or makes larger kernels.
+  if (level == 1)
+    passes.disabled.insert({"channels-last", "move-transposes", "transposes-to-views", "fuse-epilogues", "fuse-loops"});
+  options.compile.thorough = level == 3;
   passes.stop_after = stop_after;
   passes.bisect_limit = bisect;
   passes.verify = !no_verify;

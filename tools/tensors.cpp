@@ -19,9 +19,7 @@ Tensor read_tensor(const std::string& path) {
   bool known = false;
   for (const DType dtype : kAllDTypes) known = known || static_cast<int32_t>(dtype) == host.dtype;
   if (!known) throw Error(cat(quoted(path), " has elements of type ", cnnc_dtype_name(host.dtype), ", which models here do not have"));
-  Tensor tensor(static_cast<DType>(host.dtype), Shape(host.dims, host.dims + host.rank));
-  if (host.bytes > 0) std::memcpy(tensor.mutable_raw(), host.data, host.bytes);
-  return tensor;
+  return Tensor::copy_of(static_cast<DType>(host.dtype), Shape(host.dims, host.dims + host.rank), host.data);
 }
 
 std::vector<Tensor> read_tensors(const std::string& folder, const std::string& prefix) {
@@ -46,7 +44,7 @@ std::vector<Tensor> random_inputs(const Graph& graph, uint64_t seed) {
     std::uniform_real_distribution<double> real(-1, 1);
     for (int64_t i = 0; i < tensor.size(); ++i) {
       if (is_float(tensor.dtype())) tensor.set_double(i, real(random));
-      else tensor.set_int(i, static_cast<int64_t>(random() & 1));
+      else if (tensor.dtype() != DType::string) tensor.set_int(i, static_cast<int64_t>(random() & 1));
     }
     tensors.push_back(std::move(tensor));
   }
@@ -90,9 +88,15 @@ static Difference compare_exactly(const Tensor& found, const Tensor& expected) {
   return {};
 }
 
+static Difference compare_opaque(const Tensor& found, const Tensor& expected) {
+  if (found.identical(expected)) return {};
+  return {false, INFINITY, INFINITY, cat("some element of ", type_of(found), " is another")};
+}
+
 Difference compare(const Tensor& found, const Tensor& expected, const Tolerance& tolerance) {
   if (found.dtype() != expected.dtype() || found.shape() != expected.shape())
     return {false, INFINITY, INFINITY, cat("is ", type_of(found), ", expected ", type_of(expected))};
+  if (is_opaque(found.dtype())) return compare_opaque(found, expected);
   return is_float(found.dtype()) ? compare_floats(found, expected, tolerance) : compare_exactly(found, expected);
 }
 

@@ -1,7 +1,4 @@
 // cnnc train: trains an ONNX model on samples in files.
-#include <cerrno>
-#include <cstdlib>
-
 #include "frontend/onnx/save_weights.h"
 #include "ir/error.h"
 #include "runtime/output_summary.h"
@@ -40,14 +37,8 @@ codegen::TrainerOptions TrainCommand::trainer_options() const {
   return options;
 }
 
-int64_t steps_named(const std::string& text) {
-  if (text == "epoch") return 0;
-  char* end;
-  errno = 0;
-  const int64_t steps = std::strtoll(text.c_str(), &end, 10);
-  if (errno != 0 || *end != 0 || steps <= 0)
-    throw Error(cat("--checkpoint-every ", quoted(text), ": need a number of steps, or epoch"), Fault::usage);
-  return steps;
+void check(bool ok, const ErrorText& error, Fault fault) {
+  if (!ok) throw Error(error.text, fault);
 }
 
 RunOptions TrainCommand::run_options() const {
@@ -56,36 +47,31 @@ RunOptions TrainCommand::run_options() const {
   options.steps = steps;
   options.json = data.json;
   options.checkpoint = checkpoint.empty() ? nullptr : checkpoint.c_str();
-  options.checkpoint_every = steps_named(checkpoint_every);
-  return options;
-}
-
-// Before hours of training, not after.
-void check_writable(const std::string& path) {
-  FileWriter file;
   ErrorText error;
-  if (!path.empty() && !file.open(path.c_str(), &error)) throw Error(error.text, Fault::file);
+  check(parse_checkpoint_every(checkpoint_every.c_str(), &options.checkpoint_every, &error), error, Fault::usage);
+  return options;
 }
 
 void TrainCommand::run() {
   const RunOptions run_options = this->run_options();
-  check_writable(output);
-  check_writable(checkpoint);
   ErrorText error;
+  for (const std::string& path : {output, checkpoint})
+    check(path.empty() || check_writable(path.c_str(), &error), error, Fault::file);
   Checkpoint start;
-  if (!resume.empty() && !start.read(resume.c_str(), &error)) throw Error(error.text, Fault::file);
+  check(resume.empty() || start.read(resume.c_str(), &error), error, Fault::file);
 
   const TrainingData all(data.files, data.model);
   codegen::TrainedModel model = trained_model(data, all, training.loss.output);
   model.options = training.options(model.initializers);
   model.options.sample_weights = data.files.has_weights();
-  model.options.seed = seed.value_or(start.position().seed);
   Samples samples = all.samples(), validation;
   const bool validates = validation_split != 0;
-  if (validates && !split_samples(all.samples(), validation_split, &samples, &validation, &error))
-    throw Error(error.text, Fault::usage);
+  if (validates)
+    check(split_samples(all.samples(), validation_split, &samples, &validation, &error), error, Fault::usage);
 
-  codegen::Trainer trainer(std::move(model), samples, trainer_options());
+  codegen::TrainerOptions options = trainer_options();
+  options.loop.seed = seed.value_or(start.position().seed);
+  codegen::Trainer trainer(std::move(model), samples, options);
   if (!resume.empty()) trainer.resume(start);
   report_start(data.json, trainer.compile_seconds(), trainer.parameter_count());
   trainer.run(run_options, validates ? &validation : nullptr);
@@ -103,7 +89,7 @@ void add_train(CLI::App& app, CommandStatus&) {
   command->training.add_to(*sub, true);
   sub->add_option("-o,--output", command->output, "the trained ONNX file");
   auto* epochs = sub->add_option("--epochs", command->epochs, "how often all samples are used, with those before --resume")
-                     ->check(CLI::NonNegativeNumber)->capture_default_str();
+                     ->check(CLI::NonNegativeNumber)->type_name("N")->capture_default_str();
   sub->add_option("--steps", command->steps, "how many batches are used, instead of --epochs")
       ->check(CLI::NonNegativeNumber)->excludes(epochs);
   sub->add_option("--validation-split", command->validation_split, "part of the samples, the last ones, held out")

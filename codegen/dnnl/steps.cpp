@@ -12,6 +12,7 @@
 namespace cnnc::codegen {
 
 bool is_dnnl_kernel(const std::string& kernel) { return kernel.rfind("dnnl:", 0) == 0; }
+bool is_dnnl_symbol(const std::string& symbol) { return symbol.rfind("cnnc_dnnl_", 0) == 0; }
 
 namespace {
 

@@ -5,22 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "codegen/library_call.h"
 #include "ir/graph.h"
 
 namespace cnnc::codegen {
 
-// A step that a library computes (runtime/model.h).
-struct LibraryCall {
-  std::string symbol;             // of the cnnc_library_step
-  std::vector<uint8_t> params;    // its parameter blob (runtime/dnnl_params.h)
-  std::vector<int> operands;      // the node's operands in the step's order; the output follows
-  Dims sizes;
-};
-
 // "dnnl:convolution", "dnnl:matmul", "dnnl:pooling".
 bool is_dnnl_kernel(const std::string& kernel);
+// Whether a library step is one of oneDNN's.
+bool is_dnnl_symbol(const std::string& symbol);
 // Why the primitive cannot compute the node, in one sentence; nothing when it can.
 std::optional<std::string> dnnl_refusal(const std::string& kernel, const Node& node);
+// Parameters are those of runtime/dnnl_params.h.
 LibraryCall dnnl_call(const std::string& kernel, const Node& node);
 
 }  // namespace cnnc::codegen

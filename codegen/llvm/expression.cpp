@@ -133,8 +133,20 @@ Emitted ExpressionEmitter::emit_constant(const Scalar& expr) {
     Value* f32 = llvm::ConstantFP::get(b_.getFloatTy(), expr->number);
     return {Emitted::uniform, emit_cast(DType::f32, expr.dtype(), f32)};
   }
+  if (is_opaque(expr.dtype())) return {Emitted::uniform, emit_opaque_constant(expr)};
   if (is_float(expr.dtype())) return {Emitted::uniform, llvm::ConstantFP::get(type, expr->number)};
   return {Emitted::uniform, llvm::ConstantInt::get(type, static_cast<uint64_t>(expr->integer))};
+}
+
+// The bits of a complex number without an imaginary part; the address of the empty string.
+Value* ExpressionEmitter::emit_opaque_constant(const Scalar& expr) {
+  llvm::Type* type = register_type(b_.getContext(), expr.dtype());
+  if (expr.dtype() == DType::string) return b_.CreatePtrToInt(b_.CreateGlobalString("", "empty"), type);
+  const bool single = expr.dtype() == DType::c64;
+  llvm::Type* part = single ? b_.getFloatTy() : b_.getDoubleTy();
+  Value* bits = b_.CreateBitCast(llvm::ConstantFP::get(part, expr->number),
+                                 single ? b_.getInt32Ty() : b_.getInt64Ty());
+  return b_.CreateZExt(bits, type);
 }
 
 // ---- memory ----------------------------------------------------------------------------------------------------------
@@ -148,7 +160,7 @@ Emitted ExpressionEmitter::emit_load(const Scalar& expr) {
   const bool uniform = offset.kind == Emitted::uniform || (offset.kind == Emitted::linear && offset.stride == 0);
   if (uniform) {
     auto* load = b_.CreateLoad(type, b_.CreateGEP(type, base, offset.value));
-    load->setAlignment(llvm::Align(size_of(expr.dtype())));
+    load->setAlignment(llvm::Align(alignment_of(expr.dtype())));
     loaded = load;
   } else {
     loaded = load_lanes(type, base, offset);
@@ -177,7 +189,7 @@ Value* ExpressionEmitter::load_lanes(llvm::Type* type, Value* base, const Emitte
 void ExpressionEmitter::store(Value* base, const Emitted& offset, DType dtype, Value* value) {
   llvm::Type* type = memory_type(b_.getContext(), dtype);
   if (dtype == DType::boolean) value = b_.CreateZExt(value, lanes_of(type, scope_.lanes));
-  const llvm::Align align(size_of(dtype));
+  const llvm::Align align(alignment_of(dtype));
   if (scope_.lanes == 1) {
     b_.CreateAlignedStore(value, b_.CreateGEP(type, base, offset.value), align);
   } else if (offset.kind == Emitted::linear && offset.stride == 1) {

@@ -50,6 +50,8 @@ class ExpressionEmitter {
   Emitted emit_select(const Scalar& expr);
   Emitted emit_branch(const Scalar& expr, llvm::Value* condition);
   Emitted emit_constant(const Scalar& expr);
+  llvm::Value* emit_opaque_constant(const Scalar& expr);
+  llvm::Value* emit_same_text(llvm::Value* a, llvm::Value* b);
   llvm::Value* emit_cast(DType from, DType to, llvm::Value* value);
   llvm::Value* emit_unary(const Scalar& expr, llvm::Value* a);
   llvm::Value* emit_binary(const Scalar& expr, llvm::Value* a, llvm::Value* b);

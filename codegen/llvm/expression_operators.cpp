@@ -211,6 +211,7 @@ Value* ExpressionEmitter::emit_binary(const Scalar& expr, Value* a, Value* c) {
     case ScalarOp::shr:
       return emit_shift(expr, a, c);
     case ScalarOp::eq:
+      if (type == DType::string) return emit_same_text(a, c);
       return floats ? b_.CreateFCmpOEQ(a, c) : b_.CreateICmpEQ(a, c);
     case ScalarOp::lt:
       return floats ? b_.CreateFCmpOLT(a, c) : is_signed ? b_.CreateICmpSLT(a, c) : b_.CreateICmpULT(a, c);
@@ -221,6 +222,14 @@ Value* ExpressionEmitter::emit_binary(const Scalar& expr, Value* a, Value* c) {
   }
   CNNC_CHECK(false) << "no code for " << expr.str();
   return nullptr;
+}
+
+Value* ExpressionEmitter::emit_same_text(Value* a, Value* c) {
+  llvm::Type* pointer = b_.getPtrTy();
+  auto* type = llvm::FunctionType::get(b_.getInt32Ty(), {pointer, pointer}, false);
+  auto strcmp = b_.GetInsertBlock()->getModule()->getOrInsertFunction("strcmp", type);
+  Value* order = b_.CreateCall(strcmp, {b_.CreateIntToPtr(a, pointer), b_.CreateIntToPtr(c, pointer)});
+  return b_.CreateICmpEQ(order, b_.getInt32(0));
 }
 
 Value* ExpressionEmitter::emit_min_max(const Scalar& expr, Value* a, Value* c) {

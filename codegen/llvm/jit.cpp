@@ -9,9 +9,10 @@
 
 #include "ir/error.h"
 
-// The library steps that a model may refer to (runtime/dnnl_*.cpp).
+// The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/text_steps.cpp).
 extern "C" {
 extern const cnnc_library_step cnnc_dnnl_convolution, cnnc_dnnl_matmul, cnnc_dnnl_pooling;
+extern const cnnc_library_step cnnc_format_numbers, cnnc_parse_numbers;
 }
 
 namespace cnnc::codegen {
@@ -41,6 +42,8 @@ static void define_library_steps(llvm::orc::LLJIT& jit) {
   define("cnnc_dnnl_convolution", cnnc_dnnl_convolution);
   define("cnnc_dnnl_matmul", cnnc_dnnl_matmul);
   define("cnnc_dnnl_pooling", cnnc_dnnl_pooling);
+  define("cnnc_format_numbers", cnnc_format_numbers);
+  define("cnnc_parse_numbers", cnnc_parse_numbers);
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
 }
 
@@ -116,6 +119,8 @@ std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs
     view.bytes = results.back().bytes();
   }
   executable.check(cnnc_run(executable.get(), in.data(), inputs_n, out.data(), outputs_n));
+  for (Tensor& result : results)
+    if (result.dtype() == DType::string) result = result.with_own_texts();
   return results;
 }
 

@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <deque>
 
 #include "codegen/link_arguments.h"
 #include "codegen/llvm/temporary_file.h"
@@ -40,17 +41,29 @@ static T value_of(llvm::Expected<T> expected, const std::string& path) {
 
 // ---- names -----------------------------------------------------------------------------------------------------------
 
-// The model's symbol and that of its weights: those of an executable are fixed, several libraries may meet in a program.
-static std::string exported(const char* symbol, const LinkOptions& options) {
-  return options.artefact == Artefact::executable ? symbol : cat(symbol, "_", options.name);
+namespace {
+// A program among those that are linked. Their symbols end differently.
+struct Part {
+  const CompiledModel* model;
+  std::string ending;
+
+  std::string model_symbol() const { return kModelSymbol + ending; }
+  std::string weights_symbol() const { return kWeightsSymbol + ending; }
+};
+}  // namespace
+
+// The symbols of an executable's model are fixed, several libraries may meet in a program.
+static Part part_of(const CompiledModel& model, const LinkOptions& options) {
+  return {&model, options.artefact == Artefact::executable ? "" : "_" + options.name};
 }
 
-static std::string rename_symbols(const std::vector<char>& object, const LinkOptions& options) {
+static std::string rename_symbols(const Part& part) {
   llvm::objcopy::ConfigManager config;
   config.Common.OutputFilename = "model";
-  const std::string model = exported(kModelSymbol, options), weights = exported(kWeightsSymbol, options);
+  const std::string model = part.model_symbol(), weights = part.weights_symbol();
   config.Common.SymbolsToRename[kModelSymbol] = model;
   config.Common.SymbolsToRename[kWeightsSymbol] = weights;
+  const std::vector<char>& object = part.model->object;
   const llvm::MemoryBufferRef buffer(llvm::StringRef(object.data(), object.size()), "model");
   const auto binary = value_of(llvm::object::createBinary(buffer), "the model's object file");
   llvm::SmallVector<char, 0> renamed;
@@ -153,41 +166,78 @@ static void run_lld(const std::vector<std::string>& arguments) {
   throw Error(cat("cannot link the model: ", messages), Fault::file);
 }
 
-static void check_options(const CompiledModel& model, const LinkOptions& options) {
+static void check_options(bool uses_dnnl, const LinkOptions& options) {
   if (c_identifier(options.name) != options.name)
     throw Error(cat(quoted(options.name), " is no C identifier"), Fault::usage);
   if (!options.is_static) return;
   if (options.artefact != Artefact::executable) throw Error("only executables can be static", Fault::usage);
-  if (model.uses_dnnl)
+  if (uses_dnnl)
     throw Error("a static executable cannot use oneDNN, which is a shared library; compile with --kernels=llvm",
                 Fault::usage);
 }
 
-// What lld makes of the model, in `output`, with its weights.
+namespace {
+// The constants of all parts in one section, one after the other.
+class WeightsOfParts {
+ public:
+  void add(const std::string& symbol, const Weights& weights) {
+    constexpr uint64_t kAlignment = 64;
+    const uint64_t offset = (all_.bytes + kAlignment - 1) / kAlignment * kAlignment;
+    symbols_.push_back({symbol, offset});
+    for (const Weights::Part& part : weights.parts) all_.parts.push_back({offset + part.offset, part.tensor});
+    all_.bytes = offset + weights.bytes;
+  }
+  void add(const std::string& symbol, const Tensor& data) { add(symbol, Weights{{{0, data}}, data.bytes()}); }
+
+  const Weights& all() const { return all_; }
+  std::vector<char> empty_object() const { return empty_weights_object(symbols_, all_.bytes); }
+
+ private:
+  Weights all_;
+  std::vector<WeightsSymbol> symbols_;
+};
+}  // namespace
+
+// What lld makes of the parts, in `output`, with their weights. Other inputs are complete.
+static void link_parts(const std::vector<Part>& parts, const WeightsOfParts& weights, const std::string& path,
+                       LinkInputs inputs, const LinkOptions& options, const std::string& output) {
+  std::deque<TemporaryFile> objects;
+  const auto add = [&](const std::string& bytes) {
+    objects.emplace_back(path).write(bytes);
+    inputs.objects.push_back(objects.back().path());
+  };
+  for (const Part& part : parts) {
+    add(rename_symbols(part));
+    inputs.uses_dnnl |= part.model->uses_dnnl;
+  }
+  const bool has_weights = weights.all().bytes > 0;
+  if (has_weights) {
+    const std::vector<char> empty = weights.empty_object();
+    add({empty.data(), empty.size()});
+  }
+  run_lld(link_arguments(inputs, options, output));
+  if (has_weights) fill_weights(output, weights.all());
+}
+
 static void link_model(const CompiledModel& model, const std::string& path, const LinkOptions& options,
                        const std::string& output) {
-  TemporaryFile object(path), weights(path), script(path);
+  const Part part = part_of(model, options);
+  TemporaryFile script(path);
   LinkInputs inputs;
-  inputs.uses_dnnl = model.uses_dnnl;
-  object.write(rename_symbols(model.object, options));
-  inputs.objects.push_back(object.path());
-  if (model.weights.bytes > 0) {
-    const std::vector<char> empty = empty_weights_object(exported(kWeightsSymbol, options), model.weights.bytes);
-    weights.write({empty.data(), empty.size()});
-    inputs.objects.push_back(weights.path());
-  }
+  inputs.main_archive = "libcnnc_main.a";
+  WeightsOfParts weights;
+  if (model.weights.bytes > 0) weights.add(part.weights_symbol(), model.weights);
   if (options.artefact == Artefact::shared_library) {
     script.write("{ global: cnnc_*; local: *; };\n");
     inputs.version_script = script.path();
     inputs.roots = c_functions(library_path(options, "libcnnc_runtime.a"));
-    inputs.roots.push_back(exported(kModelSymbol, options));
+    inputs.roots.push_back(part.model_symbol());
   }
-  run_lld(link_arguments(inputs, options, output));
-  if (model.weights.bytes > 0) fill_weights(output, model.weights);
+  link_parts({part}, weights, path, std::move(inputs), options, output);
 }
 
 void link(const CompiledModel& model, const std::string& path, const LinkOptions& options) {
-  check_options(model, options);
+  check_options(model.uses_dnnl, options);
   TemporaryFile result(path);
   const SizeLimitIsAnError limit;
   if (options.artefact == Artefact::archive) {
@@ -199,6 +249,24 @@ void link(const CompiledModel& model, const std::string& path, const LinkOptions
   }
   const bool runs = options.artefact == Artefact::executable || options.artefact == Artefact::shared_library;
   result.rename_to(path, runs);
+}
+
+void link_trainer(const TrainerParts& trainer, const std::string& path, const LinkOptions& options) {
+  std::vector<Part> parts = {{&trainer.training, "_training"}};
+  if (trainer.other_batches) parts.push_back({&*trainer.other_batches, "_other_batches"});
+  if (trainer.evaluation) parts.push_back({&*trainer.evaluation, "_evaluation"});
+  WeightsOfParts weights;
+  for (const Part& part : parts) {
+    check_options(part.model->uses_dnnl, options);
+    if (part.model->weights.bytes > 0) weights.add(part.weights_symbol(), part.model->weights);
+  }
+  weights.add("cnnc_trainer_record", trainer.record);
+  TemporaryFile result(path);
+  const SizeLimitIsAnError limit;
+  LinkInputs inputs;
+  inputs.main_archive = "libcnnc_trainer.a";
+  link_parts(parts, weights, path, std::move(inputs), options, result.path());
+  result.rename_to(path, true);
 }
 
 }  // namespace cnnc::codegen

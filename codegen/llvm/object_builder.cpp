@@ -19,7 +19,7 @@ namespace cnnc::codegen {
 
 using llvm::Value;
 
-static std::unique_ptr<llvm::TargetMachine> make_machine(const TargetSpec& spec) {
+static std::unique_ptr<llvm::TargetMachine> make_machine(const TargetSpec& spec, bool thorough) {
   static const bool initialized = [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
@@ -33,12 +33,13 @@ static std::unique_ptr<llvm::TargetMachine> make_machine(const TargetSpec& spec)
   CNNC_CHECK(target != nullptr) << message;
   return std::unique_ptr<llvm::TargetMachine>(
       target->createTargetMachine(triple, spec.cpu, spec.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
-                                  std::nullopt, llvm::CodeGenOptLevel::Default));
+                                  std::nullopt,
+                                  thorough ? llvm::CodeGenOptLevel::Aggressive : llvm::CodeGenOptLevel::Default));
 }
 
 struct ObjectBuilder::Parts {
-  Parts(const TargetSpec& spec, std::vector<std::string> symbol_names)
-      : target(spec), symbols(std::move(symbol_names)), module("cnnc", context), machine(make_machine(spec)) {
+  Parts(const TargetSpec& spec, std::vector<std::string> symbol_names, bool thorough)
+      : target(spec), symbols(std::move(symbol_names)), module("cnnc", context), machine(make_machine(spec, thorough)) {
     module.setDataLayout(machine->createDataLayout());
     module.setTargetTriple(machine->getTargetTriple().str());
     module.setPICLevel(llvm::PICLevel::BigPIC);
@@ -65,8 +66,8 @@ struct ObjectBuilder::Parts {
   std::map<std::string, KernelCall> calls;
 };
 
-ObjectBuilder::ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols)
-    : parts_(std::make_unique<Parts>(target, std::move(symbols))) {}
+ObjectBuilder::ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols, bool thorough)
+    : parts_(std::make_unique<Parts>(target, std::move(symbols), thorough)) {}
 ObjectBuilder::~ObjectBuilder() = default;
 
 uint32_t ObjectBuilder::value(const Dim& dim) { return parts_->number({dim, nullptr}); }

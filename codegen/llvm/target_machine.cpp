@@ -24,9 +24,25 @@ static std::string feature_string(uint64_t features) {
   return text;
 }
 
-TargetSpec target_for(const std::string& level) {
+// "x86-64-v3+avxvnni": features besides those of the level, which `name` keeps.
+static uint64_t take_features(std::string& name) {
+  uint64_t features = 0;
+  for (size_t plus; (plus = name.rfind('+')) != std::string::npos; name.resize(plus)) {
+    const std::string feature = name.substr(plus + 1);
+    const uint64_t bit = cpu_feature_by_name(feature.c_str());
+    if (bit == 0)
+      throw Error(cat("unknown feature ", quoted(feature), " of a target; LLVM's names are used, such as avx512vnni"),
+                  Fault::usage);
+    features |= bit;
+  }
+  return features;
+}
+
+TargetSpec target_for(const std::string& name) {
+  std::string level = name;
+  const uint64_t extra = take_features(level);
   TargetSpec spec;
-  spec.level = level;
+  spec.level = name;
   if (level == "native") {
     spec.cpu = llvm::sys::getHostCPUName().str();
     spec.cpu_features = host_cpu_features();
@@ -34,9 +50,10 @@ TargetSpec target_for(const std::string& level) {
     spec.cpu = level;
     spec.cpu_features = cpu_level_features(level.c_str());
     if (spec.cpu_features == 0)
-      throw Error(cat("unknown target ", quoted(level), "; there are native, x86-64-v2, x86-64-v3 and x86-64-v4"),
+      throw Error(cat("unknown target ", quoted(level), "; there are native, x86-64-v2, x86-64-v3 and x86-64-v4, and +FEATURE behind them"),
                   Fault::usage);
   }
+  spec.cpu_features |= extra;
   spec.features = feature_string(spec.cpu_features);
   const uint64_t f = spec.cpu_features;
   const bool avx512 = has(f, CpuFeature::avx512f) && has(f, CpuFeature::avx512vl) && has(f, CpuFeature::avx512bw) &&

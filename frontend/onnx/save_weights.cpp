@@ -1,5 +1,8 @@
 #include "frontend/onnx/save_weights.h"
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
 #include "frontend/onnx/mapped_file.h"
 #include "frontend/onnx/parse_model.h"
 #include "ir/error.h"
@@ -40,26 +43,91 @@ static void set_inference_form(onnx::NodeProto& node) {
     while (node.input_size() > 2) node.mutable_input()->RemoveLast();
 }
 
-static void write(const std::string& path, const onnx::ModelProto& model) {
+static std::string serialized(const std::string& path, const onnx::ModelProto& model) {
   if (model.ByteSizeLong() > size_t{1} << 31)
     throw Error(cat(quoted(path), ": the model is larger than 2 GB, which ONNX files cannot be"),
                 Fault::limit);
-  const std::string bytes = model.SerializeAsString();
-  FileWriter file;
-  ErrorText error;
-  if (!file.open(path.c_str(), &error) || !file.write(bytes.data(), bytes.size(), &error) ||
-      !file.commit(&error))
-    throw Error(error.text, Fault::file);
+  return model.SerializeAsString();
 }
 
-void save_onnx_weights(const std::string& from, const std::map<std::string, Tensor>& weights,
-                       const std::string& to) {
-  onnx::ModelProto model = load(from);
+namespace {
+
+using google::protobuf::io::CodedInputStream;
+using google::protobuf::internal::WireFormatLite;
+
+// Finds the contents of initializers in the bytes of a model.
+class PlaceFinder {
+ public:
+  PlaceFinder(OnnxTemplate& model, const std::map<std::string, Tensor>& weights)
+      : model_(model), weights_(weights),
+        stream_(reinterpret_cast<const uint8_t*>(model.bytes.data()), static_cast<int>(model.bytes.size())) {}
+
+  void run() {
+    each(onnx::ModelProto::kGraphFieldNumber, [this] {
+      each(onnx::GraphProto::kInitializerFieldNumber, [this] { tensor(); });
+    });
+  }
+
+ private:
+  // Calls `visit` for each message in this field of the message that the stream is limited to.
+  template <typename Visit>
+  void each(int field, const Visit& visit) {
+    while (const uint32_t tag = stream_.ReadTag()) {
+      if (WireFormatLite::GetTagFieldNumber(tag) != field) {
+        WireFormatLite::SkipField(&stream_, tag);
+        continue;
+      }
+      const auto limit = stream_.ReadLengthAndPushLimit();
+      visit();
+      stream_.Skip(stream_.BytesUntilLimit());
+      stream_.PopLimit(limit);
+    }
+  }
+
+  void tensor() {
+    OnnxTemplate::Place place{};
+    while (const uint32_t tag = stream_.ReadTag()) {
+      const int field = WireFormatLite::GetTagFieldNumber(tag);
+      if (field != onnx::TensorProto::kNameFieldNumber && field != onnx::TensorProto::kRawDataFieldNumber) {
+        WireFormatLite::SkipField(&stream_, tag);
+        continue;
+      }
+      uint32_t size = 0;
+      stream_.ReadVarint32(&size);
+      const auto offset = static_cast<uint64_t>(stream_.CurrentPosition());
+      stream_.Skip(static_cast<int>(size));
+      if (field == onnx::TensorProto::kNameFieldNumber) place.name = model_.bytes.substr(offset, size);
+      else place.offset = offset, place.bytes = size;
+    }
+    if (weights_.count(place.name) != 0) model_.places.push_back(place);
+  }
+
+  OnnxTemplate& model_;
+  const std::map<std::string, Tensor>& weights_;
+  CodedInputStream stream_;
+};
+
+}  // namespace
+
+OnnxTemplate onnx_template(const std::string& path, const std::map<std::string, Tensor>& weights) {
+  onnx::ModelProto model = load(path);
   for (onnx::TensorProto& tensor : *model.mutable_graph()->mutable_initializer())
     if (const auto it = weights.find(tensor.name()); it != weights.end())
       set_content(tensor, it->second);
   for (onnx::NodeProto& node : *model.mutable_graph()->mutable_node()) set_inference_form(node);
-  write(to, model);
+  OnnxTemplate result{serialized(path, model), {}};
+  PlaceFinder(result, weights).run();
+  return result;
+}
+
+void save_onnx_weights(const std::string& from, const std::map<std::string, Tensor>& weights,
+                       const std::string& to) {
+  const std::string bytes = onnx_template(from, weights).bytes;
+  FileWriter file;
+  ErrorText error;
+  if (!file.open(to.c_str(), &error) || !file.write(bytes.data(), bytes.size(), &error) ||
+      !file.commit(&error))
+    throw Error(error.text, Fault::file);
 }
 
 }  // namespace cnnc

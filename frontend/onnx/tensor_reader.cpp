@@ -23,6 +23,12 @@ TypedField typed_field(const onnx::TensorProto& proto, DType dtype) {
       return {"float_data", proto.float_data_size()};
     case DType::f64:
       return {"double_data", proto.double_data_size()};
+    case DType::c64:
+      return {"float_data", proto.float_data_size()};
+    case DType::c128:
+      return {"double_data", proto.double_data_size()};
+    case DType::string:
+      return {"string_data", proto.string_data_size()};
     case DType::i64:
       return {"int64_data", proto.int64_data_size()};
     case DType::u32:
@@ -61,6 +67,13 @@ Tensor narrowed(DType dtype, Shape shape, const google::protobuf::RepeatedField<
   return tensor;
 }
 
+Tensor strings(Shape shape, const google::protobuf::RepeatedPtrField<std::string>& field) {
+  for (int i = 0; i < field.size(); ++i)
+    if (field[i].find('\0') != std::string::npos)
+      throw Error(cat("element ", i, " holds a zero byte, which a string here cannot"));
+  return Tensor::strings(std::move(shape), {field.begin(), field.end()});
+}
+
 Tensor booleans(Shape shape, const google::protobuf::RepeatedField<int32_t>& field) {
   Tensor tensor(DType::boolean, std::move(shape));
   std::transform(field.begin(), field.end(), tensor.mutable_data<uint8_t>(),
@@ -81,6 +94,12 @@ Tensor from_typed_field(onnx::TensorProto& proto, DType dtype, Shape shape) {
       return adopt(dtype, std::move(shape), *proto.mutable_float_data());
     case DType::f64:
       return adopt(dtype, std::move(shape), *proto.mutable_double_data());
+    case DType::c64:
+      return adopt(dtype, std::move(shape), *proto.mutable_float_data());
+    case DType::c128:
+      return adopt(dtype, std::move(shape), *proto.mutable_double_data());
+    case DType::string:
+      return strings(std::move(shape), proto.string_data());
     case DType::i64:
       return adopt(dtype, std::move(shape), *proto.mutable_int64_data());
     case DType::u64:
@@ -122,7 +141,7 @@ Tensor as_tensor(DType dtype, Shape shape, std::shared_ptr<const void> owner, co
   const auto* bytes = reinterpret_cast<const uint8_t*>(data);
   if (is_packed_in_files(dtype)) return unpacked(dtype, std::move(shape), bytes);
   Tensor tensor(dtype, std::move(shape), std::move(owner), data);
-  if (reinterpret_cast<uintptr_t>(data) % size_of(dtype) != 0) tensor.mutable_raw();
+  if (reinterpret_cast<uintptr_t>(data) % alignment_of(dtype) != 0) tensor.mutable_raw();
   if (dtype == DType::boolean &&
       std::any_of(bytes, bytes + tensor.bytes(), [](uint8_t b) { return b > 1; })) {
     uint8_t* own = tensor.mutable_data<uint8_t>();
@@ -252,6 +271,8 @@ Tensor TensorReader::read_new(onnx::TensorProto& proto) {
   Shape shape = shape_of(proto.dims(), *dtype);
   const int64_t count = element_count(shape);
   const auto bytes = static_cast<size_t>(packed_bytes(*dtype, count));
+  if (*dtype == DType::string && (proto.has_raw_data() || proto.data_location() == onnx::TensorProto::EXTERNAL))
+    throw Error("is of strings, whose elements stand in string_data and nowhere else");
   if (proto.data_location() == onnx::TensorProto::EXTERNAL)
     return external(proto, *dtype, std::move(shape), bytes);
 
@@ -268,7 +289,7 @@ Tensor TensorReader::read_new(onnx::TensorProto& proto) {
     throw Error(cat("has data in a field that is not for ", name_of(*dtype), ", need ", field.name,
                     " or raw_data"));
   // Each entry holds as many packed elements as a byte does.
-  const int64_t entries = is_packed_in_files(*dtype) ? static_cast<int64_t>(bytes) : count;
+  const int64_t entries = is_packed_in_files(*dtype) ? static_cast<int64_t>(bytes) : is_complex(*dtype) ? 2 * count : count;
   if (field.count != entries)
     throw Error(cat(field.name, " has ", field.count, " elements, ", Type{*dtype, to_dims(shape)},
                     " needs ", entries));

@@ -20,7 +20,9 @@ CNNC_OP(Identity)
     .example({random(f16, {2, 3})})
     .example({random(boolean, {}, 0, 2)})
     .example({random(f8e5m2, {2, 3})})
-    .example({random(i4, {5}, -8, 8)});
+    .example({random(i4, {5}, -8, 8)})
+    .example({random(c64, {2, 3})})
+    .example({random(string, {2, 3}, 0, 9)});
 
 CastMode cast_mode(const OpContext& c) {
   CastMode mode;
@@ -32,6 +34,92 @@ CastMode cast_mode(const OpContext& c) {
   return mode;
 }
 
+// The type with a text form to which a number is converted first: the digits of narrow floats are those of an f32.
+DType formatted_type(DType type) {
+  if (type == boolean || type == u64 || type == f64) return type;
+  return is_float(type) ? f32 : i64;
+}
+
+// The type with a text form from which a number is converted: rounding an f64 once more is rare to matter.
+DType parsed_type(DType type) {
+  if (type == boolean || type == u64 || type == f32) return type;
+  return is_float(type) ? f64 : i64;
+}
+
+void format(OnnxNode& node) {
+  const DType type = formatted_type(node.inputs[0]->dtype());
+  if (node.inputs[0]->dtype() != type) node.inputs[0] = node.graph.make("Cast", {node.inputs[0]}, {{"to", type}});
+  node.op = "FormatNumbers";
+  node.attributes.clear();
+}
+
+void parse(OnnxNode& node, DType to) {
+  const DType type = parsed_type(to);
+  if (type == to) {
+    node.op = "ParseNumbers";
+    node.attributes = {{"to", to}};
+  } else {
+    node.inputs[0] = node.graph.make("ParseNumbers", {node.inputs[0]}, {{"to", type}});
+  }
+}
+
+// Conversions from and to strings are operators of their own.
+void separate_strings(OnnxNode& node) {
+  integer_to_dtype(node, "to");
+  if (node.inputs.empty() || node.inputs[0] == nullptr || !node.has("to")) return;
+  const DType from = node.inputs[0]->dtype(), to = std::get<DType>(node.attributes.at("to"));
+  if (from == string && to == string) {
+    node.op = "Identity";
+    node.attributes.clear();
+  } else if (to == string) {
+    format(node);
+  } else if (from == string) {
+    parse(node, to);
+  }
+}
+
+void separate_strings_like(OnnxNode& node) {
+  if (node.inputs.size() != 2 || node.inputs[0] == nullptr || node.inputs[1] == nullptr) return;
+  const DType from = node.inputs[0]->dtype(), to = node.inputs[1]->dtype();
+  if (from != string && to != string) return;
+  node.op = "Cast";
+  node.inputs.pop_back();
+  node.attributes["to"] = to;
+  separate_strings(node);
+}
+
+// What BitCast takes, and Cast and CastLike once import has separated strings.
+const DTypes kConvertedTypes = [] {
+  DTypes types;
+  for (DType type : kAnyType)
+    if (!is_opaque(type)) types.push_back(type);
+  return types;
+}();
+
+CNNC_OP(BitCast)
+    .doc("The operand's bits as elements of type `to`, which is as wide.")
+    .onnx({26})
+    .onnx_upgrade(kEveryOpset, [](OnnxNode& node) { integer_to_dtype(node, "to"); })
+    .input("input", kConvertedTypes, "T1")
+    .required_attribute("to", f32)
+    .infer([](const OpContext& c) -> std::vector<Type> {
+      const DType to = std::get<DType>(*c.node().attribute("to"));
+      c.require(!is_opaque(to), "to is ", name_of(to), ", need a float, integer or bool type");
+      c.require(bits_of(to) == bits_of(c.dtype()), "the operand is ", c.type(), " of ",
+                bits_of(c.dtype()), " bits an element, and ", name_of(to), " has ", bits_of(to));
+      return {{to, c.dims()}};
+    })
+    .indexed([](const OpContext& c, const Scalars& at) {
+      // A bool's byte is 0 or 1.
+      const DType to = c.output_type().dtype;
+      const bool of_bool = (to == boolean) != (c.dtype() == boolean);
+      return of_bool ? cast(c.load(0, at), to) : bitcast(c.load(0, at), to);
+    })
+    .example({given(Tensor::of<float>(f32, {2}, {1, -2.5}))}, {{"to", i32}})
+    .example({random(boolean, {3}, 0, 2)}, {{"to", u8}})
+    .example({random(i64, {4}, -9, 9)}, {{"to", f64}})
+    .example({random(u8, {4}, 0, 255)}, {{"to", i8}});
+
 // saturate and round_mode speak of 8-bit floats only.
 CNNC_OP(Cast)
     .doc(
@@ -40,15 +128,18 @@ CNNC_OP(Cast)
         "what does not fit and 0 for NaN; integers wrap around, and so does what goes to i4, u4, i2 "
         "or u2; to bool everything but 0 is true. To a float of 8 or 4 bits, numbers round to nearest "
         "even and those that do not fit become the largest one, or with saturate = 0, infinity or NaN "
-        "where an 8-bit type has it; f8e8m0 takes the next power of two as round_mode says.")
+        "where an 8-bit type has it; f8e8m0 takes the next power of two as round_mode says. Import turns "
+        "conversions from and to strings into ParseNumbers and FormatNumbers.")
     .onnx({1, 6, 9, 13, 19, 21, 23, 24, 25, 28})
-    .onnx_upgrade(kEveryOpset, [](OnnxNode& node) { integer_to_dtype(node, "to"); })
-    .input("input", kAnyType, "T1")
+    .onnx_upgrade(kEveryOpset, separate_strings)
+    .input("input", kConvertedTypes, "T1")
     .required_attribute("to", f32)
     .attribute("saturate", 1)
     .attribute("round_mode", "up")
     .elementwise_with([](const OpContext& c, const Scalars& x) {
-      return cast(x[0], std::get<DType>(*c.node().attribute("to")), cast_mode(c));
+      const DType to = std::get<DType>(*c.node().attribute("to"));
+      c.require(!is_opaque(to), "to is ", name_of(to), ", need a float, integer or bool type; FormatNumbers makes strings");
+      return cast(x[0], to, cast_mode(c));
     })
     .example({random(f32, {2, 3, 4}, -9, 9)}, {{"to", i32}})
     .example({random(f32, {2, 3}, -9, 9)}, {{"to", f16}})
@@ -86,8 +177,9 @@ CNNC_OP(Cast)
 CNNC_OP(CastLike)
     .doc("The first operand converted to the element type of the second, as Cast does it.")
     .onnx({15, 19, 21, 23, 24, 25})
-    .input("input", kAnyType, "T1")
-    .input("target_type", kAnyType, "T2")
+    .onnx_upgrade(kEveryOpset, separate_strings_like)
+    .input("input", kConvertedTypes, "T1")
+    .input("target_type", kConvertedTypes, "T2")
     .attribute("saturate", 1)
     .attribute("round_mode", "up")
     .infer([](const OpContext& c) -> std::vector<Type> {
@@ -111,7 +203,9 @@ CNNC_OP(Where)
     .example({random(boolean, {2, 3, 4}, 0, 2), random(f32, {3, 1}), random(f32, {4})})
     .example({random(boolean, {3}, 0, 2), random(f64, {2, 3}), random(f64, {2, 1})})
     .example({random(boolean, {}, 0, 2), random(f16, {2, 3}), random(f16, {2, 3})})
-    .example({random(boolean, {5}, 0, 2), random(boolean, {5}, 0, 2), random(boolean, {}, 0, 2)});
+    .example({random(boolean, {5}, 0, 2), random(boolean, {5}, 0, 2), random(boolean, {}, 0, 2)})
+    .example({random(boolean, {2, 3}, 0, 2), random(string, {3}, 0, 9), random(string, {2, 1}, 0, 9)})
+    .example({random(boolean, {2, 3}, 0, 2), random(c128, {3}), random(c128, {2, 1})});
 
 }  // namespace
 }  // namespace cnnc

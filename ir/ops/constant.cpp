@@ -18,6 +18,8 @@ const Tensor& constant_value(const Node& node) {
 }
 
 Scalar element_of(const Tensor& tensor, int64_t index) {
+  if (tensor.dtype() == c64)
+    return bitcast(Scalar::constant_int(u64, static_cast<int64_t>(tensor.data<uint64_t>()[index])), c64);
   if (is_narrow_float(tensor.dtype()))  // keeps the bits of every NaN
     return bitcast(Scalar::constant_int(u8, tensor.data<uint8_t>()[index]), tensor.dtype());
   return is_float(tensor.dtype()) ? Scalar::constant(tensor.dtype(), tensor.as_double(index))
@@ -27,7 +29,8 @@ Scalar element_of(const Tensor& tensor, int64_t index) {
 Scalar constant_element(const OpContext& c, const Scalars& at) {
   const Tensor& tensor = constant_value(c.node());
   c.require(
-      tensor.size() <= kMaxElementsInExpression && tensor.size() > 0 && tensor.raw() != nullptr,
+      tensor.size() <= kMaxElementsInExpression && tensor.size() > 0 && tensor.raw() != nullptr &&
+          tensor.dtype() != string && tensor.dtype() != c128,
       "its ", tensor.size(), " elements are no expression");
   Scalar flat = Scalar::i64(0);
   for (size_t a = 0; a < at.size(); ++a)
@@ -61,8 +64,12 @@ void constant_forms(OnnxNode& node) {
     node.attributes["value"] = from_list(f32, list, {static_cast<int64_t>(list.size())});
   }
   if (auto v = node.take("value_ints")) node.attributes["value"] = Tensor::ints(std::get<Ints>(*v));
-  if (node.has("value_string") || node.has("value_strings"))
-    throw Error("Constant: holds strings, which are not supported; need numbers or bools");
+  if (auto v = node.take("value_string"))
+    node.attributes["value"] = Tensor::strings({}, {std::get<std::string>(*v)});
+  if (auto v = node.take("value_strings")) {
+    const Strings& list = std::get<Strings>(*v);
+    node.attributes["value"] = Tensor::strings({static_cast<int64_t>(list.size())}, list);
+  }
 }
 
 CNNC_OP(Constant)
@@ -82,7 +89,8 @@ CNNC_OP(Constant)
     .example({}, {{"value", Tensor::of<double>(f64, {1, 2}, {0.1, -INFINITY})}})
     .example({}, {{"value", Tensor::of<uint8_t>(boolean, {2}, {1, 0})}})
     .example({}, {{"value", Tensor::of<uint8_t>(f8e5m2, {5}, {0, 0x80, 0x7C, 0x7F, 0xFD})}})
-    .example({}, {{"value", Tensor::of<int8_t>(i4, {3}, {-8, -1, 7})}});
+    .example({}, {{"value", Tensor::of<int8_t>(i4, {3}, {-8, -1, 7})}})
+    .example({}, {{"value", Tensor::of<float>(f32, {4}, {1, -0.5, NAN, 2}).viewed_as(c64, {2})}});
 
 CNNC_OP(ConstantOfShape)
     .doc(
@@ -93,7 +101,8 @@ CNNC_OP(ConstantOfShape)
     .attribute("value", Tensor(f32, {1}))
     .infer([](const OpContext& c) -> std::vector<Type> {
       const Tensor& value = constant_value(c.node());
-      c.require(value.size() == 1, "value is ", type_of(value), ", need one element");
+      c.require(value.size() == 1 && !is_opaque(value.dtype()), "value is ", type_of(value),
+                ", need one element, a number or bool");
       return {{value.dtype(), c.need_content(0)}};
     })
     .indexed([](const OpContext& c, const Scalars&) {
@@ -171,13 +180,15 @@ CNNC_OP(EyeLike)
         "or the operand's.")
     .onnx({9, 22})
     .onnx_upgrade(kEveryOpset, [](OnnxNode& node) { integer_to_dtype(node, "dtype"); })
-    .input("input")
+    .input("input", kWideTypes)
     .optional_attribute("dtype", f32)
     .attribute("k", 0)
     .infer([](const OpContext& c) -> std::vector<Type> {
       c.require(c.rank() == 2, "input is ", c.type(), ", need 2 axes");
       const Attribute* dtype = c.node().attribute("dtype");
-      return {{dtype ? std::get<DType>(*dtype) : c.dtype(), c.dims()}};
+      const DType type = dtype ? std::get<DType>(*dtype) : c.dtype();
+      c.require(!is_opaque(type), "dtype is ", name_of(type), ", need a float, integer or bool type");
+      return {{type, c.dims()}};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
       return cast(at[1] - at[0] == Scalar::i64(c.integer("k")), c.output_type().dtype);

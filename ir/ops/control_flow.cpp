@@ -101,8 +101,8 @@ std::vector<Type> loop_types(const OpContext& c) {
   const CarriedParts parts = carried_parts(c.node());
   std::vector<Type> inputs{{DType::i64, {}}, {DType::boolean, {}}};
   for (size_t i = 0; i < 2; ++i)
-    c.require(!c.has(i) || product(c.dims(i)) == 1, "input ", i, " is of type ", c.type(i),
-              ", need one element");
+    if (c.has(i))
+      c.require(product(c.dims(i)) == 1, "input ", i, " is ", c.type(i), ", need one element");
   for (size_t i = 2; i < c.input_count(); ++i) inputs.push_back(c.type(i));
   check_inputs(c, "body", inputs);
   const Graph& body = region_of(c, "body");
@@ -136,7 +136,7 @@ CNNC_OP(Scan)
         "the states, one element of each scan input and the captures, and returns the new states "
         "and one element of each stacked result. With direction 1 an input or result runs from the "
         "end. The axes that ONNX allows to choose are moved to the front by import.")
-    .onnx({9, 11, 16, 19, 21, 23, 24, 25})
+    .onnx({8, 9, 11, 16, 19, 21, 23, 24, 25})
     .variadic_input("inputs", kAnyType, "")
     .variadic_output("outputs")
     .required_attribute("body", std::shared_ptr<Graph>())

@@ -29,6 +29,9 @@ std::vector<Value*> dropout_parts(const Node& node, Graph& g) {
   return results;
 }
 
+const DTypes kPassedTypes{DType::f32,      DType::f64,        DType::f16,    DType::bf16,
+                          DType::f8e4m3fn, DType::f8e4m3fnuz, DType::f8e5m2, DType::f8e5m2fnuz};
+
 CNNC_OP(Dropout)
     .doc(
         "Passes the data on, with a mask of what it kept: everything, for dropping elements "
@@ -43,8 +46,8 @@ CNNC_OP(Dropout)
                   })
     .onnx_upgrade(11, [](OnnxNode& n) { n.attribute_to_input("ratio", 1); })
     .onnx_upgrade(kEveryOpset, forget_ratio_of_zero)
-    .input("data", kFloatTypes)
-    .optional_input("ratio", kFloatTypes, "T1")
+    .input("data", kPassedTypes)
+    .optional_input("ratio", kPassedTypes, "T1")
     .optional_input("training_mode", kBoolType, "T2")
     .output("output")
     .optional_output("mask")

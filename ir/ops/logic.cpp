@@ -10,13 +10,20 @@ using enum DType;
 
 const DTypes kBoolAndIntTypes{boolean, i8, i16, i32, i64, u8, u16, u32, u64};
 
+const DTypes kComparedTypes = [] {
+  DTypes types = kWideTypes;
+  types.push_back(string);
+  return types;
+}();
+
 CNNC_OP(Equal)
-    .doc("a == b; NaN equals nothing.")
+    .doc("a == b; NaN equals nothing, strings are compared byte by byte.")
     .onnx({1, 7, 11, 13, 19})
     .onnx_upgrade(6, align_legacy_broadcast)
-    .input("A", kWideTypes)
-    .input("B", kWideTypes)
+    .input("A", kComparedTypes)
+    .input("B", kComparedTypes)
     .elementwise([](Scalar a, Scalar b) { return a == b; })
+    .example({random(string, {2, 3, 4}, 0, 3), random(string, {3, 1}, 0, 3)})
     .example({random(i32, {2, 3, 4}, 0, 3), random(i32, {3, 1}, 0, 3)})
     .example({random(f16, {2, 3}), random(f16, {2, 3})})
     .example({random(boolean, {5}, 0, 2), random(boolean, {}, 0, 2)});
@@ -93,27 +100,35 @@ CNNC_OP(Not)
     .elementwise([](Scalar x) { return !x; })
     .example({random(boolean, {2, 3}, 0, 2)});
 
+const DTypes kTestedTypes{f32, f64, f16, bf16, f8e4m3fn, f8e4m3fnuz, f8e5m2, f8e5m2fnuz};
+
+// Narrow floats are tested as the f32 that they stand for.
+Scalar widened(const Scalar& x) { return is_narrow(x.dtype()) ? cast(x, f32) : x; }
+
 CNNC_OP(IsNaN)
     .doc("Whether x is NaN.")
     .onnx({9, 13, 20})
-    .input("X", kFloatTypes)
-    .elementwise([](Scalar x) { return is_nan(x); })
+    .input("X", kTestedTypes)
+    .elementwise([](Scalar x) { return is_nan(widened(x)); })
+    .example({given(Tensor::of<uint8_t>(f8e5m2, {4}, {0x7C, 0x7D, 0xFF, 1}))})
     .example({given(Tensor::of<float>(f32, {4}, {1, NAN, INFINITY, -NAN}))})
     .example({given(Tensor::of<double>(f64, {2}, {NAN, 0}))});
 
 CNNC_OP(IsInf)
     .doc("Whether x is infinite; detect_negative and detect_positive choose the signs that count.")
     .onnx({10, 20})
-    .input("X", kFloatTypes)
+    .input("X", kTestedTypes)
     .attribute("detect_negative", 1)
     .attribute("detect_positive", 1)
     .elementwise_with([](const OpContext& c, const Scalars& x) {
+      const Scalar number = widened(x[0]);
       Scalar result = Scalar::boolean(false);
-      if (c.integer("detect_positive")) result = result || x[0] == x[0].like(INFINITY);
-      if (c.integer("detect_negative")) result = result || x[0] == x[0].like(-INFINITY);
+      if (c.integer("detect_positive")) result = result || number == number.like(INFINITY);
+      if (c.integer("detect_negative")) result = result || number == number.like(-INFINITY);
       return result;
     })
     .example({given(Tensor::of<float>(f32, {4}, {1, NAN, INFINITY, -INFINITY}))})
+    .example({given(Tensor::of<uint8_t>(f8e5m2, {4}, {0x7C, 0x7D, 0xFC, 1}))})
     .example({given(Tensor::of<double>(f64, {3}, {1, INFINITY, -INFINITY}))},
              {{"detect_negative", 0}})
     .example({given(Tensor::of<float>(f32, {3}, {1, INFINITY, -INFINITY}))},

@@ -146,12 +146,22 @@ Computation resize(const OpContext& c, int) {
                                                                  : weighted_resize(c, axes);
 }
 
+void check_moves_or_computes(const OpContext& c) {
+  const bool computes = std::find(kWideTypes.begin(), kWideTypes.end(), c.dtype()) != kWideTypes.end();
+  c.require(computes || c.text("mode") == "nearest", "mode ", c.text("mode"), " computes, and ",
+            name_of(c.dtype()), " is only moved; need mode nearest");
+}
+
 std::vector<Type> resize_type(const OpContext& c) {
   const std::string& mode = c.text("mode");
   c.require(mode == "nearest" || mode == "linear" || mode == "cubic", "mode is ", quoted(mode),
             ", need nearest, linear or cubic");
   c.require(mode != "nearest" || !c.integer("antialias"),
             "antialias is for modes linear and cubic");
+  check_moves_or_computes(c);
+  c.require(c.dtype() != DType::string ||
+                c.text("coordinate_transformation_mode") != "tf_crop_and_resize",
+            "strings have no extrapolation_value");
   Type type = c.type();
   for (const ResizedAxis& a : resize_axes(c)) {
     original_position(c, a, Scalar::i64(0));
@@ -229,13 +239,15 @@ OpDef& resize_attributes(OpDef& op) {
                         if (n.inputs.size() == 2) n.inputs.insert(n.inputs.begin() + 1, nullptr);
                       })
         .onnx_upgrade(kEveryOpset, constants_to_attributes)
-        .input("X", kWideTypes)
+        .input("X")
         .optional_input("sizes", {DType::i64}, "")
         .output("Y")
         .infer(resize_type)
         .compute(resize)
         .gradient(resize_gradient)
         .example({random(DType::f32, {1, 2, 4, 5})}, {{"scales", Floats{1, 1, 2, 0.5}}})
+        .example({random(DType::string, {4, 5}, 0, 99)}, {{"scales", Floats{2, 0.5}}})
+        .example({random(DType::c64, {4, 5})}, {{"scales", Floats{2, 0.5}}})
         .example({random(DType::u8, {1, 2, 4, 5}, 0, 255), given(Tensor::ints({7, 3}))},
                  {{"axes", Ints{2, 3}}})
         .example({random(DType::f32, {1, 2, 4, 5}), given(Tensor::ints({1, 2, 8, 3}))},
@@ -296,12 +308,13 @@ CNNC_OP(Upsample)
                     operand_to_attribute(n, 1, "scales");
                     n.inputs.resize(std::min<size_t>(n.inputs.size(), 1));
                   })
-    .input("X", kWideTypes)
+    .input("X")
     .output("Y")
     .attribute("mode", std::string("nearest"))
     .required_attribute("scales", Floats{})
     .infer([](const OpContext& c) -> std::vector<Type> {
       const Floats scales = std::get<Floats>(*c.node().attribute("scales"));
+      check_moves_or_computes(c);
       c.require(static_cast<int>(scales.size()) == c.rank(), "scales has ", scales.size(),
                 " numbers, need ", c.rank());
       Type type = c.type();

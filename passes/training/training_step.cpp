@@ -52,7 +52,8 @@ class StepBuilder {
     add_labels(targets_[0]);
     graph().append_at_end();
     set_outputs(penalized(parameters, data_loss()), true);
-    for (const auto* list : {&parameters.trained, &parameters.statistics}) {
+    // In the order of a training step, which carries more after them.
+    for (const auto* list : {&parameters.statistics, &parameters.trained}) {
       for (const auto& p : *list) {
         step_.carried.push_back({p.name, p.initial, true});
         inputs_.push_back(p.value);

@@ -37,8 +37,8 @@ struct TrainingStep {
 // the labels for as many samples as the model's input has. Throws Error.
 TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::string>& initializers,
                            const Type& given_labels, const TrainingOptions& options);
-// Loss and output of the model as it is used, with the same carried parameters as inputs but no
-// optimiser state.
+// Loss and output of the model as it is used. It carries what a training step carries first: the
+// parameters, in the same order, but no optimiser state.
 TrainingStep evaluation_step(std::unique_ptr<Graph> model,
                              const std::set<std::string>& initializers, const Type& given_labels,
                              const TrainingOptions& options);

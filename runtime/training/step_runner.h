@@ -22,7 +22,7 @@ struct StepLayout {
 
 // What changes from step to step beside the data.
 struct StepNumbers {
-  int64_t step = 0;
+  int64_t step = 0; // what random numbers count from
   float learning_rate = 0, bias_correction = 1;
 };
 

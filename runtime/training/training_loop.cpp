@@ -24,6 +24,11 @@ void fill(const cnnc_tensor_view& type, void* data, double value) {
 
 } // namespace
 
+int64_t random_counter(uint64_t seed, int64_t step) {
+  const uint64_t mixed = seed * UINT64_C(0x9E3779B97F4A7C15);
+  return static_cast<int64_t>((mixed & UINT64_C(0xFFFFFFFF00000000)) + static_cast<uint64_t>(step));
+}
+
 double bias_correction(double beta1, double beta2, int64_t steps) {
   const double t = static_cast<double>(steps) + 1;
   return sqrt(1 - pow(beta2, t)) / (1 - pow(beta1, t));
@@ -67,7 +72,7 @@ bool TrainingLoop::allocate(const InitialTensor* initial, size_t count, ErrorTex
 
 StepNumbers TrainingLoop::numbers() const {
   StepNumbers numbers;
-  numbers.step = position_.step;
+  numbers.step = random_counter(position_.seed, position_.step);
   numbers.learning_rate = static_cast<float>(options_.learning_rate.at(position_.step));
   if (options_.has_bias_correction) {
     numbers.bias_correction =

@@ -84,6 +84,9 @@ class TrainingLoop {
   void **current_ = nullptr, **next_ = nullptr;
 };
 
+// What random numbers of a step count from: other ones for every seed.
+int64_t random_counter(uint64_t seed, int64_t step);
+
 // sqrt(1 - beta2^t) / (1 - beta1^t) for t = steps + 1.
 double bias_correction(double beta1, double beta2, int64_t steps);
 

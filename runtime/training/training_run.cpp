@@ -1,7 +1,10 @@
 #include "runtime/training/training_run.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -145,6 +148,19 @@ Samples part_of(const Samples& all, int64_t begin, int64_t end) {
 ExitCode run_training(TrainingLoop* loop, const RunOptions& options, const Validation& validation,
                       ErrorText* error) {
   return TrainingRun(loop, options, validation, error).run();
+}
+
+bool parse_checkpoint_every(const char* text, int64_t* steps, ErrorText* error) {
+  char* end;
+  errno = 0;
+  *steps = strcmp(text, "epoch") ? strtoll(text, &end, 10) : 0;
+  return !strcmp(text, "epoch") || (end != text && !*end && !errno && *steps > 0) ||
+         error->set("--checkpoint-every '%s': need a number of steps, or epoch", text);
+}
+
+bool check_writable(const char* path, ErrorText* error) {
+  FileWriter file; // removes what it has not committed
+  return file.open(path, error);
 }
 
 void report_start(bool json, double compile_seconds, int64_t parameters) {

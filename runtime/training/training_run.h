@@ -20,6 +20,11 @@ struct RunOptions {
   int64_t checkpoint_every = 0;      // steps; 0: at the end of each epoch. And always at the end
 };
 
+// "epoch" or a number of steps, as RunOptions has it. False with a message for anything else.
+bool parse_checkpoint_every(const char* text, int64_t* steps, ErrorText* error);
+// Whether a file of this name can be written: found out before training, not after.
+bool check_writable(const char* path, ErrorText* error);
+
 // Held-out samples, evaluated after each epoch; no samples: none.
 struct Validation {
   const Samples* samples = nullptr;

@@ -264,5 +264,38 @@ TEST(ControlFlowTypes, TellWhatDoesNotFit) {
             std::string::npos);
 }
 
+// Addresses of texts go round and pile up like numbers.
+TEST(ControlFlow, StringsAreStatesSlicesAndStackedResults) {
+  const auto graph = parse_graph(R"(graph @g(%s: string[2], %x: string[3,2]) -> string[2], string[3,2], bool[3,2] {
+  %0, %1, %2 = Scan(%s, %x) {
+    body = graph @body(%a: string[2], %e: string[2]) -> string[2], string[2], bool[2] {
+      %3 = Equal(%a, %e) : bool[2]
+      %4 = Where(%3, %e, %a) : string[2]
+      return %e, %4, %3
+    }, num_scan_inputs = 1} : string[2], string[3,2], bool[3,2]
+  return %0, %1, %2
+})");
+  expect_engines_agree(*graph, {Tensor::strings({2}, {"a", "b"}), Tensor::strings({3, 2}, {"a", "c", "a", "d", "e", "d"})});
+}
+
+TEST(ControlFlow, NoLoopMakesTexts) {
+  const auto graph = parse_graph(R"(graph @g(%s: f32[2], %x: f32[3,2]) -> f32[2], string[3,2] {
+  %0, %1 = Scan(%s, %x) {
+    body = graph @body(%a: f32[2], %e: f32[2]) -> f32[2], string[2] {
+      %2 = FormatNumbers(%e) : string[2]
+      return %a, %2
+    }, num_scan_inputs = 1} : f32[2], string[3,2]
+  return %0, %1
+})");
+  const std::vector<Tensor> inputs = inputs_of(*graph, false, 0);
+  EXPECT_EQ(interpret(*graph, inputs)[1].shape(), (Shape{3, 2}));
+  try {
+    jit_run(*graph, inputs);
+    ADD_FAILURE() << "every trip would give the texts of the last one";
+  } catch (const Error& e) {
+    EXPECT_NE(e.message().find("texts of a trip would be overwritten by the next one"), std::string::npos) << e.message();
+  }
+}
+
 }  // namespace
 }  // namespace cnnc

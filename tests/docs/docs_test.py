@@ -7,7 +7,7 @@
             project's namespace when it has no #include
     text    only to look at
 
-The scratch folder has model.onnx, a small network, and what tools/demo.sh fetched, when it has run.
+The scratch folder has model.onnx, a small network, samples.npy and labels.npy to train it with, and what tools/demo.sh fetched, when it has run.
 """
 import os
 import pathlib
@@ -42,6 +42,8 @@ class Scratch:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         command.save_cnn(self.folder / "model.onnx")
+        command.np.save(self.folder / "samples.npy", command.weights(7, 64, 3, 8, 8))
+        command.np.save(self.folder / "labels.npy", command.np.arange(64) % 5)
         for name, here in DEMO_FILES.items():
             if (DEMO / name).exists():
                 shutil.copy(DEMO / name, self.folder / here)

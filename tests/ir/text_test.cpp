@@ -73,6 +73,27 @@ TEST_F(Text, KeepsEveryElementOfNarrowTypes) {
   }
 }
 
+TEST_F(Text, KeepsComplexNumbersAndStrings) {
+  expect_round_trip(R"(graph @main() -> c64[2], c128[], string[2] {
+  %0 = Constant() {value = c64[2] {1.0, -0.5, nan:7fc00001, inf}} : c64[2]
+  %1 = Constant() {value = c128[] {0.1, 5e-324}} : c128[]
+  %2 = Constant() {value = string[2] {"a \"b\"\n\\", ""}} : string[2]
+  return %0, %1, %2
+}
+)");
+  EXPECT_THROW(parse_graph("graph @g() -> string[1] { %0 = Constant() {value = string[1] {\"\\x00\"}} : string[1] return %0 }"),
+               Error);
+}
+
+TEST_F(Text, KeepsTheConditionsOfAGraph) {
+  expect_round_trip(R"(graph @main(%x: f32[n,m]) -> f32[n,m] {
+  require [m*-1 + n] "node 'concat' (Concat): n = m"
+  %0 = Relu(%x) : f32[n,m]
+  return %0
+}
+)");
+}
+
 TEST_F(Text, KeepsEveryBitOfHalfPrecision) {
   for (DType dtype : {DType::f16, DType::bf16}) {
     Tensor all(dtype, {65536});

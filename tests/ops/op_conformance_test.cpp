@@ -132,6 +132,43 @@ TEST_P(OpConformance, AllEnginesAgreeOnSymbolicSizes) {
   if (!any) GTEST_SKIP() << "no example allows it";
 }
 
+// The example with operands of another type, where the operator takes it; those of one type variable change together.
+static std::optional<Example> retyped(const OpDef& op, const Example& example, DType dtype) {
+  Example result = example;
+  std::optional<std::string> variable;
+  for (size_t i = 0; i < result.operands.size(); ++i) {
+    ExampleOperand& operand = result.operands[i];
+    const OperandDef& def = op.inputs()[std::min(i, op.inputs().size() - 1)];
+    const bool takes = std::find(def.types.begin(), def.types.end(), dtype) != def.types.end();
+    if (!takes || operand.absent || (variable && *variable != def.type_variable)) continue;
+    if (operand.tensor) return std::nullopt;
+    variable = def.type_variable;
+    operand.type.dtype = dtype;
+  }
+  return variable ? std::optional(result) : std::nullopt;
+}
+
+// What moves numbers moves strings and complex numbers too, with the same code.
+TEST_P(OpConformance, MovesOpaqueElements) {
+  int tried = 0;
+  for (const Example& example : op().examples()) {
+    for (DType dtype : {DType::string, DType::c64, DType::c128}) {
+      const std::optional<Example> other = retyped(op(), example, dtype);
+      if (!other) continue;
+      std::optional<ExampleGraph> graph;
+      try {
+        graph = example_graph(op(), *other);
+      } catch (const Error&) {
+        continue;  // a mode that computes
+      }
+      ++tried;
+      SCOPED_TRACE(print(*graph->graph));
+      expect_all_engines_agree(*graph->graph, graph->inputs);
+    }
+  }
+  if (tried == 0) GTEST_SKIP() << "takes none";
+}
+
 // Kernel, expression and decomposition describe one thing. Sums in another order differ by some
 // units.
 TEST_P(OpConformance, AllFormsAgree) {

@@ -100,7 +100,7 @@ TEST(Plan, RefusesReferencesOutsideTheProgram) {
       with([](Program& p) { p.buffers[2].last_step = 0; }), // used later
       with([](Program& p) { p.buffers[1].offset = 64; }),
       with([](Program& p) { p.buffers[2].kind = BufferKind::view, p.buffers[2].base = 2; }),
-      with([](Program& p) { p.inputs[0].dtype = 8; }),
+      with([](Program& p) { p.inputs[0].dtype = 99; }),
       with([](Program& p) { p.symbols[0].defined_by = 0; }),
   };
   for (const Program& program : bad) {
@@ -108,6 +108,53 @@ TEST(Plan, RefusesReferencesOutsideTheProgram) {
     ErrorText error;
     EXPECT_FALSE(opens(serialize(program), &error, &plan)) << &program - bad.data();
   }
+}
+
+ProgramStep control_step(ControlOp op, uint32_t target, std::vector<OperandRecord> operands) {
+  ProgramStep step;
+  step.flags = kControlStep;
+  step.kernel = static_cast<uint32_t>(op);
+  const ControlParams params{target, 0, kNone, 0};
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&params);
+  step.params.assign(bytes, bytes + sizeof params);
+  step.operands = std::move(operands);
+  return step;
+}
+
+// loop, the steps of the affine program, repeat.
+Program looped(void (*change)(Program&)) {
+  Program program = affine_program();
+  for (ProgramBuffer& buffer : program.buffers) ++buffer.last_step;
+  const auto counter = static_cast<uint32_t>(program.buffers.size());
+  program.buffers.push_back({});
+  program.buffers.back().last_step = 3;
+  std::vector<ProgramStep>& steps = program.steps;
+  steps.insert(steps.begin(), control_step(ControlOp::loop, 3, {{counter, kWrite}}));
+  steps.push_back(control_step(ControlOp::repeat, 0, {{counter, kRead}}));
+  change(program);
+  return program;
+}
+
+TEST(Plan, RefusesControlStepsThatLeadNowhere) {
+  Plan plan;
+  ErrorText error;
+  ASSERT_TRUE(opens(serialize(looped([](Program&) {})), &error, &plan)) << error.text;
+  const std::vector<Program> bad = {
+      looped([](Program& p) { p.steps[0] = control_step(ControlOp::loop, 2, p.steps[0].operands); }),
+      looped([](Program& p) { p.steps[0] = control_step(ControlOp::loop, 4, p.steps[0].operands); }),
+      looped([](Program& p) { p.steps[0].operands.clear(); }), // nowhere to count
+      looped([](Program& p) { p.steps[0].params.pop_back(); }),
+      looped([](Program& p) { p.steps[0].kernel = 4; }),
+      looped([](Program& p) { p.steps[3] = control_step(ControlOp::repeat, 1, {}); }),
+      looped([](Program& p) { p.steps[3] = control_step(ControlOp::jump, 3, {}); }), // for ever
+      looped([](Program& p) { p.steps[3] = control_step(ControlOp::branch, 4, {}); }),
+      looped([](Program& p) { // a slice of what the loop has not
+        p.buffers.push_back({});
+        p.buffers.back().kind = BufferKind::slice;
+      }),
+  };
+  for (const Program& program : bad)
+    EXPECT_FALSE(opens(serialize(program), &error, &plan)) << &program - bad.data();
 }
 
 } // namespace

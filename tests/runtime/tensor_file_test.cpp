@@ -148,12 +148,47 @@ TEST(TensorProto, ReadsRawAndTypedData) {
   }
 }
 
+TEST(TensorProto, ReadsStrings) {
+  const std::string file = proto(CNNC_STRING, packed(6, "one") + packed(6, ""));
+  HostTensor tensor;
+  ErrorText error;
+  ASSERT_TRUE(parse(parse_tensor_proto, file, &tensor, &error)) << error.text;
+  EXPECT_STREQ(tensor.strings()[0], "one");
+  EXPECT_STREQ(tensor.strings()[1], "");
+  check_damaged(parse_tensor_proto, file);
+}
+
+TEST(Npy, ReadsTextsInBothOrders) {
+  const std::string data = bytes_of<uint32_t>({'a', 'b', 0xe9, 0, 0, 0, 0x1f600, 0});
+  for (const char* order : {"False", "True"}) {
+    const auto file = npy(std::string("{'descr': '<U2', 'fortran_order': ") + order + ", 'shape': (2, 2)}\n", data);
+    HostTensor tensor;
+    ErrorText error;
+    ASSERT_TRUE(parse(parse_npy, file, &tensor, &error)) << error.text;
+    const bool fortran = *order == 'T';
+    EXPECT_STREQ(tensor.strings()[0], "ab");
+    EXPECT_STREQ(tensor.strings()[fortran ? 2 : 1], "\xc3\xa9");
+    EXPECT_STREQ(tensor.strings()[fortran ? 1 : 2], "");
+    EXPECT_STREQ(tensor.strings()[3], "\xf0\x9f\x98\x80");
+    check_damaged(parse_npy, file);
+  }
+  EXPECT_NE(parse_error(parse_npy, npy("{'descr': '<U1', 'fortran_order': False, 'shape': (1,)}\n",
+                                       bytes_of<uint32_t>({0xd800})))
+                .find("which is none"),
+            std::string::npos);
+}
+
 TEST(TensorProto, SaysWhatIsWrong) {
   EXPECT_EQ(parse_error(parse_tensor_proto, proto(CNNC_FLOAT, packed(9, "1234"))),
             "the tensor has 4 bytes of raw data, its shape needs 8");
   EXPECT_NE(parse_error(parse_tensor_proto, proto(CNNC_FLOAT, packed(7, "\1\2"))).find("another type"),
             std::string::npos);
-  EXPECT_NE(parse_error(parse_tensor_proto, proto(8, "")).find("element type 8"),
+  EXPECT_NE(parse_error(parse_tensor_proto, proto(99, "")).find("element type 99"),
+            std::string::npos);
+  EXPECT_NE(parse_error(parse_tensor_proto, proto(CNNC_STRING, packed(9, "12"))).find("string_data"),
+            std::string::npos);
+  const std::string zero = packed(6, std::string("a\0b", 3));
+  EXPECT_NE(parse_error(parse_tensor_proto, proto(CNNC_STRING, zero + zero)).find("zero byte"),
             std::string::npos);
   EXPECT_NE(parse_error(parse_tensor_proto, proto(1, field(14, 0) + "\1")).find("another file"),
             std::string::npos);
@@ -186,6 +221,28 @@ TEST_F(TensorFileTest, WhatIsWrittenReadsBack) {
     ASSERT_TRUE(load_tensor(path(name).c_str(), &in, &error_)) << error_.text;
     EXPECT_EQ(in.dims[0], 200);
     EXPECT_EQ(memcmp(in.data, out.data, 2400), 0) << name;
+  }
+}
+
+TEST_F(TensorFileTest, StringsAndComplexNumbersReadBack) {
+  const char* texts[] = {"", "a", "\xc3\xa9\xf0\x9f\x98\x80", "longer than the others"};
+  const double numbers[] = {1, -2, 0.5, 3};
+  for (const char* name : {"t.npy", "t.pb"}) {
+    HostTensor out, in, complex_out, complex_in;
+    out.dtype = CNNC_STRING, out.rank = 2, out.dims[0] = out.dims[1] = 2;
+    complex_out.dtype = CNNC_COMPLEX128, complex_out.rank = 1, complex_out.dims[0] = 2;
+    ASSERT_TRUE(out.allocate(&error_) && complex_out.allocate(&error_));
+    for (int i = 0; i < 4; ++i) out.strings()[i] = texts[i];
+    memcpy(complex_out.data, numbers, sizeof numbers);
+    ASSERT_TRUE(save_tensor(path(name).c_str(), "t", out, &error_)) << error_.text;
+    ASSERT_TRUE(load_tensor(path(name).c_str(), &in, &error_)) << error_.text;
+    for (int i = 0; i < 4; ++i) EXPECT_STREQ(in.strings()[i], texts[i]) << name;
+    ASSERT_TRUE(save_tensor(path(name).c_str(), "t", complex_out, &error_)) << error_.text;
+    ASSERT_TRUE(load_tensor(path(name).c_str(), &complex_in, &error_)) << error_.text;
+    EXPECT_EQ(complex_in.dtype, CNNC_COMPLEX128);
+    EXPECT_EQ(memcmp(complex_in.data, numbers, sizeof numbers), 0) << name;
+    EXPECT_FALSE(save_tensor(path("t.bin").c_str(), "t", out, &error_));
+    EXPECT_NE(std::string(error_.text).find("no raw form"), std::string::npos);
   }
 }
 

@@ -5,8 +5,8 @@ import unittest
 
 import numpy as np
 
-from command import FILE, LIMIT, MODEL, OK, USAGE, helper, numpy_helper, save_model, tensor_info, weights
-from training import CLASSES, TrainTest, softmax, tensors_of
+from command import FILE, LIMIT, MODEL, OK, USAGE, TensorProto, helper, numpy_helper, save_model, tensor_info, weights
+from training import CLASSES, TrainTest, save_noisy_cnn, softmax, tensors_of
 
 
 class Training(TrainTest):
@@ -55,6 +55,16 @@ class Training(TrainTest):
         loss = -np.log(softmax(z)[np.arange(3), self.y[7:]]).mean()
         self.assertAlmostEqual(loss, events[1]["val_loss"], 5)
         self.assertAlmostEqual((z.argmax(1) == self.y[7:]).mean(), events[1]["val_accuracy"], 5)
+
+    def test_validation_uses_the_weights_and_statistics_of_the_epoch(self):
+        save_noisy_cnn(self.model)
+        self.x, self.y = weights(7, 20, 2, 8, 8), np.arange(20) % CLASSES
+        self.save()
+        events = self.train("--validation-split", 0.25, "--epochs", 2, "--batch-size", 4, "--optimizer", "adam")
+        self.model, self.x, self.y = self.out, self.x[15:], self.y[15:]
+        self.save()
+        out, _ = self.expect(OK, *self.arguments("--json", command="eval"))
+        self.assertAlmostEqual(json.loads(out)["loss"], events[2]["val_loss"], 5)
 
     def test_evaluation(self):
         out, _ = self.expect(OK, *self.arguments("--json", "--batch-size", 4, command="eval"))
@@ -159,6 +169,31 @@ class SeveralInputsAndOutputs(TrainTest):
         self.refuse(USAGE, *output, words=["data of 'z'", "f64[10,2]"])
 
 
+class Loops(TrainTest):
+    def save_loop(self, *count):
+        """y = x w^turns, in a loop; `count` are the nodes that compute its turns."""
+        again, turn = (tensor_info(name, [], kind) for name, kind in (("again", TensorProto.BOOL), ("turn", TensorProto.INT64)))
+        body = helper.make_graph([helper.make_node("Mul", ["h", "w"], ["next"]),
+                                  helper.make_node("Identity", ["again"], ["go_on"])],
+                                 "body", [turn, again, tensor_info("h", ["n", 4])],
+                                 [tensor_info("go_on", [], TensorProto.BOOL), tensor_info("next", ["n", 4])])
+        self.w = np.float32(1.1) + weights(1, 1, 4) * np.float32(0.1)
+        save_model(self.model, [*count, helper.make_node("Loop", ["turns", "", "x"], ["y"], name="powers", body=body)],
+                   [tensor_info("x", ["n", 4])], [tensor_info("y", ["n", 4])], [numpy_helper.from_array(self.w, "w")])
+
+    def test_weights_of_a_body_are_trained(self):
+        self.save_loop(helper.make_node("Constant", [], ["turns"], value_int=3))
+        self.train("--batch-size", 10, "--no-shuffle", "--lr", 0.1)
+        slope = softmax(self.x * self.w**3) - np.eye(4)[self.y]
+        want = self.w - 0.1 * (slope * self.x * 3 * self.w**2).mean(0)
+        np.testing.assert_allclose(tensors_of(self.out)["w"], want, atol=1e-6)
+
+    def test_loop_that_data_ends_has_no_gradient(self):
+        self.save_loop(helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+                       helper.make_node("Cast", ["most"], ["turns"], to=TensorProto.INT64))
+        self.refuse(MODEL, words=["powers", "Loop", "trip count"])
+
+
 class BadTrainingInput(TrainTest):
     def test_label_out_of_range(self):
         self.y[4] = CLASSES
@@ -229,13 +264,6 @@ class BadTrainingInput(TrainTest):
         save_model(self.model, [helper.make_node("Relu", ["x"], ["y"])], [tensor_info("x", ["n", 4])],
                    [tensor_info("y", ["n", 4])])
         self.refuse(MODEL, words=["no weights"])
-
-    def test_operator_without_a_gradient(self):
-        nodes = [helper.make_node("Mul", ["x", "w"], ["h"], name="scale"),
-                 helper.make_node("CumProd", ["h", "axis"], ["y"], name="product")]
-        save_model(self.model, nodes, [tensor_info("x", ["n", 4])], [tensor_info("y", ["n", 4])],
-                   [numpy_helper.from_array(weights(1, 4), "w"), numpy_helper.from_array(np.int64(1), "axis")], opset=26)
-        self.refuse(MODEL, words=["product", "CumProd", "derivative"])
 
 
 if __name__ == "__main__":
