@@ -55,7 +55,7 @@ void set_optimizer(LoopOptions& loop, const OptimizerOptions& optimizer) {
   loop.learning_rate.initial = optimizer.learning_rate;
   loop.has_bias_correction = has_bias_correction(optimizer.kind);
   loop.beta1 = optimizer.beta1;
-  loop.beta2 = optimizer.beta2;
+  loop.beta2 = correction_beta2(optimizer);
 }
 
 // ---- Trainer -----------------------------------------------------------------------------------

@@ -19,12 +19,13 @@ static std::map<std::string, Array> weights_of(const Model& model) {
 void EarlyStopping::on_train_begin(Model&) {
   wait_ = stopped_epoch_ = 0;
   best_.reset();
+  warned_ = false;
   best_weights_.clear();
 }
 
 void EarlyStopping::on_epoch_end(Model& model, int epoch, const Logs& logs) {
   if (epoch < options_.start_from_epoch) return;
-  const std::optional<double> value = monitored(logs, options_.monitor, "EarlyStopping");
+  const std::optional<double> value = monitored(logs, options_.monitor, "EarlyStopping", warned_);
   if (!value) return;
   ++wait_;
   if (improves(*value, best_, options_.mode, options_.monitor, options_.min_delta)) {
@@ -41,7 +42,6 @@ void EarlyStopping::on_epoch_end(Model& model, int epoch, const Logs& logs) {
 }
 
 void EarlyStopping::on_train_end(Model& model) {
-  if (!best_) warn_of_nothing(options_.monitor, "EarlyStopping");
   for (const auto& [name, value] : best_weights_) model.set_weight(name, value);
 }
 
@@ -54,10 +54,11 @@ ReduceLROnPlateau::ReduceLROnPlateau(ReduceLROnPlateauOptions options) : options
 void ReduceLROnPlateau::on_train_begin(Model&) {
   wait_ = cooldown_ = 0;
   best_.reset();
+  warned_ = false;
 }
 
 void ReduceLROnPlateau::on_epoch_end(Model& model, int, const Logs& logs) {
-  const std::optional<double> value = monitored(logs, options_.monitor, "ReduceLROnPlateau");
+  const std::optional<double> value = monitored(logs, options_.monitor, "ReduceLROnPlateau", warned_);
   if (!value) return;
   if (cooldown_ > 0) --cooldown_, wait_ = 0;
   if (improves(*value, best_, options_.mode, options_.monitor, options_.min_delta)) {

@@ -55,6 +55,7 @@ static std::string formatted(const std::string& path, const Logs& logs) {
 
 void ModelCheckpoint::on_train_begin(Model&) {
   best_ = options_.initial_value_threshold;
+  warned_ = false;
   batches_ = 0;
 }
 
@@ -74,7 +75,7 @@ void ModelCheckpoint::on_epoch_end(Model& model, int, const Logs& logs) {
 
 void ModelCheckpoint::save(Model& model, Logs logs) {
   if (options_.save_best_only) {
-    const std::optional<double> value = monitored(logs, options_.monitor, "ModelCheckpoint");
+    const std::optional<double> value = monitored(logs, options_.monitor, "ModelCheckpoint", warned_);
     if (!value || !improves(*value, best_, options_.mode, options_.monitor, 0)) return;
     best_ = value;
   }

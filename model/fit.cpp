@@ -1,56 +1,19 @@
-// compile, fit and evaluate, with Keras' semantics.
+// fit, with Keras' semantics.
 #include <signal.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <numeric>
+#include <memory>
 #include <optional>
+#include <set>
 
 #include "cnnc/model.h"
 #include "frontend/dsl/random.h"
 #include "ir/error.h"
-#include "model/metrics.h"
-#include "model/progress.h"
-#include "model/steps.h"
+#include "model/evaluate.h"
 
 namespace cnnc::dsl {
-
-// ---- compile ---------------------------------------------------------------------------------------------------------
-// Whether the model ends in probabilities while the loss takes logits, or the other way round.
-static void warn_of_activation(const Graph& graph, const Loss& loss) {
-  const Node* last = graph.outputs().empty() ? nullptr : graph.outputs()[0]->producer();
-  if (last == nullptr) return;
-  const bool probabilities = last->is("Softmax") || last->is("Sigmoid");
-  const bool crossentropy = loss.index() < 3;
-  if (crossentropy && probabilities && has_logits(loss))
-    std::fprintf(stderr, "warning: the model ends in %s, but the loss has from_logits = true: leave out one of the two\n",
-                 last->op_name().c_str());
-  if (crossentropy && !probabilities && !has_logits(loss))
-    std::fprintf(stderr, "warning: the loss takes probabilities, but the model ends in %s: give it from_logits = true\n",
-                 last->op_name().c_str());
-}
-
-void Model::compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics) {
-  auto training = std::make_shared<TrainingState>(training_state(std::move(optimizer), std::move(loss), std::move(metrics)));
-  warn_of_activation(*state_->prototype, training->loss);
-  state_->training = std::move(training);
-}
-
-static TrainingState& compiled_training(ModelState& model, const char* what) {
-  if (!model.training) throw Error(cat("call compile() before ", what, "()"), Fault::usage);
-  return *model.training;
-}
-
-void Model::stop_training() { compiled_training(*state_, "stop_training").stop = true; }
-double Model::learning_rate() const {
-  const TrainingState& training = compiled_training(*state_, "learning_rate");
-  return training.learning_rate.at(training.step);
-}
-void Model::set_learning_rate(double value) {
-  if (!(value >= 0)) throw Error(cat("the learning rate is ", value, ", need a positive number"), Fault::usage);
-  compiled_training(*state_, "set_learning_rate").learning_rate = value;
-}
 
 // ---- Ctrl-C ----------------------------------------------------------------------------------------------------------
 namespace {
@@ -73,107 +36,107 @@ class Interrupts {
   struct sigaction old_ {};
 };
 
-// The loss and the metrics of an epoch so far.
-class Running {
- public:
-  explicit Running(const TrainingState& training) {
-    for (const Metric& metric : training.metrics) metrics_.push_back(running_metric(metric, training.loss));
-  }
-  void reset() {
-    loss_ = 0, samples_ = 0;
-    for (auto& metric : metrics_) metric->reset();
-  }
-  void add(float loss, int64_t count, const Steps& steps) {
-    loss_ += static_cast<double>(loss) * static_cast<double>(count);
-    samples_ += count;
-    for (auto& metric : metrics_) metric->add(steps.outputs(), steps.labels());
-  }
-  double loss() const { return samples_ == 0 ? 0 : loss_ / static_cast<double>(samples_); }
-  void write(Logs& logs, const std::string& prefix) const {
-    logs[prefix + "loss"] = loss();
-    for (const auto& metric : metrics_) logs[prefix + metric->name()] = metric->value();
-  }
-  std::vector<double> values() const {
-    std::vector<double> all{loss()};
-    for (const auto& metric : metrics_) all.push_back(metric->value());
-    return all;
-  }
-
- private:
-  std::vector<std::unique_ptr<RunningMetric>> metrics_;
-  double loss_ = 0;
-  int64_t samples_ = 0;
+struct Split {
+  Samples training, validation;
+  ArrayList training_weights, validation_weights;
 };
 
-void evaluate_all(Steps& steps, const Source& source, int64_t batch, Running& running, Progress* progress) {
-  running.reset();
-  int64_t done = 0;
-  for (int64_t begin = 0; begin < source.rows(); begin += batch) {
-    const int64_t end = std::min(source.rows(), begin + batch);
-    running.add(steps.evaluate(source, begin, end), end - begin, steps);
-    if (progress == nullptr) continue;
-    Logs logs;
-    running.write(logs, "");
-    progress->step(++done, logs);
-  }
+int64_t rows_of(const Samples& data) { return data.x.empty() ? 0 : data.x[0].rows(); }
+
+ArrayList part(const ArrayList& arrays, int64_t begin, int64_t end) {
+  ArrayList parts;
+  for (const Array& array : arrays) parts.push_back(array.slice(begin, end));
+  return parts;
 }
 
-struct Split {
-  Dataset training, validation;
-  Array training_weights;
-};
-
 // Cut before shuffling: the last part validates.
-Split split_of(const Dataset& data, const FitOptions& o) {
+Split split_of(const Samples& data, const FitOptions& o) {
   if (!(o.validation_split >= 0) || o.validation_split >= 1)
     throw Error(cat("validation_split is ", o.validation_split, ", need a number in [0, 1)"), Fault::usage);
-  Split split{data, o.validation_data, o.sample_weight};
-  if (o.validation_split == 0 || !o.validation_data.x.empty()) return split;
-  const int64_t rows = data.x.rows();
+  const int64_t rows = rows_of(data);
+  for (const ArrayList* arrays : {&data.x, &data.y, &o.sample_weight})
+    for (const Array& array : *arrays)
+      if (array.rows() != rows)
+        throw Error(cat("the data have ", rows, " samples and ", array.rows(),
+                        arrays == &o.sample_weight ? " weights" : arrays == &data.x ? " of another input" : " labels"),
+                    Fault::usage);
+  if (o.validation_split == 0 || !o.validation_data.x.empty()) return {data, o.validation_data, o.sample_weight, {}};
   const auto cut = static_cast<int64_t>(std::floor(static_cast<double>(rows) * (1 - o.validation_split)));
   if (cut == 0 || cut == rows)
     throw Error(cat("validation_split = ", o.validation_split, " leaves no samples to ", cut == 0 ? "train" : "validate",
                     ": there are ", rows),
                 Fault::usage);
-  split.training = {data.x.slice(0, cut), data.y.slice(0, cut)};
-  split.validation = {data.x.slice(cut, rows), data.y.slice(cut, rows)};
-  if (!o.sample_weight.empty()) split.training_weights = o.sample_weight.slice(0, cut);
-  return split;
+  return {{part(data.x, 0, cut), part(data.y, 0, cut)},
+          {part(data.x, cut, rows), part(data.y, cut, rows)},
+          part(o.sample_weight, 0, cut),
+          part(o.sample_weight, cut, rows)};
 }
+
+// Sorted data are the usual mistake: the last part then has classes that the first one lacks.
+void warn_of_unseen_classes(const TrainingState& training, const Split& split) {
+  for (size_t t = 0; t < training.targets.size(); ++t) {
+    if (!takes_classes(training.targets[t].goal.loss)) continue;
+    const auto classes = [&](const Array& labels) {
+      std::set<int64_t> all;
+      for (int64_t i = 0; i < labels.size(); ++i) all.insert(static_cast<int64_t>(labels.at(i)));
+      return all;
+    };
+    const std::set<int64_t> seen = classes(split.training.y[t]);
+    for (const int64_t c : classes(split.validation.y[t])) {
+      if (seen.count(c) != 0) continue;
+      std::fprintf(stderr,
+                   "warning: validation_split holds out the last part of the data, and only that has class %lld: shuffle "
+                   "the data first\n",
+                   static_cast<long long>(c));
+      return;
+    }
+  }
+}
+
+void check_options(const FitOptions& o) {
+  const auto need = [](bool holds, const char* name, int64_t value, const char* what) {
+    if (!holds) throw Error(cat(name, " is ", value, ", need ", what), Fault::usage);
+  };
+  need(o.batch_size > 0, "batch_size", o.batch_size, "a positive number");
+  need(o.validation_batch_size >= 0, "validation_batch_size", o.validation_batch_size, "0 or more");
+  need(o.epochs >= 0, "epochs", o.epochs, "0 or more");
+  need(o.initial_epoch >= 0, "initial_epoch", o.initial_epoch, "0 or more");
+  need(o.validation_freq > 0, "validation_freq", o.validation_freq, "a positive number");
+  need(o.steps_per_epoch >= 0, "steps_per_epoch", o.steps_per_epoch, "0 or more");
+}
+
+int64_t validation_batch_size(const FitOptions& o) {
+  return o.validation_batch_size > 0 ? o.validation_batch_size : o.batch_size;
+}
+
+using Stream = std::unique_ptr<BatchStream>;
 
 class Fit {
  public:
-  Fit(Model& model, ModelState& state, TrainingState& training, const Dataset& data, const FitOptions& options)
-      : model_(model), state_(state), training_(training), options_(options) {
-    if (options.batch_size <= 0)
-      throw Error(cat("batch_size is ", options.batch_size, ", need a positive number"), Fault::usage);
-    if (data.x.rows() != data.y.rows())
-      throw Error(cat("the data have ", data.x.rows(), " samples and ", data.y.rows(), " labels"), Fault::usage);
-    const Split split = split_of(data, options);
-    source_.emplace(source_of(state, training, split.training, split.training_weights, options.class_weight));
-    if (!split.validation.x.empty())
-      validation_.emplace(source_of(state, training, split.validation, {}, {}));
-    order_.resize(static_cast<size_t>(source_->rows()));
-    std::iota(order_.begin(), order_.end(), 0);
-  }
+  // Without `validation` no epoch validates.
+  Fit(Model& model, TrainingState& training, const FitOptions& options, Stream data, Stream validation)
+      : model_(model),
+        training_(training),
+        options_(options),
+        data_(std::move(data)),
+        validation_(std::move(validation)) {}
 
   History run() {
-    steps_ = std::make_unique<Steps>(state_, training_, !source_->weights.empty(), options_.threads);
-    steps_->load(training_);
+    const bool weighted = data_->has_weights() || (validation_ && validation_->has_weights());
+    steps_ = &Steps::of(*model_.state(), training_, {weighted, options_.threads, global_seed()});
     const Interrupts interrupts;
     training_.stop = false;
     for (const CallbackHandle& c : options_.callbacks) c->on_train_begin(model_);
     for (int epoch = options_.initial_epoch; epoch < options_.epochs && !training_.stop; ++epoch) run_epoch(epoch);
     for (const CallbackHandle& c : options_.callbacks) c->on_train_end(model_);
+    history_.interrupted = interrupted != 0;
     return std::move(history_);
   }
 
  private:
-  int64_t batch_count() const { return (source_->rows() + options_.batch_size - 1) / options_.batch_size; }
-
   void run_epoch(int epoch) {
     for (const CallbackHandle& c : options_.callbacks) c->on_epoch_begin(model_, epoch);
-    Progress progress(options_.verbose, batch_count());
+    Progress progress(options_.verbose, data_->size().value_or(0));
     progress.begin_epoch(epoch, options_.epochs);
     Running running(training_);
     train_batches(running, progress);
@@ -181,8 +144,6 @@ class Fit {
     running.write(logs, "");
     validate(epoch, logs);
     progress.end(logs);
-    steps_->store_weights(state_);
-    steps_->store_optimizer(training_);
     remember(epoch, logs, progress.seconds());
     ++training_.epoch;
     for (const CallbackHandle& c : options_.callbacks) c->on_epoch_end(model_, epoch, logs);
@@ -190,31 +151,26 @@ class Fit {
   }
 
   void train_batches(Running& running, Progress& progress) {
-    if (options_.shuffle) shuffle();
-    for (int64_t i = 0; i < batch_count() && !training_.stop && interrupted == 0; ++i) {
-      const int64_t begin = i * options_.batch_size, count = std::min(options_.batch_size, source_->rows() - begin);
-      const float loss = steps_->train(*source_, &order_[static_cast<size_t>(begin)], count, training_);
-      ++training_.step;
-      running.add(loss, count, *steps_);
-      if (options_.callbacks.empty() && i % 16 != 15) continue;
-      Logs logs;
+    data_->begin_epoch(training_.epoch);
+    Logs logs;
+    int64_t done = 0;
+    while (!training_.stop && interrupted == 0) {
+      const auto batch = data_->next();
+      if (!batch) break;
+      running.add(steps_->train(*batch->source, batch->rows, batch->count), batch->count, *steps_);
+      ++done;
+      if (options_.callbacks.empty() && done % 16 != 0) continue;
       running.write(logs, "");
-      progress.step(i + 1, logs);
-      for (const CallbackHandle& c : options_.callbacks) c->on_batch_end(model_, i, logs);
+      progress.step(done, logs);
+      for (const CallbackHandle& c : options_.callbacks) c->on_batch_end(model_, done - 1, logs);
     }
-  }
-
-  // Fisher-Yates, decided by the seed and by how many epochs the model has seen.
-  void shuffle() {
-    RandomNumbers random(global_seed(), static_cast<uint64_t>(training_.epoch) + 1);
-    std::iota(order_.begin(), order_.end(), 0);
-    for (size_t i = order_.size(); i > 1; --i) std::swap(order_[i - 1], order_[random.below(i)]);
+    if (!data_->size()) progress.set_steps(done);
   }
 
   void validate(int epoch, Logs& logs) {
-    if (!validation_ || (epoch + 1) % std::max(1, options_.validation_freq) != 0) return;
+    if (!validation_ || (epoch + 1) % options_.validation_freq != 0) return;
     Running running(training_);
-    evaluate_all(*steps_, *validation_, options_.batch_size, running, nullptr);
+    evaluate_all(*steps_, *validation_, running, nullptr);
     running.write(logs, "val_");
   }
 
@@ -225,34 +181,68 @@ class Fit {
   }
 
   Model& model_;
-  ModelState& state_;
   TrainingState& training_;
   const FitOptions& options_;
-  std::optional<Source> source_, validation_;
-  std::vector<int64_t> order_;
-  std::unique_ptr<Steps> steps_;
+  Stream data_, validation_;
+  Steps* steps_ = nullptr;
   History history_;
 };
 
 }  // namespace
 
-History Model::fit(const Dataset& data, const FitOptions& options) {
-  return Fit(*this, *state_, compiled_training(*state_, "fit"), data, options).run();
+History Model::fit(const Samples& data, const FitOptions& options) {
+  TrainingState& training = compiled_training(*state_, "fit");
+  check_options(options);
+  if (options.steps_per_epoch > 0) throw Error("steps_per_epoch is for pipelines", Fault::usage);
+  const Split split = split_of(data, options);
+  const auto batches = [&](const Samples& part, const ArrayList& weights, const std::map<int64_t, double>& class_weight,
+                           int64_t batch_size, bool shuffle) {
+    return std::make_unique<ArrayBatches>(source_of(*state_, training, part, weights, class_weight), batch_size, shuffle);
+  };
+  Stream train = batches(split.training, split.training_weights, options.class_weight, options.batch_size, options.shuffle);
+  Stream validation;
+  if (!split.validation.x.empty())
+    validation = batches(split.validation, split.validation_weights, {}, validation_batch_size(options), false);
+  if (options.validation_split > 0 && options.validation_data.x.empty()) warn_of_unseen_classes(training, split);
+  return Fit(*this, training, options, std::move(train), std::move(validation)).run();
 }
 
-std::vector<double> Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
-  TrainingState& training = compiled_training(*state_, "evaluate");
-  if (options.batch_size <= 0)
-    throw Error(cat("batch_size is ", options.batch_size, ", need a positive number"), Fault::usage);
-  const Source source = source_of(*state_, training, data, options.sample_weight, {});
-  Steps steps(*state_, training, !source.weights.empty(), options.threads);
-  Running running(training);
-  Progress progress(options.verbose, (source.rows() + options.batch_size - 1) / options.batch_size);
-  evaluate_all(steps, source, options.batch_size, running, &progress);
-  Logs logs;
-  running.write(logs, "");
-  progress.end(logs);
-  return running.values();
+static void check_pipeline_options(const FitOptions& o) {
+  check_options(o);
+  if (o.validation_split != 0)
+    throw Error("validation_split does not go with a pipeline, which has no last part; give fit() a pipeline to validate "
+                "with",
+                Fault::usage);
+  if (!o.sample_weight.empty())
+    throw Error("sample_weight does not go with a pipeline, whose samples come in an order of their own", Fault::usage);
+}
+
+History Model::fit(const Pipeline& data, const FitOptions& options) {
+  TrainingState& training = compiled_training(*state_, "fit");
+  check_pipeline_options(options);
+  Stream validation;
+  if (!options.validation_data.x.empty())
+    validation = std::make_unique<ArrayBatches>(source_of(*state_, training, options.validation_data, {}, {}),
+                                                validation_batch_size(options), false);
+  auto train = std::make_unique<PipelineBatches>(
+      data, options.batch_size, options.steps_per_epoch, !options.class_weight.empty(),
+      [&](const Sample& sample) { return source_of(*state_, training, sample, {}, options.class_weight); });
+  return Fit(*this, training, options, std::move(train), std::move(validation)).run();
+}
+
+History Model::fit(const Pipeline& data, const Pipeline& validation, const FitOptions& options) {
+  TrainingState& training = compiled_training(*state_, "fit");
+  check_pipeline_options(options);
+  const auto batches = [&](const Pipeline& from, int64_t batch_size, int64_t steps,
+                           const std::map<int64_t, double>& class_weight) {
+    return std::make_unique<PipelineBatches>(
+        from, batch_size, steps, !class_weight.empty(),
+        [this, &training, &class_weight](const Sample& sample) { return source_of(*state_, training, sample, {}, class_weight); });
+  };
+  static const std::map<int64_t, double> none;
+  return Fit(*this, training, options, batches(data, options.batch_size, options.steps_per_epoch, options.class_weight),
+             batches(validation, validation_batch_size(options), 0, none))
+      .run();
 }
 
 }  // namespace cnnc::dsl

@@ -1,200 +1,199 @@
 #include "model/metrics.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "frontend/dsl/definition.h"
 #include "ir/error.h"
+#include "model/targets.h"
 
 namespace cnnc::dsl {
 
-bool has_logits(const Loss& loss) {
-  if (const auto* l = std::get_if<SparseCategoricalCrossentropy>(&loss)) return l->from_logits;
-  if (const auto* l = std::get_if<CategoricalCrossentropy>(&loss)) return l->from_logits;
-  if (const auto* l = std::get_if<BinaryCrossentropy>(&loss)) return l->from_logits;
-  return false;
+// ---- rows ------------------------------------------------------------------------------------------------------------
+MetricRows::MetricRows(const cnnc::Tensor& o, const cnnc::Tensor& l, const float* w)
+    : outputs(o.data<float>()),
+      labels(l),
+      weights(w),
+      samples(o.shape()[0]),
+      columns(o.shape().size() < 2 ? 1 : o.shape().back()),
+      count(o.size() / std::max<int64_t>(1, columns)),
+      sparse(l.size() == count) {}
+
+int64_t MetricRows::predicted_class(int64_t r) const { return std::max_element(row(r), row(r) + columns) - row(r); }
+
+int64_t MetricRows::label_class(int64_t r) const {
+  if (sparse) return labels.as_int(r);
+  const float* begin = labels.data<float>() + r * columns;
+  return std::max_element(begin, begin + columns) - begin;
 }
 
 namespace {
 
-// Outputs and labels as rows.
-struct Rows {
-  const float* outputs;
-  const cnnc::Tensor& labels;
-  int64_t columns, count;
-  bool sparse;  // one label for each row
-
-  Rows(const cnnc::Tensor& o, const cnnc::Tensor& l)
-      : outputs(o.data<float>()),
-        labels(l),
-        columns(o.shape().size() < 2 ? 1 : o.shape().back()),
-        count(o.size() / std::max<int64_t>(1, columns)),
-        sparse(l.size() == count) {}
-
-  int64_t predicted_class(int64_t row) const {
-    const float* begin = outputs + row * columns;
-    return std::max_element(begin, begin + columns) - begin;
-  }
-  // The label of a row; of rows of numbers, the class of the greatest one.
-  int64_t label_class(int64_t row) const {
-    if (sparse) return labels.as_int(row);
-    int64_t best = 0;
-    for (int64_t c = 1; c < columns; ++c)
-      if (labels.as_double(row * columns + c) > labels.as_double(row * columns + best)) best = c;
-    return best;
-  }
-};
-
-// The mean of something that each row (or element) has.
+// The weighted mean of something that each row has.
 class MeanMetric : public RunningMetric {
  public:
-  double value() const override { return count_ == 0 ? 0 : sum_ / static_cast<double>(count_); }
-  void reset() override { sum_ = 0, count_ = 0; }
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights) override {
+    const MetricRows rows(outputs, labels, weights);
+    for (int64_t r = 0; r < rows.count; ++r) {
+      sum_ += rows.weight(r) * of_row(rows, r);
+      weights_ += rows.weight(r);
+    }
+  }
+  double value() const override { return weights_ == 0 ? 0 : sum_ / weights_; }
+  void reset() override { sum_ = weights_ = 0; }
 
  protected:
   using RunningMetric::RunningMetric;
-  double sum_ = 0;
-  int64_t count_ = 0;
+  virtual double of_row(const MetricRows& rows, int64_t r) const = 0;
+
+ private:
+  double sum_ = 0, weights_ = 0;
 };
 
 class ClassAccuracy : public MeanMetric {
  public:
   ClassAccuracy() : MeanMetric("accuracy") {}
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
-    const Rows rows(outputs, labels);
-    for (int64_t r = 0; r < rows.count; ++r) sum_ += rows.predicted_class(r) == rows.label_class(r);
-    count_ += rows.count;
+
+ private:
+  double of_row(const MetricRows& rows, int64_t r) const override {
+    return rows.predicted_class(r) == rows.label_class(r);
   }
 };
 
-// Keras' top-k: the label's output is among the k greatest.
+// Keras' top-k: fewer than k outputs are greater than the label's.
 class TopK : public MeanMetric {
  public:
-  explicit TopK(int64_t k) : MeanMetric("top_k_accuracy"), k_(k) {}
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
-    const Rows rows(outputs, labels);
-    for (int64_t r = 0; r < rows.count; ++r) {
-      const float* row = rows.outputs + r * rows.columns;
-      const int64_t label = rows.label_class(r);
-      const bool exists = label >= 0 && label < rows.columns;
-      const auto greater = exists ? std::count_if(row, row + rows.columns, [&](float x) { return x > row[label]; }) : k_;
-      sum_ += greater < k_;
-    }
-    count_ += rows.count;
+  explicit TopK(int64_t k) : MeanMetric("top_k_accuracy"), k_(k) {
+    if (k <= 0) throw Error(cat("TopKAccuracy: k is ", k, ", need a positive number"), Fault::usage);
   }
 
  private:
+  double of_row(const MetricRows& rows, int64_t r) const override {
+    const float* row = rows.row(r);
+    const int64_t label = rows.label_class(r);
+    if (label < 0 || label >= rows.columns) return 0;
+    return std::count_if(row, row + rows.columns, [&](float x) { return x > row[label]; }) < k_;
+  }
   int64_t k_;
 };
 
-class BinaryAccuracy : public MeanMetric {
+// The mean over the columns of what each output and its label give.
+class ElementMean : public MeanMetric {
  public:
-  explicit BinaryAccuracy(double threshold) : MeanMetric("accuracy"), threshold_(threshold) {}
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
-    for (int64_t i = 0; i < outputs.size(); ++i)
-      sum_ += (outputs.data<float>()[i] > threshold_) == (labels.as_double(i) > 0.5);
-    count_ += outputs.size();
-  }
+  using Function = double (*)(double output, double label, double threshold);
+  ElementMean(std::string name, Function function, double threshold = 0)
+      : MeanMetric(std::move(name)), function_(function), threshold_(threshold) {}
 
  private:
+  double of_row(const MetricRows& rows, int64_t r) const override {
+    double sum = 0;
+    for (int64_t c = 0; c < rows.columns; ++c)
+      sum += function_(rows.row(r)[c], rows.labels.as_double(r * rows.columns + c), threshold_);
+    return sum / static_cast<double>(rows.columns);
+  }
+  Function function_;
   double threshold_;
 };
 
-// Of all that were predicted to be of the class (precision), or are (recall), those that are both.
-class ClassShare : public RunningMetric {
- public:
-  ClassShare(std::string name, int64_t class_id, double threshold, bool of_predicted)
-      : RunningMetric(std::move(name)), class_(class_id), threshold_(threshold), of_predicted_(of_predicted) {}
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
-    const Rows rows(outputs, labels);
-    for (int64_t r = 0; r < rows.count; ++r) {
-      const bool binary = rows.columns == 1;
-      const bool predicted = binary ? (rows.outputs[r] > threshold_) == (class_ == 1) : rows.predicted_class(r) == class_;
-      const bool is = binary ? (labels.as_double(r) > 0.5) == (class_ == 1) : rows.label_class(r) == class_;
-      both_ += predicted && is;
-      all_ += of_predicted_ ? predicted : is;
-    }
-  }
-  double value() const override { return all_ == 0 ? 0 : static_cast<double>(both_) / static_cast<double>(all_); }
-  void reset() override { both_ = all_ = 0; }
+double agrees(double output, double label, double threshold) { return (output > threshold) == (label > 0.5); }
+double squared_error(double output, double label, double) { return (output - label) * (output - label); }
+double absolute_error(double output, double label, double) { return std::abs(output - label); }
 
- private:
-  int64_t class_;
-  double threshold_;
-  bool of_predicted_;
-  int64_t both_ = 0, all_ = 0;
+class RootMean : public ElementMean {
+ public:
+  RootMean() : ElementMean("root_mean_squared_error", squared_error) {}
+  double value() const override { return std::sqrt(ElementMean::value()); }
 };
 
-// Counts of outputs between thresholds: the first one is below 0, the last one above 1, the others evenly between.
-class AreaUnderCurve : public RunningMetric {
+class Cosine : public MeanMetric {
  public:
-  explicit AreaUnderCurve(bool logits) : RunningMetric("auc"), logits_(logits) {}
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
-    for (int64_t i = 0; i < outputs.size(); ++i) {
-      const double x = outputs.data<float>()[i], p = logits_ ? 1 / (1 + std::exp(-x)) : x;
-      // How many thresholds lie below the output: it counts as one for those.
-      const auto below = static_cast<size_t>(std::clamp(std::ceil(p * (kThresholds - 1)), 1.0, kThresholds - 1.0));
-      ++(labels.as_double(i) > 0.5 ? positives_ : negatives_)[below];
-    }
-  }
-  double value() const override {
-    double area = 0, true_ones = 0, false_ones = 0;
-    const double all = sum(positives_), none = sum(negatives_);
-    if (all == 0 || none == 0) return 0;
-    for (size_t t = kThresholds; t-- > 0;) {
-      const double before_true = true_ones, before_false = false_ones;
-      true_ones += static_cast<double>(positives_[t]);
-      false_ones += static_cast<double>(negatives_[t]);
-      area += (false_ones - before_false) / none * (true_ones + before_true) / (2 * all);
-    }
-    return area;
-  }
-  void reset() override { positives_ = negatives_ = {}; }
+  Cosine() : MeanMetric("cosine_similarity") {}
 
  private:
-  static constexpr size_t kThresholds = 200;
-  using Counts = std::array<int64_t, kThresholds>;
-  static double sum(const Counts& counts) {
-    int64_t total = 0;
-    for (const int64_t n : counts) total += n;
-    return static_cast<double>(total);
+  double of_row(const MetricRows& rows, int64_t r) const override {
+    double product = 0, outputs = 0, labels = 0;
+    for (int64_t c = 0; c < rows.columns; ++c) {
+      const double x = rows.row(r)[c], y = rows.labels.as_double(r * rows.columns + c);
+      product += x * y;
+      outputs += x * x;
+      labels += y * y;
+    }
+    return outputs == 0 || labels == 0 ? 0 : product / std::sqrt(outputs * labels);
   }
-  bool logits_;
-  Counts positives_{}, negatives_{};
 };
 
-class MeanError : public MeanMetric {
+// A number for each batch, which counts as often as the batch has samples.
+class OwnMetric : public RunningMetric {
  public:
-  MeanError(std::string name, bool squared) : MeanMetric(std::move(name)), squared_(squared) {}
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) override {
-    for (int64_t i = 0; i < outputs.size(); ++i) {
-      const double error = outputs.data<float>()[i] - labels.as_double(i);
-      sum_ += squared_ ? error * error : std::abs(error);
-    }
-    count_ += outputs.size();
+  explicit OwnMetric(CustomMetric metric) : RunningMetric(metric.name), function_(std::move(metric.function)) {
+    if (metric.name.empty() || !function_) throw Error("CustomMetric needs a name and a function", Fault::usage);
   }
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float*) override {
+    const auto count = static_cast<double>(outputs.shape()[0]);
+    sum_ += count * function_(array_of(labels), array_of(outputs));
+    count_ += count;
+  }
+  double value() const override { return count_ == 0 ? 0 : sum_ / count_; }
+  void reset() override { sum_ = count_ = 0; }
 
  private:
-  bool squared_;
+  std::function<double(const Array&, const Array&)> function_;
+  double sum_ = 0, count_ = 0;
 };
+
+// ---- which metric a description asks for -----------------------------------------------------------------------------
+bool is_binary(const Loss& loss) {
+  return std::holds_alternative<BinaryCrossentropy>(loss) || std::holds_alternative<BinaryFocalCrossentropy>(loss);
+}
+
+// A threshold of the probability, as one of what the model gives.
+Decision decision(double threshold, const Loss& loss) {
+  if (!(threshold > 0) || threshold >= 1)
+    throw Error(cat("a metric's threshold is ", threshold, ", need a number between 0 and 1"), Fault::usage);
+  return {is_binary(loss), has_logits(loss) ? std::log(threshold / (1 - threshold)) : threshold};
+}
+
+using MetricPointer = std::unique_ptr<RunningMetric>;
+MetricPointer make(const Accuracy& m, const Loss& loss) {
+  const Decision d = decision(m.threshold, loss);
+  if (d.binary) return std::make_unique<ElementMean>("accuracy", agrees, d.threshold);
+  return std::make_unique<ClassAccuracy>();
+}
+MetricPointer make(const TopKAccuracy& m, const Loss&) { return std::make_unique<TopK>(m.k); }
+MetricPointer make(const Precision& m, const Loss& loss) {
+  return precision_metric(m.class_id, decision(m.threshold, loss));
+}
+MetricPointer make(const Recall& m, const Loss& loss) { return recall_metric(m.class_id, decision(m.threshold, loss)); }
+MetricPointer make(const F1Score& m, const Loss& loss) { return f1_metric(m.average, decision(m.threshold, loss)); }
+MetricPointer make(const AUC& m, const Loss& loss) { return auc_metric(m, has_logits(loss)); }
+MetricPointer make(const MeanIoU& m, const Loss& loss) { return iou_metric(decision(m.threshold, loss)); }
+MetricPointer make(const MeanSquaredErrorMetric&, const Loss&) {
+  return std::make_unique<ElementMean>("mean_squared_error", squared_error);
+}
+MetricPointer make(const MeanAbsoluteErrorMetric&, const Loss&) {
+  return std::make_unique<ElementMean>("mean_absolute_error", absolute_error);
+}
+MetricPointer make(const RootMeanSquaredError&, const Loss&) { return std::make_unique<RootMean>(); }
+MetricPointer make(const CosineSimilarityMetric&, const Loss&) { return std::make_unique<Cosine>(); }
+MetricPointer make(const CustomMetric& m, const Loss&) { return std::make_unique<OwnMetric>(m); }
+
+// Of single elements: rows of classes have no such labels when these are class numbers.
+bool needs_dense_labels(const Metric& metric) {
+  return std::holds_alternative<MeanSquaredErrorMetric>(metric) ||
+         std::holds_alternative<MeanAbsoluteErrorMetric>(metric) ||
+         std::holds_alternative<RootMeanSquaredError>(metric) ||
+         std::holds_alternative<CosineSimilarityMetric>(metric) || std::holds_alternative<AUC>(metric);
+}
 
 }  // namespace
 
 std::unique_ptr<RunningMetric> running_metric(const Metric& metric, const Loss& loss) {
-  const bool binary = std::holds_alternative<BinaryCrossentropy>(loss);
-  const double threshold = has_logits(loss) ? 0 : 0.5;
-  if (const auto* m = std::get_if<TopKAccuracy>(&metric)) return std::make_unique<TopK>(m->k);
-  if (const auto* m = std::get_if<Precision>(&metric))
-    return std::make_unique<ClassShare>("precision", m->class_id, threshold, true);
-  if (const auto* m = std::get_if<Recall>(&metric))
-    return std::make_unique<ClassShare>("recall", m->class_id, threshold, false);
-  if (std::holds_alternative<MeanSquaredErrorMetric>(metric))
-    return std::make_unique<MeanError>("mean_squared_error", true);
-  if (std::holds_alternative<MeanAbsoluteErrorMetric>(metric))
-    return std::make_unique<MeanError>("mean_absolute_error", false);
-  if (std::holds_alternative<AUC>(metric)) return std::make_unique<AreaUnderCurve>(has_logits(loss));
-  if (binary) return std::make_unique<BinaryAccuracy>(threshold);
-  return std::make_unique<ClassAccuracy>();
+  auto running = std::visit([&](const auto& m) { return make(m, loss); }, metric);
+  if (takes_classes(loss) && needs_dense_labels(metric))
+    throw Error(cat("metric '", running->name(),
+                    "' compares outputs with labels one by one, but the labels of this loss number classes"),
+                Fault::usage);
+  return running;
 }
 
 Array confusion_matrix(const Array& labels, const Array& predicted, int64_t classes) {

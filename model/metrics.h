@@ -1,4 +1,4 @@
-// Metrics: running means over the samples of an epoch, computed from outputs and labels.
+// Metrics: running values over the samples of an epoch, computed from outputs and labels.
 #pragma once
 #include <memory>
 #include <string>
@@ -9,10 +9,28 @@
 
 namespace cnnc::dsl {
 
+// Outputs and labels of a batch as rows along the last axis.
+struct MetricRows {
+  const float* outputs;
+  const cnnc::Tensor& labels;
+  const float* weights;  // of the samples; null: all are 1
+  int64_t samples, columns, count;
+  bool sparse;  // one label for each row
+
+  MetricRows(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights);
+
+  const float* row(int64_t r) const { return outputs + r * columns; }
+  double weight(int64_t r) const { return weights == nullptr ? 1 : static_cast<double>(weights[r * samples / count]); }
+  int64_t predicted_class(int64_t r) const;
+  // The label of a row; of rows of numbers, the class of the greatest one.
+  int64_t label_class(int64_t r) const;
+};
+
 class RunningMetric {
  public:
   virtual ~RunningMetric() = default;
-  virtual void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) = 0;
+  // `weights` has a number for each sample, or is null.
+  virtual void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights) = 0;
   virtual double value() const = 0;
   virtual void reset() = 0;
   const std::string& name() const { return name_; }
@@ -24,9 +42,19 @@ class RunningMetric {
   std::string name_;
 };
 
-// What kind of accuracy the loss asks for, and whether outputs are logits.
+// What kind of accuracy the loss asks for, and whether outputs are logits. Throws Error when numbers make no sense.
 std::unique_ptr<RunningMetric> running_metric(const Metric& metric, const Loss& loss);
 
-bool has_logits(const Loss& loss);
+// ---- metrics that count decisions (count_metrics.cpp) ----------------------------------------------------------------
+// How outputs decide: each by itself against a threshold, or the greatest of a row.
+struct Decision {
+  bool binary;
+  double threshold;
+};
+std::unique_ptr<RunningMetric> precision_metric(int64_t class_id, Decision decision);
+std::unique_ptr<RunningMetric> recall_metric(int64_t class_id, Decision decision);
+std::unique_ptr<RunningMetric> f1_metric(F1Score::Average average, Decision decision);
+std::unique_ptr<RunningMetric> iou_metric(Decision decision);
+std::unique_ptr<RunningMetric> auc_metric(const AUC& auc, bool logits);
 
 }  // namespace cnnc::dsl

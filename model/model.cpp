@@ -8,8 +8,8 @@
 #include "codegen/link.h"
 #include "frontend/onnx/export.h"
 #include "ir/error.h"
-#include "model/feed.h"
 #include "model/model_state.h"
+#include "model/source.h"
 #include "passes/training/training_form.h"
 
 namespace cnnc::dsl {
@@ -78,6 +78,21 @@ std::vector<std::string> Model::weight_names() const {
   return names;
 }
 
+std::vector<std::string> Model::input_names() const {
+  std::vector<std::string> names;
+  for (const auto& input : state_->prototype->inputs()) names.push_back(input->name());
+  return names;
+}
+std::vector<Shape> Model::input_shapes() const {
+  std::vector<Shape> shapes;
+  for (const auto& input : state_->prototype->inputs()) {
+    shapes.emplace_back();
+    for (int i = 1; i < input->rank(); ++i) shapes.back().push_back(input->dim(i).is_const() ? input->dim(i).value() : -1);
+  }
+  return shapes;
+}
+std::vector<std::string> Model::output_names() const { return state_->prototype->output_names(); }
+
 Array Model::weight(const std::string& name) const { return array_of(state_->weight_named(name).variable->value); }
 
 void Model::set_weight(const std::string& name, const Array& value) {
@@ -98,20 +113,6 @@ int64_t Model::set_trainable(const std::string& prefix, bool trainable) {
 }
 
 // ---- prediction ------------------------------------------------------------------------------------------------------
-static std::vector<Feed> feeds_of(const Graph& graph, const Arrays& x) {
-  if (x.size() != graph.inputs().size())
-    throw Error(cat("the model has ", graph.inputs().size(), " inputs, was given ", x.size(), " arrays"), Fault::usage);
-  std::vector<Feed> feeds;
-  for (size_t i = 0; i < x.size(); ++i) {
-    const Value& input = *graph.inputs()[i];
-    feeds.emplace_back(x[i], input.type(), cat("the data of input '", input.name(), "'"));
-    if (feeds[i].rows() != feeds[0].rows())
-      throw Error(cat("the data of the inputs have ", feeds[0].rows(), " and ", feeds[i].rows(), " samples"),
-                  Fault::usage);
-  }
-  return feeds;
-}
-
 // Models with a fixed batch run it whole.
 static int64_t batch_of(const Graph& graph, int64_t rows, int64_t wanted) {
   if (wanted <= 0) throw Error(cat("batch_size is ", wanted, ", need a positive number"), Fault::usage);
@@ -172,6 +173,21 @@ Array Model::predict(const Array& x, const PredictOptions& options) const {
   if (outputs.size() != 1)
     throw Error(cat("the model has ", outputs.size(), " outputs; call predict with Arrays{x}"), Fault::usage);
   return outputs[0];
+}
+
+// Batch by batch; the labels do not matter.
+Arrays Model::predict(const Pipeline& data, const PredictOptions& options) const {
+  std::vector<Arrays> parts;
+  for (const Sample& batch : data.is_batched() ? data : data.batch(options.batch_size))
+    parts.push_back(predict(static_cast<const Arrays&>(batch.x), {.batch_size = batch.x.at(0).rows(), .threads = options.threads}));
+  if (parts.empty()) throw Error("the pipeline gives no samples", Fault::usage);
+  Arrays results;
+  for (size_t i = 0; i < parts[0].size(); ++i) {
+    std::vector<cnnc::Tensor> tensors;
+    for (const Arrays& part : parts) tensors.push_back(part[i].storage().tensor);
+    results.push_back(array_of(joined_rows(tensors)));
+  }
+  return results;
 }
 
 void Model::summary() const { summary(std::cout); }

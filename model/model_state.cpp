@@ -1,23 +1,32 @@
 #include "model/model_state.h"
 
+#include <set>
+
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
 
 namespace cnnc::dsl {
+
+static bool is_statistic(const Value& value) {
+  for (const auto& [user, count] : value.users())
+    if (user->is("BatchNormalization") && (user->input(3) == &value || user->input(4) == &value)) return true;
+  return false;
+}
+
+static void mark_statistics(ModelState& state) {
+  std::set<std::string> statistics;
+  for (const auto& node : state.prototype->nodes())
+    if (node->is("Constant") && is_statistic(*node->output())) statistics.insert(node->output()->name());
+  for (BuiltWeight& weight : state.weights) weight.is_statistic = statistics.count(weight.name) != 0;
+}
 
 std::shared_ptr<ModelState> state_of(ModelDefinition definition) {
   auto state = std::make_shared<ModelState>();
   state->prototype = build_graph(definition);
   state->weights = std::move(definition.weights);
   state->layers = std::move(definition.layers);
+  mark_statistics(*state);
   return state;
-}
-
-// Statistics of BatchNormalization follow the data instead of a gradient.
-static bool is_statistic(const Value& value) {
-  for (const auto& [user, count] : value.users())
-    if (user->is("BatchNormalization") && (user->input(3) == &value || user->input(4) == &value)) return true;
-  return false;
 }
 
 std::shared_ptr<ModelState> imported_state(const std::string& path) {
@@ -34,6 +43,7 @@ std::shared_ptr<ModelState> imported_state(const std::string& path) {
     *weight.variable = {weight.name, nullptr, *content, {}, !is_statistic(*value)};
     state->weights.push_back(std::move(weight));
   }
+  mark_statistics(*state);
   return state;
 }
 
@@ -58,12 +68,14 @@ BuiltWeight& ModelState::weight_named(const std::string& name) {
 }
 
 CompiledGraph& ModelState::predictor(int threads) {
-  std::vector<const void*> addresses;
-  for (const BuiltWeight& weight : weights) addresses.push_back(weight.variable->value.raw());
-  if (!predictor_ || predictor_threads_ != threads || predictor_weights_ != addresses) {
+  bool same = predictor_ && predictor_threads_ == threads;
+  for (size_t i = 0; same && i < weights.size(); ++i)
+    same = predictor_weights_[i].raw() == weights[i].variable->value.raw();
+  if (!same) {
     predictor_ = std::make_unique<CompiledGraph>(graph(), threads);
     predictor_threads_ = threads;
-    predictor_weights_ = std::move(addresses);
+    predictor_weights_.clear();
+    for (const BuiltWeight& weight : weights) predictor_weights_.push_back(weight.variable->value);
   }
   return *predictor_;
 }

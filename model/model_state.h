@@ -26,12 +26,11 @@ struct ModelState {
 
   // The compiled graph that predict uses, kept until a weight has changed.
   CompiledGraph& predictor(int threads);
-  void weights_changed() { predictor_.reset(); }
 
  private:
   std::unique_ptr<CompiledGraph> predictor_;
   int predictor_threads_ = 0;
-  std::vector<const void*> predictor_weights_;  // addresses of the weights that it was made with
+  std::vector<cnnc::Tensor> predictor_weights_;  // that it was made with; kept, so that an address stands for a value
 };
 
 std::shared_ptr<ModelState> state_of(ModelDefinition definition);

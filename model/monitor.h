@@ -7,12 +7,10 @@
 
 namespace cnnc::dsl {
 
-// Nothing in epochs that do not validate. Throws Error naming the callback and the values there are when no epoch has
-// a value of that name.
-std::optional<double> monitored(const Logs& logs, const std::string& name, const char* callback);
+// Nothing in epochs that do not validate, with a warning the first time. Throws Error naming the callback and the values
+// there are when no epoch can have a value of that name.
+std::optional<double> monitored(const Logs& logs, const std::string& name, const char* callback, bool& warned);
 // Whether `value` is better than `best` by more than `delta`.
 bool improves(double value, const std::optional<double>& best, Mode mode, const std::string& name, double delta);
-// Says that no epoch had the value.
-void warn_of_nothing(const std::string& name, const char* callback);
 
 }  // namespace cnnc::dsl

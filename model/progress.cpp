@@ -56,8 +56,8 @@ void Progress::begin_epoch(int epoch, int epochs) {
 
 std::string Progress::bar(int64_t done, const std::string& time, const Logs& logs) const {
   static constexpr int kWidth = 20;
-  const int64_t full = steps_ == 0 ? kWidth : done * kWidth / steps_;
-  std::string text = cat(done, "/", steps_, " ");
+  const int64_t full = steps_ == 0 ? 0 : done * kWidth / steps_;
+  std::string text = cat(done, "/", steps_ == 0 ? "Unknown" : cat(steps_), " ");
   for (int i = 0; i < kWidth; ++i) text += i < full || !terminal_ ? "━" : "\033[2m━\033[0m";
   return text + " " + time + (logs.empty() ? "" : " - " + logs_text(logs));
 }
@@ -68,7 +68,7 @@ void Progress::step(int64_t done, const Logs& logs) {
   if (now - drawn_ns_ < 50'000'000) return;
   drawn_ns_ = now;
   const double each = seconds() / static_cast<double>(done);
-  const std::string time = whole_seconds(each * static_cast<double>(steps_ - done)) + " " + step_time(each);
+  const std::string time = whole_seconds(steps_ == 0 ? seconds() : each * static_cast<double>(steps_ - done)) + " " + step_time(each);
   std::printf("\r%s\033[K", bar(done, time, logs).c_str());
   std::fflush(stdout);
 }

@@ -14,7 +14,9 @@ std::string logs_text(const Logs& logs);
 // The lines of one epoch, or of an evaluation.
 class Progress {
  public:
+  // 0 steps: nobody knows how many before the end.
   Progress(Verbose verbose, int64_t steps);
+  void set_steps(int64_t steps) { steps_ = steps; }
 
   void begin_epoch(int epoch, int epochs);  // from 0
   // Redraws the bar on a terminal, at most 20 times a second.

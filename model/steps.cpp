@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "frontend/dsl/random.h"
 #include "ir/error.h"
 #include "model/bind_symbols.h"
 #include "passes/training/optimizer.h"
@@ -10,119 +9,55 @@
 
 namespace cnnc::dsl {
 
-// ---- labels ----------------------------------------------------------------------------------------------------------
-static Array class_labels(const Array& labels, int64_t classes) {
-  Shape shape = labels.shape();
-  // Keras' sets have labels [samples, 1].
-  if (shape.size() == 2 && shape[1] == 1) shape.pop_back();
-  cnnc::Tensor result(DType::i32, shape);
-  for (int64_t i = 0; i < labels.size(); ++i) {
-    const double label = labels.at(i);
-    if (!(label >= 0) || label >= static_cast<double>(classes) || label != static_cast<double>(static_cast<int64_t>(label)))
-      throw Error(cat("label ", label, " of sample ", i, " is no class: the model has ", classes,
-                      " outputs, need whole numbers from 0 to ", classes - 1),
-                  Fault::usage);
-    result.set_int(i, static_cast<int64_t>(label));
-  }
-  return array_of(std::move(result));
-}
-
-Array labels_for(const Loss& loss, const Type& output, const Array& labels) {
-  if (std::holds_alternative<SparseCategoricalCrossentropy>(loss)) {
-    if (output.rank() < 2 || !output.dims.back().is_const())
-      throw Error(cat("a sparse categorical cross-entropy needs rows of classes, the model's output is ", output),
-                  Fault::usage);
-    return class_labels(labels, output.dims.back().value());
-  }
-  Array values = labels.to_float();
-  Shape wanted{labels.rows()};
-  for (size_t i = 1; i < output.dims.size(); ++i)
-    if (output.dims[i].is_const()) wanted.push_back(output.dims[i].value());
-  if (element_count(wanted) != values.size())
-    throw Error(cat("the labels are ", labels.type(), ", the model's output is ", output), Fault::usage);
-  return values.reshaped(wanted);
-}
-
-static std::vector<float> sample_weights(const Array& labels, const Array& weights,
-                                         const std::map<int64_t, double>& class_weight) {
-  if (weights.empty() && class_weight.empty()) return {};
-  const int64_t rows = labels.rows();
-  if (!weights.empty() && weights.size() != rows)
-    throw Error(cat("sample_weight is ", weights.type(), " for ", rows, " samples"), Fault::usage);
-  if (!class_weight.empty() && labels.size() != rows)
-    throw Error(cat("class_weight needs one class for each sample, the labels are ", labels.type()), Fault::usage);
-  std::vector<float> result(static_cast<size_t>(rows), 1);
-  for (int64_t i = 0; i < rows; ++i) {
-    float& weight = result[static_cast<size_t>(i)];
-    if (!weights.empty()) weight = static_cast<float>(weights.at(i));
-    if (class_weight.empty()) continue;
-    const auto it = class_weight.find(static_cast<int64_t>(labels.at(i)));
-    if (it != class_weight.end()) weight *= static_cast<float>(it->second);
-  }
-  return result;
-}
-
-Source source_of(const ModelState& model, const TrainingState& training, const Dataset& data, const Array& weights,
-                 const std::map<int64_t, double>& class_weight) {
-  const Graph& graph = *model.prototype;
-  if (graph.inputs().size() != 1 || graph.outputs().size() != 1)
-    throw Error(cat("fit and evaluate take models of one input and one output; this one has ", graph.inputs().size(),
-                    " and ", graph.outputs().size()),
-                Fault::usage);
-  if (data.x.empty()) throw Error("the data have no samples", Fault::usage);
-  if (data.y.empty()) throw Error("the data have no labels", Fault::usage);
-  if (data.x.rows() != data.y.rows())
-    throw Error(cat("the data have ", data.x.rows(), " samples and ", data.y.rows(), " labels"), Fault::usage);
-  const Type& output = graph.outputs()[0]->type();
-  const Array labels = labels_for(training.loss, output, data.y);
-  const Type label_type{labels.storage().tensor.dtype(), to_dims(labels.shape())};
-  return {Feed(data.x, graph.inputs()[0]->type(), "the data"), Feed(labels, label_type, "the labels"),
-          sample_weights(data.y, weights, class_weight), labels};
-}
-
-// ---- steps -----------------------------------------------------------------------------------------------------------
-static bool is_statistic(const BuiltWeight& weight) {
-  const std::string& role = weight.variable->role;
-  return !weight.variable->trainable && (role == "moving_mean" || role == "moving_variance" || weight.owner == nullptr);
-}
-
 static bool is_frozen(const BuiltWeight& weight) {
   const bool by_layer = weight.owner != nullptr && !weight.owner->trainable;
-  return weight.frozen || by_layer || (!weight.is_trainable() && !is_statistic(weight));
+  return weight.frozen || by_layer || (!weight.is_trainable() && !weight.is_statistic);
 }
 
-Steps::Steps(const ModelState& model, const TrainingState& training, bool sample_weights, int threads)
-    : model_(model), options_(training.options()), threads_(threads) {
-  options_.sample_weights = sample_weights;
-  options_.keep_output = true;
-  options_.seed = global_seed();
-  for (const BuiltWeight& weight : model.weights) {
-    weight_names_.insert(weight.name);
-    if (is_frozen(weight)) options_.frozen.insert(weight.name);
-    const Regularizer& r = weight.variable->regularizer;
-    if (r) options_.penalties[weight.name] = {r.l1, r.l2};
+Steps& Steps::of(ModelState& model, TrainingState& training, const Options& options) {
+  if (!training.steps || training.steps->options_ != options)
+    training.steps = std::make_shared<Steps>(model, training, options);
+  return *training.steps;
+}
+
+Steps::Steps(ModelState& model, TrainingState& training, const Options& options)
+    : model_(model),
+      training_state_(training),
+      options_(options),
+      samples_(model.prototype->inputs().size()),
+      labels_(training.targets.size()),
+      weights_(training.targets.size()) {}
+
+// Frozen weights are constants of the programs, which are compiled anew when another weight is frozen or one of them has
+// another value. Values are kept, so that an address stands for a value.
+void Steps::take_frozen_weights() {
+  frozen_.resize(model_.weights.size());
+  bool changed = false;
+  for (size_t i = 0; i < frozen_.size(); ++i) {
+    const BuiltWeight& weight = model_.weights[i];
+    const bool frozen = is_frozen(weight);
+    const void* now = frozen ? weight.variable->value.raw() : nullptr;
+    if (frozen_[i].raw() == now) continue;
+    frozen_[i] = frozen ? weight.variable->value : cnnc::Tensor();
+    changed = true;
   }
+  if (!changed) return;
+  training_.clear();
+  evaluation_.clear();
 }
 
-void Steps::load(const TrainingState& training) { optimizer_state_ = training.optimizer_state; }
-
-static cnnc::Tensor copy_of(const cnnc::Tensor& tensor) {
-  cnnc::Tensor copy(tensor.dtype(), tensor.shape());
-  std::copy_n(static_cast<const char*>(tensor.raw()), tensor.bytes(), static_cast<char*>(copy.mutable_raw()));
-  return copy;
-}
-
-// Where a carried tensor is; one that is new begins with the model's value or the optimizer's of an earlier fit.
-size_t Steps::carried_index(const TrainingStep::Carried& carried) {
-  for (size_t i = 0; i < carried_.size(); ++i)
-    if (carried_[i].name == carried.name) return i;
-  const auto old = optimizer_state_.find(carried.name);
-  const bool resumes = old != optimizer_state_.end() && !carried.is_parameter &&
-                       old->second.shape() == carried.initial.shape();
-  carried_.push_back(carried);
-  current_.push_back(copy_of(resumes ? old->second : carried.initial));
-  next_.emplace_back(carried.initial.dtype(), carried.initial.shape());
-  return carried_.size() - 1;
+TrainingOptions Steps::training_options() const {
+  TrainingOptions options;
+  options.optimizer = training_state_.optimizer;
+  options.keep_output = true;
+  options.seed = options_.seed;
+  for (size_t i = 0; i < model_.weights.size(); ++i) {
+    const BuiltWeight& weight = model_.weights[i];
+    if (frozen_[i].raw() != nullptr) options.frozen.insert(weight.name);
+    const Regularizer& r = weight.variable->regularizer;
+    if (r) options.penalties[weight.name] = {r.l1, r.l2};
+  }
+  return options;
 }
 
 static Type batch_type(const Array& labels, int64_t count) {
@@ -131,77 +66,134 @@ static Type batch_type(const Array& labels, int64_t count) {
   return type;
 }
 
-Steps::Compiled& Steps::compiled(std::map<int64_t, Compiled>& programs, bool training, int64_t count,
-                                 const Source& source) {
-  Compiled& entry = programs[count];
-  if (entry.program) return entry;
-  std::unique_ptr<Graph> graph = model_.graph();
-  const std::optional<std::string> batch = graph->inputs()[0]->dim(0).as_symbol();
-  if (batch) graph = bind_symbols(*graph, {{*batch, Dim(count)}});
-  const Type labels = batch_type(source.labels, count);
-  TrainingStep step = training ? training_step(std::move(graph), weight_names_, labels, options_)
-                               : evaluation_step(std::move(graph), weight_names_, labels, options_);
-  entry.program = std::make_unique<codegen::StepProgram>(std::move(step), codegen::BuildOptions{}, threads_);
-  for (const TrainingStep::Carried& c : entry.program->step().carried) entry.carried.push_back(carried_index(c));
-  const Type& output = entry.program->step().output;
-  entry.output = cnnc::Tensor(output.dtype, output.shape());
-  return entry;
+std::vector<Objective> Steps::objectives(const Source& source, int64_t count) const {
+  std::vector<Objective> objectives;
+  for (size_t i = 0; i < training_state_.targets.size(); ++i) {
+    const Target& t = training_state_.targets[i];
+    objectives.push_back(
+        {t.output, batch_type(source.y[i].array, count), t.loss, t.goal.weight, options_.sample_weights});
+  }
+  return objectives;
 }
 
+static std::unique_ptr<Graph> graph_for_batch(const ModelState& model, int64_t count) {
+  std::unique_ptr<Graph> graph = model.graph();
+  const std::optional<std::string> batch = graph->inputs()[0]->dim(0).as_symbol();
+  if (!batch && graph->inputs()[0]->dim(0).value() != count)
+    throw Error(cat("a batch of ", count, " samples for a model whose batch is always ", graph->inputs()[0]->dim(0)),
+                Fault::usage);
+  return batch ? bind_symbols(*graph, {{*batch, Dim(count)}}) : std::move(graph);
+}
+
+// Which carried tensors are weights, and which are the optimizer's.
+static std::vector<std::shared_ptr<Variable>> variables_of(const ModelState& model, const TrainingStep& step) {
+  std::map<std::string, std::shared_ptr<Variable>> known;
+  for (const BuiltWeight& weight : model.weights) known[weight.name] = weight.variable;
+  std::vector<std::shared_ptr<Variable>> variables;
+  for (const TrainingStep::Carried& c : step.carried)
+    variables.push_back(c.is_parameter ? known.at(c.name) : nullptr);
+  return variables;
+}
+
+Steps::Compiled& Steps::compiled(Programs& programs, bool training, int64_t count, const Source& source) {
+  take_frozen_weights();
+  const auto known = programs.find(count);
+  if (known != programs.end()) return known->second;
+  std::set<std::string> names;
+  for (const BuiltWeight& weight : model_.weights) names.insert(weight.name);
+  const TrainingOptions options = training_options();
+  std::unique_ptr<Graph> graph = graph_for_batch(model_, count);
+  TrainingStep step = training ? training_step(std::move(graph), names, objectives(source, count), options)
+                               : evaluation_step(std::move(graph), names, objectives(source, count), options);
+  Compiled entry;
+  entry.variables = variables_of(model_, step);
+  for (size_t i = 1; i <= step.kept; ++i) {
+    const Type& type = step.graph->outputs()[i]->type();
+    entry.kept.emplace_back(type.dtype, type.shape());
+  }
+  if (training)
+    for (const TrainingStep::Carried& c : step.carried) entry.next.emplace_back(c.initial.dtype(), c.initial.shape());
+  entry.program = std::make_unique<codegen::StepProgram>(std::move(step), codegen::BuildOptions{}, options_.threads);
+  ++compiled_count_;
+  return programs[count] = std::move(entry);
+}
+
+// The state goes on where an earlier fit or a checkpoint left it, or begins.
+cnnc::Tensor& Steps::optimizer_state(const TrainingStep::Carried& carried) {
+  cnnc::Tensor& state = training_state_.optimizer_state[carried.name];
+  if (state.shape() != carried.initial.shape()) state = carried.initial;
+  return state;
+}
+
+// ---- runs ------------------------------------------------------------------------------------------------------------
 Batch Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
-  source.x.take(rows, count, samples_);
-  source.y.take(rows, count, labels_);
   Batch batch;
   batch.size = count;
-  batch.inputs[0] = samples_.raw();
-  batch.labels = labels_.raw();
-  if (!options_.sample_weights) return batch;
-  weights_.assign(static_cast<size_t>(count), 1);
-  for (int64_t i = 0; i < count && !source.weights.empty(); ++i)
-    weights_[static_cast<size_t>(i)] = source.weights[static_cast<size_t>(rows[i])];
-  batch.weights = weights_.data();
+  size_t next = 0;
+  const auto give = [&](const void* data) {
+    if (next == cnnc::Samples::kMostInputs)
+      throw Error(cat("a model's inputs and outputs are too many, at most ", int{cnnc::Samples::kMostInputs}), Fault::limit);
+    batch.inputs[next++] = data;
+  };
+  for (size_t i = 0; i < source.x.size(); ++i) {
+    source.x[i].take(rows, count, samples_[i]);
+    give(samples_[i].raw());
+  }
+  for (size_t t = 0; t < source.y.size(); ++t) {
+    const Source::Labels& y = source.y[t];
+    y.feed.take(rows, count, labels_[t]);
+    weights_[t].assign(options_.sample_weights ? static_cast<size_t>(count) : 0, 1);
+    for (size_t i = 0; i < weights_[t].size() && !y.weights.empty(); ++i)
+      weights_[t][i] = y.weights[static_cast<size_t>(rows[i])];
+    if (t == 0) continue;
+    give(labels_[t].raw());
+    if (options_.sample_weights) give(weights_[t].data());
+  }
+  batch.labels = labels_[0].raw();
+  if (options_.sample_weights) batch.weights = weights_[0].data();
   return batch;
 }
 
-float Steps::train(const Source& source, const int64_t* rows, int64_t count, const TrainingState& training) {
+double Steps::run(Compiled& step, const Batch& batch, const StepNumbers& numbers) {
+  const std::vector<TrainingStep::Carried>& carried = step.program->step().carried;
+  const auto value_of = [&](size_t i) -> cnnc::Tensor& {
+    return step.variables[i] ? step.variables[i]->value : optimizer_state(carried[i]);
+  };
+  std::vector<void*> now, results;
+  for (size_t i = 0; i < carried.size(); ++i) now.push_back(const_cast<void*>(value_of(i).raw()));
+  for (cnnc::Tensor& tensor : step.kept) results.push_back(tensor.mutable_raw());
+  for (cnnc::Tensor& tensor : step.next) results.push_back(tensor.mutable_raw());
+  const float loss = step.program->run(batch, numbers, now, results);
+  for (size_t i = 0; i < step.next.size(); ++i) std::swap(step.next[i], value_of(i));
+  last_ = &step;
+  return loss;
+}
+
+double Steps::train(const Source& source, const int64_t* rows, int64_t count) {
   Compiled& step = compiled(training_, true, count, source);
   StepNumbers numbers;
-  numbers.step = training.step;
-  numbers.learning_rate = static_cast<float>(training.learning_rate.at(training.step));
-  const OptimizerOptions& optimizer = options_.optimizer;
+  numbers.step = training_state_.step;
+  numbers.learning_rate = static_cast<float>(training_state_.learning_rate.at(training_state_.step));
+  const OptimizerOptions& optimizer = training_state_.optimizer;
   if (has_bias_correction(optimizer.kind))
-    numbers.bias_correction = static_cast<float>(bias_correction(optimizer.beta1, optimizer.beta2, training.step));
-  std::vector<void*> carried, results{step.output.mutable_raw()};
-  for (const size_t i : step.carried) {
-    carried.push_back(const_cast<void*>(current_[i].raw()));
-    results.push_back(next_[i].mutable_raw());
-  }
-  const float loss = step.program->run(gather(source, rows, count), numbers, carried, results);
-  for (const size_t i : step.carried) std::swap(current_[i], next_[i]);
-  last_outputs_ = &step.output;
+    numbers.bias_correction =
+        static_cast<float>(bias_correction(optimizer.beta1, correction_beta2(optimizer), training_state_.step));
+  const double loss = run(step, gather(source, rows, count), numbers);
+  ++training_state_.step;
   return loss;
 }
 
-float Steps::evaluate(const Source& source, int64_t begin, int64_t end) {
-  Compiled& step = compiled(evaluation_, false, end - begin, source);
-  std::vector<int64_t> rows;
-  for (int64_t row = begin; row < end; ++row) rows.push_back(row);
-  std::vector<void*> carried;
-  for (const size_t i : step.carried) carried.push_back(const_cast<void*>(current_[i].raw()));
-  const float loss =
-      step.program->run(gather(source, rows.data(), end - begin), {}, carried, {step.output.mutable_raw()});
-  last_outputs_ = &step.output;
-  return loss;
+double Steps::evaluate(const Source& source, const int64_t* rows, int64_t count) {
+  Compiled& step = compiled(evaluation_, false, count, source);
+  return run(step, gather(source, rows, count), {});
 }
 
-void Steps::store_weights(ModelState& model) const {
-  for (size_t i = 0; i < carried_.size(); ++i)
-    if (carried_[i].is_parameter) model.weight_named(carried_[i].name).variable->value = copy_of(current_[i]);
+const float* Steps::weights(size_t target) const {
+  return weights_[target].empty() ? nullptr : weights_[target].data();
 }
 
-void Steps::store_optimizer(TrainingState& training) const {
-  for (size_t i = 0; i < carried_.size(); ++i)
-    if (!carried_[i].is_parameter) training.optimizer_state[carried_[i].name] = current_[i];
+double Steps::part(size_t target) const {
+  return last_->kept[training_state_.targets.size() + target].as_double(0);
 }
 
 }  // namespace cnnc::dsl

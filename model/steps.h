@@ -7,65 +7,64 @@
 #include <vector>
 
 #include "codegen/step_program.h"
-#include "model/feed.h"
 #include "model/model_state.h"
+#include "model/source.h"
 #include "model/training_state.h"
 
 namespace cnnc::dsl {
 
-// Labels as the loss takes them: class numbers as i32, everything else as f32 in the shape of the output. Throws Error
-// when they do not fit, naming the first label out of range.
-Array labels_for(const Loss& loss, const Type& output, const Array& labels);
-
-// Samples, labels and maybe weights that batches are taken from.
-struct Source {
-  Feed x, y;
-  std::vector<float> weights;  // empty: none
-  Array labels;
-
-  int64_t rows() const { return x.rows(); }
-};
-// Throws Error when the parts do not fit the model or each other.
-Source source_of(const ModelState& model, const TrainingState& training, const Dataset& data, const Array& weights,
-                 const std::map<int64_t, double>& class_weight);
-
+// Reads and writes the weights where the model's layers have them, and the optimizer's state where the TrainingState
+// has it: after every step both are what training has come to, and whoever sets a weight changes the next step.
 class Steps {
  public:
-  Steps(const ModelState& model, const TrainingState& training, bool sample_weights, int threads);
+  struct Options {
+    bool sample_weights = false;  // every target takes weights
+    int threads = 0;
+    uint64_t seed = 0;
+    bool operator==(const Options&) const = default;
+  };
+  // Those of the training state if they have these options, else new ones in their place.
+  static Steps& of(ModelState& model, TrainingState& training, const Options& options);
 
-  // Loads the weights of the model, and the optimizer's state of an earlier fit.
-  void load(const TrainingState& training);
-  // Gives the present weights back to the model's layers.
-  void store_weights(ModelState& model) const;
-  void store_optimizer(TrainingState& training) const;
+  Steps(ModelState& model, TrainingState& training, const Options& options);
 
-  // One step on these rows of the source; returns the loss. `outputs()` and `labels()` then hold what metrics need.
-  float train(const Source& source, const int64_t* rows, int64_t count, const TrainingState& training);
-  float evaluate(const Source& source, int64_t begin, int64_t end);
-  const cnnc::Tensor& outputs() const { return *last_outputs_; }
-  const cnnc::Tensor& labels() const { return labels_; }
+  // One step on these rows of the source; returns the loss. What metrics need can then be asked for.
+  double train(const Source& source, const int64_t* rows, int64_t count);
+  double evaluate(const Source& source, const int64_t* rows, int64_t count);
+  const cnnc::Tensor& output(size_t target) const { return last_->kept[target]; }
+  const cnnc::Tensor& labels(size_t target) const { return labels_[target]; }
+  // Of the last batch's samples; null when there are none.
+  const float* weights(size_t target) const;
+  // The loss of a target alone, of models with several.
+  double part(size_t target) const;
+  // Programs compiled so far.
+  int64_t compiled_count() const { return compiled_count_; }
 
  private:
   struct Compiled {
     std::unique_ptr<codegen::StepProgram> program;
-    std::vector<size_t> carried;  // of the step's carried tensors, where they are in current_
-    cnnc::Tensor output;
+    std::vector<std::shared_ptr<Variable>> variables;  // of each carried tensor; null for the optimizer's
+    std::vector<cnnc::Tensor> kept, next;
   };
-  Compiled& compiled(std::map<int64_t, Compiled>& programs, bool training, int64_t count, const Source& source);
-  Batch gather(const Source& source, const int64_t* rows, int64_t count);
-  size_t carried_index(const TrainingStep::Carried& carried);
+  using Programs = std::map<int64_t, Compiled>;
 
-  const ModelState& model_;
-  TrainingOptions options_;
-  int threads_;
-  std::set<std::string> weight_names_;
-  std::map<int64_t, Compiled> training_, evaluation_;
-  std::vector<TrainingStep::Carried> carried_;
-  std::map<std::string, cnnc::Tensor> optimizer_state_;
-  std::vector<cnnc::Tensor> current_, next_;
-  cnnc::Tensor samples_, labels_;
-  std::vector<float> weights_;
-  const cnnc::Tensor* last_outputs_ = nullptr;
+  void take_frozen_weights();
+  TrainingOptions training_options() const;
+  std::vector<Objective> objectives(const Source& source, int64_t count) const;
+  Compiled& compiled(Programs& programs, bool training, int64_t count, const Source& source);
+  cnnc::Tensor& optimizer_state(const TrainingStep::Carried& carried);
+  Batch gather(const Source& source, const int64_t* rows, int64_t count);
+  double run(Compiled& step, const Batch& batch, const StepNumbers& numbers);
+
+  ModelState& model_;
+  TrainingState& training_state_;
+  Options options_;
+  std::vector<cnnc::Tensor> frozen_;  // values of the weights that are constants of the programs; others empty
+  Programs training_, evaluation_;
+  std::vector<cnnc::Tensor> samples_, labels_;
+  std::vector<std::vector<float>> weights_;
+  Compiled* last_ = nullptr;
+  int64_t compiled_count_ = 0;
 };
 
 }  // namespace cnnc::dsl

@@ -26,6 +26,7 @@ static OptimizerOptions options_of(const Adam& s) {
   o.beta1 = s.beta_1;
   o.beta2 = s.beta_2;
   o.epsilon = s.epsilon;
+  o.amsgrad = s.amsgrad;
   return o;
 }
 
@@ -35,6 +36,7 @@ static OptimizerOptions options_of(const AdamW& s) {
   o.beta1 = s.beta_1;
   o.beta2 = s.beta_2;
   o.epsilon = s.epsilon;
+  o.amsgrad = s.amsgrad;
   return o;
 }
 
@@ -54,37 +56,51 @@ static OptimizerOptions options_of(const Adagrad& s) {
   return o;
 }
 
-// ---- losses ----------------------------------------------------------------------------------------------------------
-static LossOptions loss_options(const SparseCategoricalCrossentropy& l) {
-  return {cnnc::Loss::sparse_categorical_crossentropy, !l.from_logits, 0};
-}
-static LossOptions loss_options(const CategoricalCrossentropy& l) {
-  return {cnnc::Loss::categorical_crossentropy, !l.from_logits, l.label_smoothing};
-}
-static LossOptions loss_options(const BinaryCrossentropy& l) {
-  return {cnnc::Loss::binary_crossentropy, !l.from_logits, l.label_smoothing};
-}
-static LossOptions loss_options(const MeanSquaredError&) { return {cnnc::Loss::mse, false, 0}; }
-static LossOptions loss_options(const MeanAbsoluteError&) { return {cnnc::Loss::mae, false, 0}; }
-static LossOptions loss_options(const Huber& l) {
-  if (l.delta != 1) throw Error(cat("Huber: delta is ", l.delta, ", only 1 is supported"), Fault::usage);
-  return {cnnc::Loss::huber, false, 0};
+static OptimizerOptions options_of(const Adadelta& s) {
+  OptimizerOptions o = base(OptimizerKind::adadelta, s.limits);
+  o.rho = s.rho;
+  o.epsilon = s.epsilon;
+  return o;
 }
 
-TrainingOptions TrainingState::options() const {
-  TrainingOptions options;
-  options.loss = std::visit([](const auto& l) { return loss_options(l); }, loss);
-  options.optimizer = std::visit([](const auto& o) { return options_of(o); }, optimizer);
-  options.optimizer.learning_rate = learning_rate.at(step);
-  return options;
+static OptimizerOptions options_of(const Adamax& s) {
+  OptimizerOptions o = base(OptimizerKind::adamax, s.limits);
+  o.beta1 = s.beta_1;
+  o.beta2 = s.beta_2;
+  o.epsilon = s.epsilon;
+  return o;
 }
 
-TrainingState training_state(Optimizer optimizer, Loss loss, std::vector<Metric> metrics) {
-  TrainingState state{std::move(optimizer), std::move(loss), std::move(metrics)};
-  state.learning_rate = std::visit([](const auto& o) { return o.learning_rate; }, state.optimizer);
+static OptimizerOptions options_of(const Lion& s) {
+  OptimizerOptions o = base(OptimizerKind::lion, s.limits);
+  o.beta1 = s.beta_1;
+  o.beta2 = s.beta_2;
+  return o;
+}
+
+static void check_numbers(const OptimizerOptions& o) {
+  const auto need = [](bool holds, const char* name, double value, const char* what) {
+    if (!holds) throw Error(cat("compile: ", name, " is ", value, ", need ", what), Fault::usage);
+  };
+  need(o.beta1 >= 0 && o.beta1 < 1, "beta_1", o.beta1, "a number in [0, 1)");
+  need(o.beta2 >= 0 && o.beta2 < 1, "beta_2", o.beta2, "a number in [0, 1)");
+  need(o.rho >= 0 && o.rho < 1, "rho", o.rho, "a number in [0, 1)");
+  need(o.momentum >= 0 && o.momentum <= 1, "momentum", o.momentum, "a number in [0, 1]");
+  need(o.weight_decay >= 0, "weight_decay", o.weight_decay, "0 or more");
+  for (const double limit : {o.clip_norm, o.global_clip_norm, o.clip_value})
+    need(limit >= 0, "a limit of gradients", limit, "0 or more");
+  if ((o.clip_norm > 0) + (o.global_clip_norm > 0) + (o.clip_value > 0) > 1)
+    throw Error("compile: only one of clipnorm, global_clipnorm and clipvalue can be given", Fault::usage);
+}
+
+TrainingState training_state(const Optimizer& optimizer, std::vector<Target> targets) {
+  TrainingState state;
+  state.optimizer = std::visit([](const auto& o) { return options_of(o); }, optimizer);
+  check_numbers(state.optimizer);
+  state.targets = std::move(targets);
+  state.learning_rate = std::visit([](const auto& o) { return o.learning_rate; }, optimizer);
   const double rate = state.learning_rate.at(0);
   if (!(rate >= 0)) throw Error(cat("compile: the learning rate is ", rate, ", need a positive number"), Fault::usage);
-  state.options();
   return state;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Shows what cnnc is for: fetches a trained network, compiles it to one executable and runs that on a picture.
+# Shows what cnnc is for: fetches a trained network, compiles it to one executable and runs that on a picture. Then a
+# network that is written in C++ learns, and becomes an executable too.
 # The first call installs, builds and fetches; later ones take seconds and need no network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +14,7 @@ demo=.cache/demo
 
 build() {
   cmake -S . -B build -G Ninja --log-level=WARNING > /dev/null
-  cmake --build build -j "$(nproc)" --target cnnc cnnc_runtime cnnc_main cnnc_dnnl
+  cmake --build build -j "$(nproc)" --target cnnc cnnc_runtime cnnc_main cnnc_dnnl train_mnist linear_models
 }
 
 fetch_model() {
@@ -42,6 +43,24 @@ look() {
   }'
 }
 
+# Where MNIST's files, or others of their form, lie on this machine.
+find_images() {
+  local folder
+  for folder in data/mnist ../shared/data/mnist /usr/share/datasets/fashion-mnist; do
+    if compgen -G "$folder/train-images*" > /dev/null; then realpath "$folder" && return; fi
+  done
+}
+
+# Trains a network of examples/: on images where there are some, else on points that it makes itself.
+learn() {
+  local images program
+  images=$(find_images)
+  program=$PWD/build/bin/linear_models
+  [ -z "$images" ] || program="$PWD/build/bin/train_mnist --data $images --epochs 2"
+  say "a network written in C++ learns: $(basename "${program%% *}").cpp in examples/"
+  (cd "$demo" && $program)
+}
+
 tools/setup.sh
 step "building build/bin/cnnc (some minutes the first time)" build
 mkdir -p "$demo"
@@ -53,4 +72,5 @@ step "compiling the network to an executable that needs no library" \
 say "$demo/text_direction: $(($(stat -c %s "$demo/text_direction") / 1000)) kB. It looks at the pictures:"
 look upright
 look rotated
-say "done: try $demo/text_direction --help"
+learn
+say "done: try $demo/text_direction --help, or write a network of your own: docs/dsl.md"

@@ -20,6 +20,7 @@ struct Flags {
   uint64_t seed = 0;
   int threads = 0;
   int64_t size = 0;  // examples with sizes: depth or width
+  std::string model = {};  // examples that begin with an ONNX file
   bool json = false, data_given = false;
 };
 
@@ -36,6 +37,7 @@ inline void print_help(const char* program, const char* what, const Flags& d) {
               "  --output FILE            the trained model (default %s); FILE without .onnx is its executable\n"
               "  --json                   one JSON object a line instead of progress\n",
               program, what, data_flag.c_str(), d.epochs, d.output.c_str());
+  if (!d.model.empty()) std::printf("  --model FILE             the ONNX file to begin with (default %s)\n", d.model.c_str());
   if (d.size != 0) std::printf("  --size N                 of the network (default %lld)\n", static_cast<long long>(d.size));
 }
 
@@ -58,6 +60,7 @@ inline Flags parse(int argc, char** argv, const char* what, Flags flags) {
     try {
       if (flag == "--data" && !defaults.data.empty()) flags.data = value, flags.data_given = true;
       else if (flag == "--output") flags.output = value;
+      else if (flag == "--model" && !defaults.model.empty()) flags.model = value;
       else if (flag == "--epochs") flags.epochs = std::stoi(value);
       else if (flag == "--batch-size") flags.batch_size = std::stoll(value);
       else if (flag == "--validation-split") flags.validation_split = std::stod(value);

@@ -36,8 +36,8 @@ static Arrays rows(const Arrays& arrays, int64_t index) {
   return result;
 }
 
-Pipeline::Pipeline(const Arrays& x, const Arrays& y) : size_(common_rows(x, y)) {
-  start_ = [x, y, count = *size_]() -> Next {
+Pipeline::Pipeline(const Samples& data) : size_(common_rows(data.x, data.y)) {
+  start_ = [x = data.x, y = data.y, count = *size_]() -> Next {
     return [=, i = int64_t{0}]() mutable -> std::optional<Sample> {
       if (i == count) return {};
       Sample sample{rows(x, i), rows(y, i)};
@@ -46,8 +46,6 @@ Pipeline::Pipeline(const Arrays& x, const Arrays& y) : size_(common_rows(x, y)) 
     };
   };
 }
-
-Pipeline::Pipeline(const Dataset& data) : Pipeline(Arrays{data.x}, data.y.empty() ? Arrays{} : Arrays{data.y}) {}
 
 Pipeline::Pipeline(std::function<Next()> start, std::optional<int64_t> size) : start_(std::move(start)), size_(size) {}
 
@@ -170,7 +168,7 @@ Pipeline Pipeline::filter(std::function<bool(const Sample&)> keep) const {
 }
 
 // ---- batches ---------------------------------------------------------------------------------------------------------
-static Array stacked(const std::vector<Sample>& samples, Arrays Sample::*part, size_t index) {
+static Array stacked(const std::vector<Sample>& samples, ArrayList Sample::*part, size_t index) {
   const Array& first = (samples[0].*part)[index];
   const cnnc::Tensor& like = first.storage().tensor;
   cnnc::Shape shape{static_cast<int64_t>(samples.size())};

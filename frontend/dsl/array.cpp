@@ -35,6 +35,19 @@ static Array with_scale(cnnc::Tensor tensor, double scale) {
 
 Array array_of(cnnc::Tensor tensor) { return with_scale(std::move(tensor), 1); }
 
+cnnc::Tensor joined_rows(const std::vector<cnnc::Tensor>& parts) {
+  cnnc::Shape shape = parts[0].shape();
+  shape[0] = 0;
+  for (const cnnc::Tensor& part : parts) shape[0] += part.shape()[0];
+  cnnc::Tensor result(parts[0].dtype(), shape);
+  auto* to = static_cast<char*>(result.mutable_raw());
+  for (const cnnc::Tensor& part : parts) {
+    std::memcpy(to, part.raw(), part.bytes());
+    to += part.bytes();
+  }
+  return result;
+}
+
 cnnc::Tensor rows_of(const cnnc::Tensor& tensor, int64_t begin, int64_t end) {
   cnnc::Shape shape = tensor.shape();
   const size_t row = shape[0] == 0 ? 0 : tensor.bytes() / static_cast<size_t>(shape[0]);

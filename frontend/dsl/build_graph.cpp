@@ -9,13 +9,13 @@ namespace cnnc::dsl {
 
 namespace {
 
-// "Conv2D" -> "conv2d", "BatchNormalization" -> "batch_normalization", as Keras spells them.
+// "Conv2DTranspose" -> "conv2d_transpose", "LeakyReLU" -> "leaky_re_lu", as Keras spells them.
 std::string snake_case(const std::string& type) {
   std::string name;
   for (size_t i = 0; i < type.size(); ++i) {
+    const auto is_lower = [&](size_t k) { return k < type.size() && std::islower(static_cast<unsigned char>(type[k])) != 0; };
     const bool upper = std::isupper(static_cast<unsigned char>(type[i])) != 0;
-    const bool after_lower = i > 0 && std::islower(static_cast<unsigned char>(type[i - 1])) != 0;
-    if (upper && after_lower) name += '_';
+    if (upper && i > 0 && (is_lower(i - 1) || is_lower(i + 1))) name += '_';
     name += static_cast<char>(std::tolower(static_cast<unsigned char>(type[i])));
   }
   return name;
@@ -115,13 +115,12 @@ class ModelBuilder {
     return it->second;
   }
 
-  void add_weight(BuiltLayer& row, const std::shared_ptr<const Variable>& variable) {
+  void add_weight(BuiltLayer& row, const std::shared_ptr<Variable>& variable) {
     if (!variables_.insert(variable.get()).second) return;
     BuiltWeight weight;
     weight.name = unique_name(cat(row.name, "/", variable->role));
     weight.owner = row.layer;
-    for (const auto& own : variable->layer->variables)
-      if (own == variable) weight.variable = own;
+    weight.variable = variable;
     row.weights.push_back(model_.weights.size());
     model_.weights.push_back(std::move(weight));
   }

@@ -13,6 +13,7 @@ struct BuiltWeight {
   std::shared_ptr<Variable> variable;
   std::shared_ptr<LayerState> owner;  // the layer in whose call it is used; null in imported models
   bool frozen = false;                // by Model::set_trainable
+  bool is_statistic = false;          // of BatchNormalization: follows the data instead of a gradient
 
   bool is_trainable() const;
 };

@@ -16,6 +16,8 @@ struct ArrayStorage {
 Array array_of(cnnc::Tensor tensor);
 // Elements [begin, end) of the first axis; the bytes are shared.
 cnnc::Tensor rows_of(const cnnc::Tensor& tensor, int64_t begin, int64_t end);
+// The rows of all parts, one after the other.
+cnnc::Tensor joined_rows(const std::vector<cnnc::Tensor>& parts);
 
 // to[i] = float(from[i]) * factor.
 void scale_bytes(const uint8_t* from, int64_t count, float factor, float* to);
@@ -47,7 +49,7 @@ struct Definition {
   Type type;
   std::string name;  // of an input; may be empty
   std::shared_ptr<const Operation> operation;
-  std::shared_ptr<const Variable> variable;
+  std::shared_ptr<Variable> variable;
   std::shared_ptr<const cnnc::Tensor> constant;
   std::shared_ptr<const LayerCall> call;  // that it is the result of; null for inputs, weights and constants
 };
@@ -74,6 +76,7 @@ Value* add_operation(Graph& graph, const std::string& op, std::vector<Value*> op
 Tensor record_optional(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
                        Location where);
 Tensor constant_tensor(cnnc::Tensor values);
+Tensor weight_tensor(std::shared_ptr<Variable> variable);
 Tensor integers(const std::vector<int64_t>& values);
 
 // The call that operations are recorded for; null outside of layers.

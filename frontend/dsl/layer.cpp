@@ -34,9 +34,11 @@ static Tensor result_of(const Tensor& y, const Tensors& x) {
 Tensor Layer::call(const Tensors& x) const {
   const CallScope scope(state_, x);
   LayerScope weights(*state_);
+  const size_t known = state_->variables.size();
   try {
     return result_of(state_->function(weights, x), x);
   } catch (Error& e) {
+    state_->variables.resize(known);  // a call that fails leaves no weights behind
     if (e.message().rfind("layer ", 0) == 0) throw;
     throw Error(state_->description() + ": " + e.message(), Fault::usage);
   }
@@ -76,7 +78,7 @@ void Layer::set_weights(const Arrays& values) const {
   for (size_t i = 0; i < values.size(); ++i) variables[i]->value = values[i].storage().tensor;
 }
 
-static Tensor handle_of(std::shared_ptr<const Variable> variable) {
+Tensor weight_tensor(std::shared_ptr<Variable> variable) {
   auto definition = std::make_shared<Definition>();
   definition->type = type_of(variable->value);
   definition->variable = std::move(variable);
@@ -111,19 +113,19 @@ static Tensor new_weight(LayerState& layer, const std::string& name, cnnc::Tenso
   auto variable = std::make_shared<Variable>();
   *variable = {name, &layer, std::move(value), regularizer, trainable};
   layer.variables.push_back(variable);
-  return handle_of(variable);
+  return weight_tensor(variable);
 }
 
 Tensor LayerScope::weight(const std::string& name, Shape shape, const Initializer& initializer,
                           const Regularizer& regularizer, bool trainable) {
   require_sizes(state_, name, shape);
-  if (auto variable = existing(state_, name, shape)) return handle_of(std::move(variable));
+  if (auto variable = existing(state_, name, shape)) return weight_tensor(std::move(variable));
   return new_weight(state_, name, initial_values(initializer, shape), regularizer, trainable);
 }
 
 Tensor LayerScope::weight(const std::string& name, const Array& first, const Regularizer& regularizer,
                           bool trainable) {
-  if (auto variable = existing(state_, name, first.shape())) return handle_of(std::move(variable));
+  if (auto variable = existing(state_, name, first.shape())) return weight_tensor(std::move(variable));
   return new_weight(state_, name, first.to_float().storage().tensor, regularizer, trainable);
 }
 

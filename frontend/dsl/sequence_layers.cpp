@@ -130,8 +130,8 @@ struct Attention {
     const Tensor joined =
         reshape(transpose(mixed, {0, 2, 1, 3}, where), {known_size(query, 1), heads * units}, where);
     const int64_t features = known_size(query, 2);
-    return matmul(joined, scope.weight("output_kernel", {heads * units, features}), where) +
-           scope.weight("output_bias", {features}, zeros);
+    const Tensor kernel = scope.weight("output_kernel", {heads * units, features});
+    return matmul(joined, kernel, where) + scope.weight("output_bias", {features}, zeros);
   }
 };
 }  // namespace

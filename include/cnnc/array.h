@@ -75,5 +75,22 @@ struct Dataset {
   Array x, y;
 };
 
+// One array for each input or output of a model; one alone where there is one.
+struct ArrayList : Arrays {
+  ArrayList() = default;
+  ArrayList(Array one) { if (!one.empty()) push_back(std::move(one)); }
+  ArrayList(Arrays all) : Arrays(std::move(all)) {}
+  ArrayList(std::initializer_list<Array> all) : Arrays(all) {}
+};
+
+// The same for models of several inputs or outputs: Samples{{images, numbers}, {labels, boxes}}.
+struct Samples {
+  ArrayList x, y;
+
+  Samples() = default;
+  Samples(const Dataset& data) : x(data.x), y(data.y) {}
+  Samples(ArrayList inputs, ArrayList outputs) : x(std::move(inputs)), y(std::move(outputs)) {}
+};
+
 }  // namespace dsl
 }  // namespace cnnc

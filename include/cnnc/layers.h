@@ -124,12 +124,18 @@ struct Conv2D : Layer {
          Location where = Location::current())
       : Conv2D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
   Conv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+  Conv2D(int64_t filters, Sizes kernel, Activation activation, Location where = Location::current())
+      : Conv2D(filters, std::move(kernel), ConvOptions{.activation = std::move(activation)}, where) {}
 };
 struct Conv1D : Layer {
   Conv1D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+  Conv1D(int64_t filters, Sizes kernel, Activation activation, Location where = Location::current())
+      : Conv1D(filters, std::move(kernel), ConvOptions{.activation = std::move(activation)}, where) {}
 };
 struct Conv3D : Layer {
   Conv3D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+  Conv3D(int64_t filters, Sizes kernel, Activation activation, Location where = Location::current())
+      : Conv3D(filters, std::move(kernel), ConvOptions{.activation = std::move(activation)}, where) {}
 };
 // Each channel by itself gives `depth_multiplier` ones; kernel [channels * multiplier, 1, height, width].
 struct DepthwiseConv2D : Layer {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cnnc/layers.h"
+#include "cnnc/pipeline.h"
 #include "cnnc/training.h"
 
 namespace cnnc::dsl {
@@ -31,6 +32,15 @@ class Model {
   // Compiles to an executable that needs no library; `./file --help` tells how it is used.
   void compile_to_executable(const std::string& path) const;
 
+  // ---- transfer ------------------------------------------------------------------------------------------------------
+  // The model as a layer of another one, with the same weights: Layer::trainable(false) freezes all of them.
+  Layer as_layer(Location where = Location::current()) const;
+  // The part that gives the named value: the output of the layer (of an ONNX file, the node) of that name, or a value. Throws
+  // when there is none of that name.
+  Model up_to(const std::string& name) const;
+  // Without its last dense or convolutional layer: what that takes becomes the output, the features for a new head.
+  Model without_head() const;
+
   // The table that Keras prints.
   void summary(std::ostream& out) const;
   void summary() const;  // to standard output
@@ -48,13 +58,34 @@ class Model {
   // Outputs for any number of samples, computed in batches.
   Array predict(const Array& x, const PredictOptions& options = {}) const;
   Arrays predict(const Arrays& x, const PredictOptions& options = {}) const;
+  Arrays predict(const Pipeline& data, const PredictOptions& options = {}) const;
 
   // ---- learning; see training.h --------------------------------------------------------------------------------------
-  void compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics = {});
-  History fit(const Dataset& data, const FitOptions& options = {});
-  History fit(const Array& x, const Array& y, const FitOptions& options = {}) { return fit(Dataset{x, y}, options); }
-  // Loss and metrics in the order of compile().
-  std::vector<double> evaluate(const Dataset& data, const EvaluateOptions& options = {});
+  void compile(Optimizer optimizer, Loss loss, std::vector<Metric> metrics = {},
+               std::vector<Metric> weighted_metrics = {});
+  // Of several outputs: what each of them should give, in their order, or by their names (an output that is not named
+  // learns nothing). The total loss is the weighted sum; values are called "NAME_loss", "NAME_accuracy".
+  void compile(Optimizer optimizer, const std::vector<OutputGoal>& goals);
+  void compile(Optimizer optimizer, const NamedGoals& goals);
+  std::vector<std::string> input_names() const;
+  std::vector<std::string> output_names() const;
+  // Without the batch; -1 where a size is free.
+  std::vector<Shape> input_shapes() const;
+
+  // A second fit goes on where the first one ended. Labels are in the order of the outputs that have a goal.
+  History fit(const Samples& data, const FitOptions& options = {});
+  History fit(const ArrayList& x, const ArrayList& y, const FitOptions& options = {}) {
+    return fit(Samples(x, y), options);
+  }
+  // From pipelines, which decide order and batches; samples that are not in batches are put in some of batch_size.
+  History fit(const Pipeline& data, const FitOptions& options = {});
+  History fit(const Pipeline& data, const Pipeline& validation, const FitOptions& options = {});
+  Evaluation evaluate(const Samples& data, const EvaluateOptions& options = {});
+  Evaluation evaluate(const Pipeline& data, const EvaluateOptions& options = {});
+  // One step, one evaluation, one prediction by hand. The values are those of this batch alone.
+  Evaluation train_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options = {});
+  Evaluation test_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options = {});
+  Arrays predict_on_batch(const ArrayList& x) const;
   // What callbacks call: fit ends after this step.
   void stop_training();
   double learning_rate() const;

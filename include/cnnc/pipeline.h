@@ -17,9 +17,7 @@ namespace cnnc::dsl {
 
 // Arrays for the inputs of a model and what its outputs should give: of one sample, without the axis of the batch, or of
 // a batch, with it.
-struct Sample {
-  Arrays x, y;
-};
+using Sample = Samples;
 
 // A recipe for a sequence of samples, from which it can be run many times. Copies share what it is made of. Faults of
 // functions and files come out where the samples are taken.
@@ -28,9 +26,9 @@ class Pipeline {
   // Gives the next sample, or nothing at the end.
   using Next = std::function<std::optional<Sample>()>;
 
-  // The rows of a data set.
-  explicit Pipeline(const Dataset& data);
-  Pipeline(const Arrays& x, const Arrays& y);
+  // The rows of a data set, of one input and output or of several.
+  explicit Pipeline(const Samples& data);
+  explicit Pipeline(const Dataset& data) : Pipeline(Samples(data)) {}
   // `start` is called whenever the sequence begins anew.
   explicit Pipeline(std::function<Next()> start, std::optional<int64_t> size = {});
 

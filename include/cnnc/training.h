@@ -1,4 +1,4 @@
-// Learning: losses, optimizers, metrics, callbacks. Names and defaults are Keras 3's.
+// Learning: callbacks, and the options of fit and evaluate. Names and defaults are Keras 3's.
 #pragma once
 #include <concepts>
 #include <functional>
@@ -6,85 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "cnnc/array.h"
+#include "cnnc/losses.h"
+#include "cnnc/optimizers.h"
 
 namespace cnnc::dsl {
 
 class Model;
-
-// ---- learning rates --------------------------------------------------------------------------------------------------
-// Of step t, counted from 0 over all epochs.
-struct ExponentialDecay { double initial, decay_steps, decay_rate; bool staircase = false; };
-struct CosineDecay { double initial, decay_steps, alpha = 0; };
-struct InverseTimeDecay { double initial, decay_steps, decay_rate; };
-// values[i] up to and including step boundaries[i], the last one beyond.
-struct PiecewiseConstant { std::vector<double> boundaries, values; };
-
-class LearningRate {
- public:
-  LearningRate(double fixed) : schedule_(fixed) {}
-  LearningRate(ExponentialDecay s) : schedule_(s) {}
-  LearningRate(CosineDecay s) : schedule_(s) {}
-  LearningRate(InverseTimeDecay s) : schedule_(s) {}
-  LearningRate(PiecewiseConstant s) : schedule_(std::move(s)) {}
-  double at(int64_t step) const;
-  bool is_fixed() const { return std::holds_alternative<double>(schedule_); }
-
- private:
-  std::variant<double, ExponentialDecay, CosineDecay, InverseTimeDecay, PiecewiseConstant> schedule_;
-};
-
-// ---- optimizers ------------------------------------------------------------------------------------------------------
-// What every optimizer may do to gradients and weights first; 0 is off.
-struct Limits {
-  double weight_decay = 0;  // decoupled: w -= rate * decay * w
-  double clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
-};
-struct SGD { LearningRate learning_rate = 0.01; double momentum = 0; bool nesterov = false; Limits limits = {}; };
-struct Adam {
-  LearningRate learning_rate = 0.001; double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7; Limits limits = {};
-};
-struct AdamW {
-  LearningRate learning_rate = 0.001; double weight_decay = 0.004, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
-  Limits limits = {};
-};
-struct RMSprop {
-  LearningRate learning_rate = 0.001; double rho = 0.9, momentum = 0, epsilon = 1e-7; bool centered = false;
-  Limits limits = {};
-};
-struct Adagrad {
-  LearningRate learning_rate = 0.001; double initial_accumulator_value = 0.1, epsilon = 1e-7; Limits limits = {};
-};
-using Optimizer = std::variant<SGD, Adam, AdamW, RMSprop, Adagrad>;
-
-// ---- losses: the mean over the samples of weight * loss --------------------------------------------------------------
-// Labels are classes (integers [samples]).
-struct SparseCategoricalCrossentropy { bool from_logits = false; };
-// Labels are rows of numbers.
-struct CategoricalCrossentropy { bool from_logits = false; double label_smoothing = 0; };
-struct BinaryCrossentropy { bool from_logits = false; double label_smoothing = 0; };
-struct MeanSquaredError {};
-struct MeanAbsoluteError {};
-struct Huber { double delta = 1; };
-using Loss = std::variant<SparseCategoricalCrossentropy, CategoricalCrossentropy, BinaryCrossentropy,
-                          MeanSquaredError, MeanAbsoluteError, Huber>;
-
-// ---- metrics ---------------------------------------------------------------------------------------------------------
-// Sparse, categorical or binary as the loss is; binary outputs count as one from 0.5 on (logits: from 0 on).
-struct Accuracy {};
-struct TopKAccuracy { int64_t k = 5; };
-// Of class 1 of a binary output, or of class `class_id`.
-struct Precision { int64_t class_id = 1; };
-struct Recall { int64_t class_id = 1; };
-// Area under the ROC curve of a binary output, as Keras computes it with 200 thresholds.
-struct AUC {};
-struct MeanSquaredErrorMetric {};
-struct MeanAbsoluteErrorMetric {};
-using Metric = std::variant<Accuracy, TopKAccuracy, Precision, Recall, AUC, MeanSquaredErrorMetric,
-                            MeanAbsoluteErrorMetric>;
 
 // ---- callbacks -------------------------------------------------------------------------------------------------------
 // Names to values: "loss", "accuracy", "val_loss", ...
@@ -136,6 +66,7 @@ class EarlyStopping : public Callback {
  private:
   EarlyStoppingOptions options_;
   int wait_ = 0, stopped_epoch_ = 0;
+  bool warned_ = false;  // that an epoch has no such value
   std::optional<double> best_;
   std::map<std::string, Array> best_weights_;
 };
@@ -165,6 +96,7 @@ class ModelCheckpoint : public Callback {
   ModelCheckpointOptions options_;
   int epoch_ = 0;
   int64_t batches_ = 0;  // since the last saving
+  bool warned_ = false;  // that an epoch has no such value
   std::optional<double> best_;
 };
 
@@ -187,6 +119,7 @@ class ReduceLROnPlateau : public Callback {
  private:
   ReduceLROnPlateauOptions options_;
   int wait_ = 0, cooldown_ = 0;
+  bool warned_ = false;  // that an epoch has no such value
   std::optional<double> best_;
 };
 
@@ -265,32 +198,46 @@ class TerminateOnNaN : public Callback {
 enum class Verbose { automatic, silent, bar, lines };  // automatic: a bar on a terminal, plain lines elsewhere
 
 struct FitOptions {
-  int epochs = 1;
+  int epochs = 1;  // fit ends before the epoch of this number
   int64_t batch_size = 32;
   // The last part of the data, cut off before shuffling, is held out: floor(samples * (1 - split)) train.
   double validation_split = 0;
-  Dataset validation_data = {};  // overrides the split
-  int validation_freq = 1;
-  bool shuffle = true;  // anew at each epoch
-  std::map<int64_t, double> class_weight = {};
-  Array sample_weight = {};
+  Samples validation_data = {};  // overrides the split
+  int validation_freq = 1;       // every so many epochs
+  int64_t validation_batch_size = 0;  // 0: batch_size
+  bool shuffle = true;           // anew at each epoch
+  std::map<int64_t, double> class_weight = {};  // of models of one output; 1 for classes that are not named
+  ArrayList sample_weight = {};  // one number for each sample; of several outputs one array for all, or one for each
   std::vector<CallbackHandle> callbacks = {};
   Verbose verbose = Verbose::automatic;
   int initial_epoch = 0;
+  int64_t steps_per_epoch = 0;  // of pipelines: an epoch is so many batches, the next one goes on behind them; 0: a run
   int threads = 0;
 };
 
 struct EvaluateOptions {
   int64_t batch_size = 32;
-  Array sample_weight = {};
+  ArrayList sample_weight = {};
   Verbose verbose = Verbose::automatic;
   int threads = 0;
+};
+
+struct BatchOptions {
+  ArrayList sample_weight = {};
+  std::map<int64_t, double> class_weight = {};  // of train_on_batch
+  int threads = 0;
+};
+
+// The loss, then for several outputs the loss of each one, then the metrics in the order of compile().
+struct Evaluation : std::vector<double> {
+  Logs logs;  // the same by their names
 };
 
 struct History {
   std::vector<int> epoch;
   std::map<std::string, std::vector<double>> history;
   std::vector<double> seconds;  // of each epoch
+  bool interrupted = false;     // by Ctrl-C
 
   // Curves of all values over the epochs, those of one kind in one plot: loss beside val_loss.
   void save_svg(const std::string& path) const;

@@ -1,5 +1,8 @@
 #include "passes/training/losses.h"
 
+#include <cmath>
+#include <map>
+
 #include "ir/error.h"
 #include "ir/ops/graph_parts.h"
 
@@ -21,26 +24,42 @@ class LossBuilder {
         return sparse_cross_entropy();
       case Loss::categorical_crossentropy:
         return cross_entropy(smoothed(target(), classes()), -1);
+      case Loss::categorical_focal_crossentropy:
+        return categorical_focal();
       case Loss::binary_crossentropy:
         return mean(binary_cross_entropy(smoothed(target(), 2)));
-      case Loss::mse: {
-        Value* e = make("Sub", {z_, target()});
-        return mean(make("Mul", {e, e}));
-      }
+      case Loss::binary_focal_crossentropy:
+        return mean(binary_focal(smoothed(target(), 2)));
+      case Loss::mse:
+        return mean(square(error()));
       case Loss::mae:
-        return mean(make("Abs", {make("Sub", {z_, target()})}));
+        return mean(make("Abs", {error()}));
+      case Loss::mape:
+        return mean(percentage());
+      case Loss::msle:
+        return mean(square(make("Sub", {log_of_next(z_), log_of_next(target())})));
       case Loss::huber:
-        return mean(huber(make("Sub", {z_, target()})));
-      case Loss::hinge: {
-        // Labels 0 and 1 mean -1 and 1.
-        Value* sign = make("Sub", {make("Mul", {target(), number(2)}), number(1)});
-        return mean(make("Relu", {make("Sub", {number(1), make("Mul", {sign, z_})})}));
-      }
-      case Loss::kl_divergence: {
-        Value* t = limited(target(), 1);
-        Value* ratio = make("Log", {make("Div", {t, limited(z_, 1)})});
-        return sum(make("Mul", {t, ratio}), -1);
-      }
+        return mean(huber(error()));
+      case Loss::log_cosh:
+        return mean(log_cosh(error()));
+      case Loss::poisson:
+        return mean(poisson());
+      case Loss::hinge:
+        return mean(hinge());
+      case Loss::squared_hinge:
+        return mean(square(hinge()));
+      case Loss::categorical_hinge:
+        return categorical_hinge();
+      case Loss::kl_divergence:
+        return kl_divergence();
+      case Loss::cosine_similarity:
+        return make("Neg", {sum(make("Mul", {direction(target()), direction(z_)}), -1)});
+      case Loss::dice:
+        return tversky(0.5, 0.5);
+      case Loss::tversky:
+        return tversky(options_.alpha, options_.beta);
+      case Loss::custom:
+        return inlined(*options_.function, {target(), z_});
     }
     return nullptr;
   }
@@ -51,6 +70,10 @@ class LossBuilder {
   }
   Value* number(double value) { return number_like(g_, z_, value); }
   Value* target() { return converted(g_, labels_, z_->dtype()); }
+  Value* error() { return make("Sub", {z_, target()}); }
+  Value* square(Value* x) { return make("Mul", {x, x}); }
+  Value* scaled(Value* x, double factor) { return make("Mul", {x, number(factor)}); }
+  Value* one_minus(Value* x) { return make("Sub", {number(1), x}); }
 
   Value* sum(Value* x, int64_t axis) {
     return make("ReduceSum", {x, g_.constant(Tensor::ints({axis}))}, {{"keepdims", int64_t{0}}});
@@ -110,12 +133,101 @@ class LossBuilder {
     return make("Neg", {make("Add", {yes, no})});
   }
 
-  // e^2 / 2 up to 1, a line beyond.
+  // (1 - probability of the label)^gamma: little for what is known already.
+  Value* focus(Value* p) { return make("Pow", {one_minus(p), number(options_.gamma)}); }
+
+  Value* binary_focal(Value* t) {
+    Value* p = options_.from_probabilities ? z_ : make("Sigmoid", {z_});
+    Value* of_label = make("Add", {make("Mul", {t, p}), make("Mul", {one_minus(t), one_minus(p)})});
+    Value* loss = make("Mul", {focus(of_label), binary_cross_entropy(t)});
+    if (!options_.class_balancing) return loss;
+    Value* balance = make("Add", {scaled(t, options_.alpha), scaled(one_minus(t), 1 - options_.alpha)});
+    return make("Mul", {balance, loss});
+  }
+
+  Value* categorical_focal() {
+    Value* log_p = log_probabilities(-1);
+    Value* loss = make("Mul", {smoothed(target(), classes()), log_p});
+    return sum(scaled(make("Mul", {focus(make("Exp", {log_p})), loss}), -options_.alpha), -1);
+  }
+
+  Value* percentage() {
+    Value* size = make("Max", {make("Abs", {target()}), number(kLeastProbability)});
+    return scaled(make("Abs", {make("Div", {error(), size})}), 100);
+  }
+
+  // log(1 + x), x not below 0.
+  Value* log_of_next(Value* x) {
+    return make("Log", {make("Add", {make("Max", {x, number(kLeastProbability)}), number(1)})});
+  }
+
+  // log(cosh(e)) = e + log(1 + exp(-2 e)) - log(2)
+  Value* log_cosh(Value* e) {
+    Value* tail = make("Softplus", {scaled(e, -2)});
+    return make("Sub", {make("Add", {e, tail}), number(std::log(2.0))});
+  }
+
+  Value* poisson() {
+    Value* log = make("Log", {make("Add", {z_, number(kLeastProbability)})});
+    return make("Sub", {z_, make("Mul", {target(), log})});
+  }
+
+  // Labels are -1 or 1; 0 stands for -1.
+  Value* hinge() {
+    Value* is_zero = make("Equal", {target(), number(0)});
+    Value* sign = make("Where", {is_zero, number(-1), target()});
+    return make("Relu", {one_minus(make("Mul", {sign, z_}))});
+  }
+
+  Value* categorical_hinge() {
+    Value* right = sum(make("Mul", {target(), z_}), -1);
+    Value* wrong = make("ReduceMax", {make("Mul", {one_minus(target()), z_}), g_.constant(Tensor::ints({-1}))},
+                        {{"keepdims", int64_t{0}}});
+    return make("Relu", {make("Add", {make("Sub", {wrong, right}), number(1)})});
+  }
+
+  Value* kl_divergence() {
+    Value* t = limited(target(), 1);
+    Value* ratio = make("Log", {make("Div", {t, limited(z_, 1)})});
+    return sum(make("Mul", {t, ratio}), -1);
+  }
+
+  // x / |x| along the last axis. Tiny rows stay tiny instead of dividing by zero.
+  Value* direction(Value* x) {
+    Value* squares = reduced(g_, "ReduceSumSquare", x, {-1});
+    Value* least = number(kLeastProbability * kLeastProbability);
+    return make("Div", {x, make("Sqrt", {make("Max", {squares, least})})});
+  }
+
+  // 1 - overlap / (overlap + alpha * missing + beta * too much), over all elements of the batch.
+  Value* tversky(double alpha, double beta) {
+    const auto total = [&](Value* x) { return make("ReduceSum", {x}, {{"keepdims", int64_t{0}}}); };
+    Value* t = target();
+    Value* overlap = total(make("Mul", {t, z_}));
+    Value* missing = scaled(total(make("Mul", {one_minus(z_), t})), alpha);
+    Value* too_much = scaled(total(make("Mul", {z_, one_minus(t)})), beta);
+    Value* all = make("Add", {make("Add", {overlap, missing}), make("Add", {too_much, number(kLeastProbability)})});
+    return one_minus(make("Div", {overlap, all}));
+  }
+
+  // The nodes of another graph on these values.
+  Value* inlined(const Graph& function, const std::vector<Value*>& arguments) {
+    std::map<const Value*, Value*> values{{nullptr, nullptr}};
+    for (size_t i = 0; i < arguments.size(); ++i) values[function.inputs()[i].get()] = arguments[i];
+    for (const auto& node : function.nodes()) {
+      std::vector<Value*> operands;
+      for (const Value* operand : node->inputs()) operands.push_back(values.at(operand));
+      const Node* copy = g_.clone_node(*node, std::move(operands));
+      for (size_t i = 0; i < node->output_count(); ++i) values[node->output(i)] = copy->output(i);
+    }
+    return values.at(function.outputs()[0]);
+  }
+
+  // e^2 / 2 up to delta, a line beyond.
   Value* huber(Value* e) {
     Value* size = make("Abs", {e});
-    Value* square = make("Mul", {number(0.5), make("Mul", {e, e})});
-    Value* line = make("Sub", {size, number(0.5)});
-    return make("Where", {make("LessOrEqual", {size, number(1)}), square, line});
+    Value* line = scaled(make("Sub", {size, number(options_.delta / 2)}), options_.delta);
+    return make("Where", {make("LessOrEqual", {size, number(options_.delta)}), scaled(square(e), 0.5), line});
   }
 
   Graph& g_;

@@ -6,7 +6,11 @@
 namespace cnnc {
 
 bool has_bias_correction(OptimizerKind kind) {
-  return kind == OptimizerKind::adam || kind == OptimizerKind::adamw;
+  return kind == OptimizerKind::adam || kind == OptimizerKind::adamw || kind == OptimizerKind::adamax;
+}
+
+double correction_beta2(const OptimizerOptions& options) {
+  return options.kind == OptimizerKind::adamax ? 0 : options.beta2;
 }
 
 // ---- graph parts -------------------------------------------------------------------------------
@@ -81,6 +85,10 @@ Value* OptimizerBuilder::updated(Value* w, Value* gradient) {
       return adagrad(decayed, gradient);
     case OptimizerKind::lion:
       return lion(decayed, gradient);
+    case OptimizerKind::adadelta:
+      return adadelta(decayed, gradient);
+    case OptimizerKind::adamax:
+      return adamax(decayed, gradient);
   }
   return nullptr;
 }
@@ -99,6 +107,10 @@ Value* OptimizerBuilder::adam(Value* w, Value* g) {
   Value* m = set(old_m, moving_average(old_m, g, options_.beta1));
   Value* v = set(old_v, moving_average(old_v, make("Mul", {g, g}), options_.beta2));
   Value* rate = make("Mul", {step_.learning_rate, step_.bias_correction});
+  if (options_.amsgrad) {
+    Value* old_most = add_state("v_hat");
+    v = set(old_most, make("Max", {old_most, v}));
+  }
   Value* divisor = make("Add", {make("Sqrt", {v}), number_like(g_, v, options_.epsilon)});
   return stepped_back(w, make("Div", {make("Mul", {rate, m}), divisor}));
 }
@@ -130,6 +142,26 @@ Value* OptimizerBuilder::lion(Value* w, Value* g) {
   Value* direction = make("Sign", {moving_average(old, g, options_.beta1)});
   set(old, moving_average(old, g, options_.beta2));
   return stepped_back(w, make("Mul", {step_.learning_rate, direction}));
+}
+
+Value* OptimizerBuilder::adadelta(Value* w, Value* g) {
+  Value *old_g = add_state("accumulated_gradient"), *old_d = add_state("accumulated_delta");
+  const auto root = [&](Value* x) {
+    return make("Sqrt", {make("Add", {x, number_like(g_, x, options_.epsilon)})});
+  };
+  Value* squares = set(old_g, moving_average(old_g, make("Mul", {g, g}), options_.rho));
+  Value* delta = make("Div", {make("Mul", {root(old_d), g}), root(squares)});
+  set(old_d, moving_average(old_d, make("Mul", {delta, delta}), options_.rho));
+  return stepped_back(w, make("Mul", {step_.learning_rate, delta}));
+}
+
+Value* OptimizerBuilder::adamax(Value* w, Value* g) {
+  Value *old_m = add_state("m"), *old_u = add_state("u");
+  Value* m = set(old_m, moving_average(old_m, g, options_.beta1));
+  Value* u = set(old_u, make("Max", {scaled(old_u, options_.beta2), make("Abs", {g})}));
+  Value* rate = make("Mul", {step_.learning_rate, step_.bias_correction});
+  Value* divisor = make("Add", {u, number_like(g_, u, options_.epsilon)});
+  return stepped_back(w, make("Div", {make("Mul", {rate, m}), divisor}));
 }
 
 }  // namespace cnnc

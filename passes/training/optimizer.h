@@ -20,11 +20,14 @@ struct CarriedState {
 // outside of the graph, in double (runtime/training/step_runner.h).
 struct StepInputs {
   Value* learning_rate = nullptr;
-  Value* bias_correction = nullptr;  // adam: sqrt(1 - beta2^t) / (1 - beta1^t), t from 1
+  // adam: sqrt(1 - beta2^t) / (1 - beta1^t), adamax: 1 / (1 - beta1^t); t from 1
+  Value* bias_correction = nullptr;
 };
 
 // Whether the optimiser reads StepInputs::bias_correction.
 bool has_bias_correction(OptimizerKind kind);
+// The beta2 of its formula: 0 for adamax, whose second moment is a maximum that needs none.
+double correction_beta2(const OptimizerOptions& options);
 
 class OptimizerBuilder {
  public:
@@ -55,6 +58,8 @@ class OptimizerBuilder {
   Value* rmsprop(Value* w, Value* g);
   Value* adagrad(Value* w, Value* g);
   Value* lion(Value* w, Value* g);
+  Value* adadelta(Value* w, Value* g);
+  Value* adamax(Value* w, Value* g);
 
   Graph& g_;
   const OptimizerOptions& options_;

@@ -26,7 +26,18 @@ Loss loss_named(const std::string& name) {
                       {"mae", Loss::mae},
                       {"huber", Loss::huber},
                       {"hinge", Loss::hinge},
-                      {"kl_divergence", Loss::kl_divergence}},
+                      {"kl_divergence", Loss::kl_divergence},
+                      {"squared_hinge", Loss::squared_hinge},
+                      {"categorical_hinge", Loss::categorical_hinge},
+                      {"poisson", Loss::poisson},
+                      {"mape", Loss::mape},
+                      {"msle", Loss::msle},
+                      {"log_cosh", Loss::log_cosh},
+                      {"cosine_similarity", Loss::cosine_similarity},
+                      {"binary_focal_crossentropy", Loss::binary_focal_crossentropy},
+                      {"categorical_focal_crossentropy", Loss::categorical_focal_crossentropy},
+                      {"dice", Loss::dice},
+                      {"tversky", Loss::tversky}},
                      name);
 }
 
@@ -42,7 +53,9 @@ OptimizerKind optimizer_named(const std::string& name) {
                                {"adamw", OptimizerKind::adamw},
                                {"rmsprop", OptimizerKind::rmsprop},
                                {"adagrad", OptimizerKind::adagrad},
-                               {"lion", OptimizerKind::lion}},
+                               {"lion", OptimizerKind::lion},
+                               {"adadelta", OptimizerKind::adadelta},
+                               {"adamax", OptimizerKind::adamax}},
                               name);
 }
 
@@ -52,6 +65,7 @@ OptimizerOptions OptimizerOptions::of(OptimizerKind kind) {
   options.learning_rate = kind == OptimizerKind::sgd ? 0.01 : 0.001;
   if (kind == OptimizerKind::adamw) options.weight_decay = 0.004;
   if (kind == OptimizerKind::lion) options.beta2 = 0.99;
+  if (kind == OptimizerKind::adadelta) options.rho = 0.95;
   return options;
 }
 

@@ -3,11 +3,16 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "ir/type.h"
+
 namespace cnnc {
+
+class Graph;
 
 enum class Loss {
   sparse_categorical_crossentropy,
@@ -18,6 +23,18 @@ enum class Loss {
   huber,
   hinge,
   kl_divergence,
+  squared_hinge,
+  categorical_hinge,
+  poisson,
+  mape,
+  msle,
+  log_cosh,
+  cosine_similarity,
+  binary_focal_crossentropy,
+  categorical_focal_crossentropy,
+  dice,
+  tversky,
+  custom,
 };
 // "mse"; throws Error (Fault::usage) listing the names when there is none.
 Loss loss_named(const std::string& name);
@@ -27,9 +44,24 @@ struct LossOptions {
   Loss loss = Loss::mse;
   bool from_probabilities = false;  // else the model's output is logits
   double label_smoothing = 0;
+  double delta = 1;               // huber: where the line begins
+  double alpha = 0.25, gamma = 2; // focal losses; tversky's alpha
+  double beta = 0.5;              // tversky
+  bool class_balancing = false;   // binary_focal_crossentropy
+  // custom: a graph of labels and output, whose own output the mean is taken of.
+  std::shared_ptr<const Graph> function = nullptr;
 };
 
-enum class OptimizerKind { sgd, adam, adamw, rmsprop, adagrad, lion };
+// What one output of a model should give.
+struct Objective {
+  size_t output = 0;
+  Type given_labels;  // as the data have them, for as many samples as the model's input has
+  LossOptions loss;
+  double weight = 1;            // of its loss in the sum of all
+  bool sample_weights = false;  // takes a weight for each sample
+};
+
+enum class OptimizerKind { sgd, adam, adamw, rmsprop, adagrad, lion, adadelta, adamax };
 OptimizerKind optimizer_named(const std::string& name);
 
 struct OptimizerOptions {
@@ -44,6 +76,7 @@ struct OptimizerOptions {
   double epsilon = 1e-7;
   double rho = 0.9;
   bool centered = false;
+  bool amsgrad = false;
   double initial_accumulator = 0.1;
   double weight_decay = 0;
   // Limits on gradients; 0: none.
@@ -61,7 +94,7 @@ struct TrainingOptions {
   std::map<std::string, Penalty> penalties;
   std::set<std::string> frozen;  // names of tensors that stay as they are
   bool sample_weights = false;   // the step takes a weight for each sample
-  bool keep_output = false;      // a training step also returns the model's output, for metrics
+  bool keep_output = false;      // a training step also returns what metrics need
   uint64_t seed = 0;             // of Dropout
 };
 

@@ -13,14 +13,15 @@ namespace {
 
 class StepBuilder {
  public:
-  StepBuilder(std::unique_ptr<Graph> model, const Type& given_labels,
+  StepBuilder(std::unique_ptr<Graph> model, const std::vector<Objective>& objectives,
               const TrainingOptions& options)
-      : options_(options), given_labels_(given_labels) {
+      : options_(options) {
     step_.graph = std::move(model);
-    step_.model_inputs = graph().inputs().size();
     if (graph().outputs().empty()) throw Error("the model has no output to compute a loss of");
-    output_ = graph().outputs()[0];
-    step_.output = output_->type();
+    for (const Objective& objective : objectives) targets_.push_back({&objective});
+    for (size_t i = 1; i < targets_.size(); ++i) add_labels(targets_[i]);
+    step_.model_inputs = graph().inputs().size();
+    step_.output = graph().outputs()[objectives[0].output]->type();
   }
 
   TrainingStep training(const std::set<std::string>& initializers) {
@@ -30,8 +31,7 @@ class StepBuilder {
     step_.is_training = true;
     TrainingForm form = to_training_form(graph(), parameters, options_.seed);
     step_.has_step_number = form.step_number != nullptr;
-    output_ = graph().outputs()[0];
-    add_loss_inputs();
+    add_labels(targets_[0]);
     StepInputs numbers;
     numbers.learning_rate = graph().add_input({DType::f32, {}}, "learning_rate");
     step_.has_bias_correction = has_bias_correction(options_.optimizer.kind);
@@ -39,9 +39,7 @@ class StepBuilder {
       numbers.bias_correction = graph().add_input({DType::f32, {}}, "bias_correction");
     graph().append_at_end();
     Value* loss = penalized(parameters, regularized(parameters, data_loss()));
-    graph().remove_outputs();
-    graph().add_output(loss, "loss");
-    if (options_.keep_output) graph().add_output(output_, "output");
+    set_outputs(loss, options_.keep_output);
     // As outputs of the graph these follow when differentiation takes nodes apart.
     for (const RunningStatistic& s : form.statistics)
       carry(s.name, s.initial, s.value, s.next, true);
@@ -51,12 +49,9 @@ class StepBuilder {
 
   TrainingStep evaluation(const std::set<std::string>& initializers) {
     const Parameters parameters = promote_parameters(graph(), initializers, options_.frozen);
-    add_loss_inputs();
+    add_labels(targets_[0]);
     graph().append_at_end();
-    Value* loss = penalized(parameters, data_loss());
-    graph().remove_outputs();
-    graph().add_output(loss, "loss");
-    graph().add_output(output_, "output");
+    set_outputs(penalized(parameters, data_loss()), true);
     // In the order of a training step, which carries more after them.
     for (const auto* list : {&parameters.statistics, &parameters.trained}) {
       for (const auto& p : *list) {
@@ -70,15 +65,50 @@ class StepBuilder {
  private:
   Graph& graph() { return *step_.graph; }
 
-  void add_loss_inputs() {
-    step_.labels = label_type(options_.loss, step_.output, given_labels_);
-    labels_ = graph().add_input(step_.labels, "labels");
-    step_.has_sample_weights = options_.sample_weights;
-    if (options_.sample_weights)
-      weights_ = graph().add_input({DType::f32, {step_.output.dims[0]}}, "sample_weights");
+  struct Target {
+    const Objective* objective;
+    Value *labels = nullptr, *weights = nullptr, *output = nullptr, *loss = nullptr;
+  };
+
+  // "labels" for the first objective, "labels_2" for the second.
+  void add_labels(Target& target) {
+    const Objective& objective = *target.objective;
+    const Type& output = graph().outputs()[objective.output]->type();
+    const Type type = label_type(objective.loss, output, objective.given_labels);
+    const bool is_first = &target == targets_.data();
+    if (is_first) step_.labels = type;
+    if (is_first) step_.has_sample_weights = objective.sample_weights;
+    const std::string suffix = is_first ? "" : cat("_", &target - targets_.data() + 1);
+    target.labels = graph().add_input(type, "labels" + suffix);
+    if (objective.sample_weights)
+      target.weights = graph().add_input({DType::f32, {output.dims[0]}}, "sample_weights" + suffix);
   }
 
-  Value* data_loss() { return loss_of(graph(), options_.loss, output_, labels_, weights_); }
+  // The weighted sum of all objectives' losses.
+  Value* data_loss() {
+    Value* total = nullptr;
+    for (Target& t : targets_) {
+      t.output = graph().outputs()[t.objective->output];
+      t.loss = loss_of(graph(), t.objective->loss, t.output, t.labels, t.weights);
+      Value* part = t.loss;
+      if (t.objective->weight != 1)
+        part = graph().make("Mul", {part, number_like(graph(), part, t.objective->weight)});
+      total = total == nullptr ? part : graph().make("Add", {total, part});
+    }
+    return total;
+  }
+
+  void set_outputs(Value* loss, bool keep) {
+    graph().remove_outputs();
+    graph().add_output(loss, "loss");
+    if (!keep) return;
+    const auto add = [&](Value* value, const char* name, size_t i) {
+      graph().add_output(value, i == 0 ? std::string(name) : cat(name, "_", i + 1));
+      ++step_.kept;
+    };
+    for (size_t i = 0; i < targets_.size(); ++i) add(targets_[i].output, "output", i);
+    for (size_t i = 0; targets_.size() > 1 && i < targets_.size(); ++i) add(targets_[i].loss, "part", i);
+  }
 
   // loss + factor norm(w)
   Value* plus(Value* loss, const char* norm, Value* w, double factor) {
@@ -143,24 +173,37 @@ class StepBuilder {
 
   TrainingStep step_;
   const TrainingOptions& options_;
-  Type given_labels_;
-  Value* output_ = nullptr;
-  Value* labels_ = nullptr;
-  Value* weights_ = nullptr;
+  std::vector<Target> targets_;
   std::vector<Value*> inputs_;
 };
 
 }  // namespace
 
 TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::string>& initializers,
+                           const std::vector<Objective>& objectives, const TrainingOptions& options) {
+  return StepBuilder(std::move(model), objectives, options).training(initializers);
+}
+
+TrainingStep evaluation_step(std::unique_ptr<Graph> model,
+                             const std::set<std::string>& initializers,
+                             const std::vector<Objective>& objectives,
+                             const TrainingOptions& options) {
+  return StepBuilder(std::move(model), objectives, options).evaluation(initializers);
+}
+
+static std::vector<Objective> first_output(const Type& given_labels, const TrainingOptions& options) {
+  return {{0, given_labels, options.loss, 1, options.sample_weights}};
+}
+
+TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::string>& initializers,
                            const Type& given_labels, const TrainingOptions& options) {
-  return StepBuilder(std::move(model), given_labels, options).training(initializers);
+  return training_step(std::move(model), initializers, first_output(given_labels, options), options);
 }
 
 TrainingStep evaluation_step(std::unique_ptr<Graph> model,
                              const std::set<std::string>& initializers, const Type& given_labels,
                              const TrainingOptions& options) {
-  return StepBuilder(std::move(model), given_labels, options).evaluation(initializers);
+  return evaluation_step(std::move(model), initializers, first_output(given_labels, options), options);
 }
 
 }  // namespace cnnc

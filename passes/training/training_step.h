@@ -10,9 +10,11 @@
 
 namespace cnnc {
 
-// Inputs: the model's, "step" (i64) if anything is random, "labels", "sample_weights" if asked for,
-// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the loss, for evaluation (and with keep_output) the model's
-// output, and for training the carried tensors after the step, in the same order.
+// Inputs: the model's, then labels and "sample_weights" (if asked for) of each objective but the
+// first, "step" (i64) if anything is random, labels and weights of the first objective,
+// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the
+// loss; for evaluation (and with keep_output) the outputs of all objectives, and of several
+// objectives also their losses; for training the carried tensors after the step, in the same order.
 struct TrainingStep {
   // A tensor that one step hands to the next.
   struct Carried {
@@ -22,12 +24,13 @@ struct TrainingStep {
   };
 
   std::unique_ptr<Graph> graph;
-  size_t model_inputs = 0;
+  size_t model_inputs = 0;  // all before the step's number
   bool is_training = false;
   bool has_step_number = false, has_bias_correction = false, has_sample_weights = false;
   std::vector<Carried> carried;
   int64_t parameter_count = 0;  // elements of trained tensors
-  Type labels, output;
+  Type labels, output;  // of the first objective
+  size_t kept = 0;      // results between the loss and the carried tensors
 };
 
 // `initializers`: names of the model's constants that training may change. `given_labels`: type of
@@ -38,6 +41,14 @@ TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::str
 // parameters, in the same order, but no optimiser state.
 TrainingStep evaluation_step(std::unique_ptr<Graph> model,
                              const std::set<std::string>& initializers, const Type& given_labels,
+                             const TrainingOptions& options);
+
+// The same for a sum of losses, each of an output of its own, instead of options.loss.
+TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::string>& initializers,
+                           const std::vector<Objective>& objectives, const TrainingOptions& options);
+TrainingStep evaluation_step(std::unique_ptr<Graph> model,
+                             const std::set<std::string>& initializers,
+                             const std::vector<Objective>& objectives,
                              const TrainingOptions& options);
 
 }  // namespace cnnc

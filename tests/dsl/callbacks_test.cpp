@@ -99,7 +99,10 @@ TEST_F(CallbacksTest, ModeFollowsTheName) {
 TEST_F(CallbacksTest, EpochsWithoutValidationAreLeftOut) {
   EarlyStopping stopping({.patience = 1});
   stopping.on_train_begin(model_);
+  testing::internal::CaptureStderr();
   for (int epoch = 0; epoch < 5; ++epoch) stopping.on_epoch_end(model_, epoch, {{"loss", 1}});
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "warning: EarlyStopping: the epoch has no val_loss, for nothing was validated in it\n");
   EXPECT_EQ(stopping.stopped_epoch(), 0);
   EXPECT_NE(fault_of([&] { stopping.on_epoch_end(model_, 5, {{"other", 1}}); }).find("no 'val_loss' to monitor; there are other"),
             std::string::npos);

@@ -6,23 +6,11 @@
 #include <fstream>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
 
 using namespace cnnc;
 
 namespace {
-
-std::string fault_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
-
-void expect_contains(const std::string& text, const std::vector<std::string>& parts) {
-  for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
-}
 
 // Points in the plane, and whether they lie above a line.
 Dataset points(int64_t count) {

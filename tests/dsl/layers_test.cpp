@@ -5,23 +5,11 @@
 #include <sstream>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
 
 using namespace cnnc;
 
 namespace {
-
-std::string fault_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
-}
-
-void expect_contains(const std::string& text, const std::vector<std::string>& parts) {
-  for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << part << " in: " << text;
-}
 
 Array counting(Shape shape, float step = 0.01f) {
   Array array = Array::zeros<float>(std::move(shape));
@@ -197,6 +185,18 @@ TEST(Model, SummaryIsATable) {
  Trainable params: 101,770 (397.54 KB)
  Non-trainable params: 0 (0.00 B)
 )");
+}
+
+TEST(Model, NamesLayersAsKeras) {
+  std::ostringstream out;
+  Sequential({Input({2, 8, 8}), Conv2DTranspose(2, 2), LeakyReLU(), SeparableConv2D(2, 3), BatchNormalization()}).summary(out);
+  expect_contains(out.str(), {"│ conv2d_transpose (", "│ leaky_re_lu (", "│ separable_conv2d (", "│ batch_normalization ("});
+}
+
+TEST(Layers, ConvolutionsTakeAnActivationAlone) {
+  const Tensor x = input({3, 8, 8});
+  EXPECT_EQ(Conv2D(4, {3, 3}, relu)(x).shape(), (Shape{-1, 4, 6, 6}));
+  EXPECT_EQ(Conv1D(4, 3, relu)(input({3, 8})).shape(), (Shape{-1, 4, 6}));
 }
 
 TEST(Model, FrozenLayersCountAsNotTrainable) {

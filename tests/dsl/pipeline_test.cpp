@@ -149,6 +149,88 @@ TEST(Pipeline, FaultsComeOutBehindTheSamplesBeforeThem) {
   EXPECT_EQ(fault_of([&] { next(); }), "third sample is broken");
 }
 
+// ---- models ----------------------------------------------------------------------------------------------------------
+// y = 2 x.
+Dataset doubles(int64_t count) {
+  std::vector<float> x, y;
+  for (int64_t i = 0; i < count; ++i) {
+    x.push_back(static_cast<float>(i % 7) - 3);
+    y.push_back(2 * x.back());
+  }
+  return {Array({count, 1}, x), Array({count, 1}, y)};
+}
+
+Model line() {
+  set_random_seed(1);
+  const Tensor x = input({1});
+  Model model(x, Dense(1)(x));
+  model.compile(SGD{.learning_rate = 0.05}, MeanSquaredError{});
+  return model;
+}
+
+FitOptions quiet(int epochs) { return {.epochs = epochs, .verbose = Verbose::silent}; }
+
+TEST(PipelineFit, IsTheSameAsFromArrays) {
+  Model arrays = line(), pipeline = line();
+  FitOptions options = quiet(2);
+  options.shuffle = false;
+  options.batch_size = 8;
+  const History expected = arrays.fit(doubles(30), options);
+  const History batched = pipeline.fit(Pipeline(doubles(30)).batch(8).prefetch(), quiet(2));
+  EXPECT_EQ(arrays.weight("dense/kernel").at(0), pipeline.weight("dense/kernel").at(0));
+  EXPECT_EQ(expected.history.at("loss"), batched.history.at("loss"));
+  Model samples = line();
+  FitOptions by_eight = quiet(2);
+  by_eight.batch_size = 8;
+  samples.fit(Pipeline(doubles(30)), by_eight);
+  EXPECT_EQ(arrays.weight("dense/kernel").at(0), samples.weight("dense/kernel").at(0));
+}
+
+TEST(PipelineFit, ValidatesEvaluatesAndPredicts) {
+  Model model = line();
+  const Pipeline data = Pipeline(doubles(40)).batch(16);
+  const History history = model.fit(data, Pipeline(doubles(10)), quiet(20));
+  EXPECT_LT(history.history.at("val_loss").back(), 1e-3);
+  EXPECT_EQ(model.evaluate(data, {.verbose = Verbose::silent})[0],
+            model.evaluate(doubles(40), {.batch_size = 16, .verbose = Verbose::silent})[0]);
+  const Array expected = model.predict(doubles(40).x), found = model.predict(data)[0];
+  ASSERT_EQ(found.shape(), expected.shape());
+  for (int64_t i = 0; i < 40; ++i) EXPECT_EQ(found.at(i), expected.at(i));
+}
+
+TEST(PipelineFit, StepsPerEpochGoOnWhereTheEpochEnded) {
+  std::vector<double> seen;
+  const Pipeline data = Pipeline(doubles(5)).map([&](Sample s) {
+    seen.push_back(s.x[0].at(0));
+    return s;
+  });
+  FitOptions options = quiet(2);
+  options.steps_per_epoch = 3;
+  Model model = line();
+  model.fit(data.batch(1).repeat(), options);
+  EXPECT_EQ(seen, (Numbers{-3, -2, -1, 0, 1, -3}));
+}
+
+TEST(PipelineFit, FaultsSayWhatToDo) {
+  Model model = line();
+  const auto expect_fault = [](const std::function<void()>& act, const std::string& part) {
+    const std::string fault = fault_of(act);
+    EXPECT_NE(fault.find(part), std::string::npos) << part << " in: " << fault;
+  };
+  FitOptions options = quiet(1);
+  options.validation_split = 0.1;
+  expect_fault([&] { model.fit(Pipeline(doubles(4)), options); }, "give fit() a pipeline to validate with");
+  options = quiet(1);
+  options.sample_weight = Array({4}, std::vector<float>(4));
+  expect_fault([&] { model.fit(Pipeline(doubles(4)), options); }, "sample_weight does not go with a pipeline");
+  expect_fault([&] { model.fit(Pipeline(doubles(4)).take(0), quiet(1)); }, "the pipeline gives no samples");
+  expect_fault([&] { model.fit(counting(4).map([](Sample s) { s.x[0] = Array({3}, std::vector<float>(3)); return s; }), quiet(1)); },
+               "f32[4,3]");
+  options = quiet(1);
+  options.steps_per_epoch = 3;
+  expect_fault([&] { model.fit(doubles(4), options); }, "steps_per_epoch is for pipelines");
+}
+
 TEST(Pipeline, FaultsSayWhatWasFound) {
   const auto expect_fault = [](const std::function<void()>& act, const std::string& part) {
     const std::string fault = fault_of(act);

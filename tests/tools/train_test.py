@@ -238,8 +238,8 @@ class BadTrainingInput(TrainTest):
         self.refuse(LIMIT, "--batch-size", 5, "--no-shuffle", words=["step 1", "--nan=skip"])
 
     def test_unknown_names(self):
-        self.refuse(USAGE, words=["no loss", "mse"], loss="msle")
-        self.refuse(USAGE, "--optimizer", "adamax", words=["no optimizer", "adamw"])
+        self.refuse(USAGE, words=["no loss", "mse"], loss="median")
+        self.refuse(USAGE, "--optimizer", "adagrid", words=["no optimizer", "adamw"])
         self.refuse(USAGE, "--freeze", "nothing", words=["no initializer", "nothing"])
         self.refuse(USAGE, "--lr-schedule", "linear", words=["linear", "cosine"])
         self.refuse(USAGE, "--lr-schedule", "cosine", words=["decay_steps"])

@@ -1,0 +1,36 @@
+// Samples, labels and weights that batches are taken from.
+#pragma once
+#include <map>
+#include <vector>
+
+#include "model/feed.h"
+#include "model/model_state.h"
+#include "model/training_state.h"
+
+namespace cnnc::dsl {
+
+struct Source {
+  struct Labels {
+    Array array;  // as the loss takes them
+    Feed feed;
+    std::vector<float> weights;  // empty: none
+  };
+  std::vector<Feed> x;
+  std::vector<Labels> y;  // of each target
+
+  int64_t rows() const { return x[0].rows(); }
+  bool has_weights() const;
+};
+
+// Labels as the loss takes them: class numbers as i32, everything else as f32 in the shape of the output. Throws Error
+// when they do not fit, naming the first label out of range.
+Array labels_for(const Loss& loss, const Type& output, const Array& labels);
+
+// Throws Error when the parts do not fit the model or each other.
+Source source_of(const ModelState& model, const TrainingState& training, const Samples& data, const ArrayList& weights,
+                 const std::map<int64_t, double>& class_weight);
+
+// One feed for each input, all of the same number of samples. Throws Error.
+std::vector<Feed> feeds_of(const Graph& graph, const Arrays& x);
+
+}  // namespace cnnc::dsl

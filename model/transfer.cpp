@@ -1,0 +1,101 @@
+// Parts of models, and models as layers: what a network has learned serves another task.
+#include <set>
+
+#include "cnnc/model.h"
+#include "frontend/dsl/definition.h"
+#include "ir/error.h"
+#include "model/model_state.h"
+
+namespace cnnc::dsl {
+
+// ---- a model as a layer ----------------------------------------------------------------------------------------------
+// Records the graph's nodes as operations on tensors of the DSL.
+static Tensor recorded(const ModelState& model, const Tensors& x) {
+  const Graph& graph = *model.prototype;
+  if (x.size() != graph.inputs().size())
+    throw Error(cat("the model has ", graph.inputs().size(), " inputs, was given ", x.size(), " tensors"), Fault::usage);
+  std::map<std::string, std::shared_ptr<Variable>> weights;
+  for (const BuiltWeight& weight : model.weights) weights[weight.name] = weight.variable;
+  std::map<const Value*, Tensor> values;
+  for (size_t i = 0; i < x.size(); ++i) values.emplace(graph.inputs()[i].get(), x[i]);
+  for (const auto& node : graph.nodes()) {
+    if (node->is("Constant")) {
+      const auto weight = weights.find(node->output()->name());
+      values.emplace(node->output(), weight != weights.end() ? weight_tensor(weight->second)
+                                                             : constant_tensor(*node->output()->constant()));
+      continue;
+    }
+    for (size_t i = 1; i < node->output_count(); ++i)
+      if (node->output(i)->use_count() > 0)
+        throw Error(cat(node->op_name(), " of the model has several results, which a layer cannot take over"), Fault::usage);
+    std::vector<const Tensor*> operands;
+    for (const Value* operand : node->inputs()) operands.push_back(operand ? &values.at(operand) : nullptr);
+    values.emplace(node->output(), record_optional(node->op_name(), operands, node->attributes(), {}));
+  }
+  return values.at(graph.outputs()[0]);
+}
+
+Layer Model::as_layer(Location where) const {
+  if (state_->prototype->outputs().size() != 1)
+    throw Error(cat("a layer gives one tensor, the model has ", state_->prototype->outputs().size(), " outputs; take one by up_to()"),
+                Fault::usage);
+  Layer layer("Model", [model = state_](LayerScope&, const Tensors& x) { return recorded(*model, x); }, where);
+  for (const BuiltWeight& weight : state_->weights) layer.state()->variables.push_back(weight.variable);
+  return layer;
+}
+
+// ---- parts -----------------------------------------------------------------------------------------------------------
+static void erase_unused(Graph& graph) {
+  for (auto it = graph.nodes().end(); it != graph.nodes().begin();) {
+    Node& node = **--it;
+    bool used = false;
+    for (size_t i = 0; i < node.output_count(); ++i) used = used || node.output(i)->use_count() > 0;
+    if (used) continue;
+    ++it;
+    graph.erase(&node);
+  }
+}
+
+// The graph with this value as its only output, and the weights that it still has.
+static std::shared_ptr<ModelState> part_of(const ModelState& model, std::unique_ptr<Graph> graph, Value* output) {
+  graph->remove_outputs();
+  graph->add_output(output, output->name().empty() ? "features" : output->name());
+  erase_unused(*graph);
+  auto part = std::make_shared<ModelState>();
+  part->name = model.name;
+  std::set<std::string> names;
+  for (const auto& node : graph->nodes())
+    if (node->is("Constant")) names.insert(node->output()->name());
+  for (const BuiltWeight& weight : model.weights)
+    if (names.count(weight.name) != 0) part->weights.push_back(weight);
+  part->prototype = std::move(graph);
+  return part;
+}
+
+Model Model::up_to(const std::string& name) const {
+  std::unique_ptr<Graph> graph = state_->graph();
+  Value* found = nullptr;
+  for (const auto& node : graph->nodes()) {
+    if (node->is("Constant")) continue;
+    const bool of_layer = node->origins() == Strings{name};
+    for (size_t i = 0; i < node->output_count(); ++i)
+      if (of_layer || node->output(i)->name() == name) found = node->output(i);
+  }
+  for (size_t i = 0; i < graph->outputs().size(); ++i)
+    if (graph->output_names()[i] == name) found = graph->outputs()[i];
+  if (found == nullptr) throw Error(cat("the model has no layer or value ", quoted(name)), Fault::usage);
+  return Model(part_of(*state_, std::move(graph), found));
+}
+
+Model Model::without_head() const {
+  std::unique_ptr<Graph> graph = state_->graph();
+  Value* features = nullptr;
+  for (const auto& node : graph->nodes())
+    if ((node->is("Gemm") || node->is("MatMul") || node->is("Conv")) && node->input(0)->constant() == nullptr)
+      features = node->input(0);
+  if (features == nullptr || features->producer() == nullptr)
+    throw Error("the model has no layers below its last dense or convolutional one", Fault::usage);
+  return Model(part_of(*state_, std::move(graph), features));
+}
+
+}  // namespace cnnc::dsl
