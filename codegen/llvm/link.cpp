@@ -18,6 +18,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 
@@ -128,8 +129,9 @@ static void write_archive(const std::string& object, TemporaryFile& to, const Li
 // ---- linking ---------------------------------------------------------------------------------------------------------
 
 // lld keeps state in globals that it does not reset, so each link has a process of its own.
-[[noreturn]] static void link_in_child(const std::vector<std::string>& arguments, int messages) {
+[[noreturn]] static void link_in_child(const std::vector<std::string>& arguments, int messages, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(EXIT_FAILURE);  // it ended before it could tell
   std::vector<const char*> argv;
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   llvm::raw_fd_ostream out(messages, false);
@@ -152,8 +154,8 @@ static void run_lld(const std::vector<std::string>& arguments) {
   int ends[2];
   const auto fail = [] { throw Error(cat("cannot start the linker: ", std::strerror(errno)), Fault::limit); };
   if (pipe2(ends, O_CLOEXEC) != 0) fail();
-  const pid_t child = fork();
-  if (child == 0) link_in_child(arguments, ends[1]);
+  const pid_t parent = getpid(), child = fork();
+  if (child == 0) link_in_child(arguments, ends[1], parent);
   close(ends[1]);
   std::string messages = read_all(ends[0]);
   close(ends[0]);

@@ -1,6 +1,7 @@
 #include "codegen/llvm/temporary_file.h"
 
 #include <llvm/Support/FileSystem.h>
+#include <llvm/Support/Process.h>
 #include <llvm/Support/Signals.h>
 #include <llvm/Support/raw_ostream.h>
 
@@ -15,11 +16,18 @@ static void check(std::error_code code, const char* what, const std::string& pat
 }
 
 TemporaryFile::TemporaryFile(const std::string& beside) {
-  llvm::SmallString<256> path;
-  const std::error_code code = llvm::sys::fs::createUniqueFile(beside + ".%%%%%%%%.tmp", path);
+  std::error_code code;
+  do {
+    llvm::SmallString<256> path;
+    llvm::sys::fs::createUniquePath(beside + ".%%%%%%%%.tmp", path, false);
+    path_ = path.str();
+    llvm::sys::RemoveFileOnSignal(path_);  // first, so that no signal finds a file that nobody removes
+    int file = -1;
+    code = llvm::sys::fs::openFileForWrite(path_, file, llvm::sys::fs::CD_CreateNew);
+    if (!code) code = llvm::sys::Process::SafelyCloseFileDescriptor(file);
+    if (code) llvm::sys::DontRemoveFileOnSignal(path_);
+  } while (code == std::errc::file_exists);
   check(code, "write", beside);
-  path_ = path.str();
-  llvm::sys::RemoveFileOnSignal(path_);
 }
 
 TemporaryFile::~TemporaryFile() {
