@@ -103,11 +103,11 @@ Evaluation Evaluator::run(const Dataset& data, int64_t batch_size,
       const auto given = weights.find(c.name);
       carried.push_back(given == weights.end() ? c.initial : given->second);
     }
-    std::vector<Tensor> output{Tensor(step.step().output.dtype, step.step().output.shape())};
-    const float loss = step.run(batches.batch(i), {}, carried, output);
+    Tensor output(step.step().output.dtype, step.step().output.shape());
+    const float loss = step.run(batches.batch(i), {}, carried, &output);
     result.loss += static_cast<double>(loss) * static_cast<double>(size);
     const Hits found =
-        hits_of(options_.loss, step.step(), output[0], data.part(first, first + size).labels);
+        hits_of(options_.loss, step.step(), output, data.part(first, first + size).labels);
     hits.right += found.right;
     hits.all += found.all;
   }

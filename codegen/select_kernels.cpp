@@ -5,6 +5,7 @@
 
 #include "codegen/compile.h"
 #include "codegen/dnnl/steps.h"
+#include "codegen/in_place.h"
 #include "codegen/packing.h"
 #include "codegen/weight_gradient.h"
 #include "ir/error.h"
@@ -53,6 +54,11 @@ const std::vector<Candidate>& llvm_candidates() {
          return view ? matmul_refusal(*view) : why_not;
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},
+      {"llvm:for_each",
+       [](const Node& n, const TargetSpec&) -> Refusal {
+         if (!n.is("ForEach")) return "it is no ForEach";
+         return std::nullopt;
+       }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {
@@ -86,17 +92,13 @@ std::vector<Candidate> candidates(Kernels kernels) {
 
 bool is_computed(const Node& node) { return !node.is("Constant") && !node.op().is_view(); }
 
-const Value* root_of(const Value* value) {
-  while (value->producer() && value->producer()->op().is_view()) value = value->producer()->input(0);
-  return value;
-}
-
 // Every output gets memory of its own: inputs, constants and values returned twice are copied.
 void copy_shared_outputs(Graph& graph) {
   std::set<const Value*> taken;
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
     Value* value = graph.outputs()[i];
     const Value* root = root_of(value);
+    if (root == graph.updated_input(i)) continue;  // it stays what it is
     const bool own = root->producer() && is_computed(*root->producer()) && taken.insert(root).second;
     if (own) continue;
     graph.append_at_end();

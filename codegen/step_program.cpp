@@ -49,7 +49,7 @@ void StepProgram::check(cnnc_status status) const {
 }
 
 float StepProgram::run(const BatchView& batch, StepNumbers numbers,
-                       const std::vector<Tensor>& carried, std::vector<Tensor>& results) {
+                       std::vector<Tensor>& carried, Tensor* output) {
   size_t next = 0;
   const auto give = [&](const void* data) { inputs_[next++].data = const_cast<void*>(data); };
   give(batch.samples);
@@ -60,11 +60,11 @@ float StepProgram::run(const BatchView& batch, StepNumbers numbers,
     give(&numbers.learning_rate);
     if (step_.has_bias_correction) give(&numbers.bias_correction);
   }
-  for (const Tensor& tensor : carried) give(tensor.raw());
+  for (Tensor& tensor : carried) give(step_.is_training ? tensor.mutable_raw() : tensor.raw());
   CNNC_CHECK(next == inputs_.size()) << next << " of " << inputs_.size() << " inputs are given";
   float loss = 0;
   outputs_[0].data = &loss;
-  for (size_t i = 1; i < outputs_.size(); ++i) outputs_[i].data = results[i - 1].mutable_raw();
+  if (output != nullptr) outputs_[1].data = output->mutable_raw();
   check(cnnc_run(executable_, inputs_.data(), static_cast<int32_t>(inputs_.size()),
                  outputs_.data(), static_cast<int32_t>(outputs_.size())));
   return loss;

@@ -28,10 +28,11 @@ class StepProgram {
 
   const TrainingStep& step() const { return step_; }
   const cnnc_executable* executable() const { return executable_; }
-  // Runs one step on a batch. `carried` are read; `results` are what the graph returns after the
-  // loss: the carried tensors after the step, or the model's output. Returns the loss.
-  float run(const BatchView& batch, StepNumbers numbers, const std::vector<Tensor>& carried,
-            std::vector<Tensor>& results);
+  // Runs one step on a batch. A training step updates `carried` in place, unless the loss is no
+  // finite number. `output`, where the graph returns the model's output too, receives it; else it
+  // is null. Returns the loss.
+  float run(const BatchView& batch, StepNumbers numbers, std::vector<Tensor>& carried,
+            Tensor* output);
 
  private:
   void check(cnnc_status status) const;

@@ -33,7 +33,6 @@ Trainer::Trainer(ModelSource model, std::set<std::string> initializers, Dataset 
   for (const TrainingStep::Carried& c : carried_) {
     current_.emplace_back(c.initial.dtype(), c.initial.shape());
     std::copy_n(c.initial.data<char>(), c.initial.bytes(), current_.back().mutable_data<char>());
-    next_.emplace_back(c.initial.dtype(), c.initial.shape());
   }
   compile_seconds_ = static_cast<double>(now_ns() - start) * 1e-9;
 }
@@ -66,7 +65,7 @@ EpochResult Trainer::run_epoch(int64_t most_steps) {
   EpochResult result;
   for (int64_t i = 0; i < batches_.count() && result.steps < most_steps; ++i) {
     const int64_t size = batches_.size(i);
-    const float loss = training_program(size).run(batches_.batch(i), numbers(), current_, next_);
+    const float loss = training_program(size).run(batches_.batch(i), numbers(), current_, nullptr);
     ++result.steps;
     ++step_;
     if (!std::isfinite(loss)) {
@@ -78,7 +77,6 @@ EpochResult Trainer::run_epoch(int64_t most_steps) {
       ++result.skipped;
       continue;
     }
-    current_.swap(next_);
     result.loss += static_cast<double>(loss) * static_cast<double>(size);
     result.samples += size;
   }

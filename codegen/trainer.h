@@ -11,7 +11,7 @@
 
 namespace cnnc::codegen {
 
-// What to do when a step's loss is no finite number: the step is undone in any case.
+// What to do when a step's loss is no finite number: the step changes nothing in any case.
 enum class OnNan { stop, skip };
 
 struct TrainerOptions {
@@ -60,7 +60,7 @@ class Trainer {
   Batches batches_;
   std::map<int64_t, std::unique_ptr<StepProgram>> training_;
   std::vector<TrainingStep::Carried> carried_;
-  std::vector<Tensor> current_, next_;
+  std::vector<Tensor> current_;  // of the carried tensors
   int64_t step_ = 0, epoch_ = 0, parameter_count_ = 0;
   double compile_seconds_ = 0;
 };

@@ -120,7 +120,6 @@ size_t Steps::carried_index(const TrainingStep::Carried& carried) {
                        old->second.shape() == carried.initial.shape();
   carried_.push_back(carried);
   current_.push_back(copy_of(resumes ? old->second : carried.initial));
-  next_.emplace_back(carried.initial.dtype(), carried.initial.shape());
   return carried_.size() - 1;
 }
 
@@ -166,15 +165,10 @@ float Steps::train(const Source& source, const int64_t* rows, int64_t count, con
   numbers.learning_rate = static_cast<float>(training.learning_rate.at(training.step));
   if (has_bias_correction(options_.optimizer.kind))
     numbers.bias_correction = static_cast<float>(bias_correction(options_.optimizer, training.step));
-  std::vector<cnnc::Tensor> carried, results;
-  results.push_back(std::move(step.output));
-  for (const size_t i : step.carried) carried.push_back(std::move(current_[i])), results.push_back(std::move(next_[i]));
-  const float loss = step.program->run(gather(source, rows, count), numbers, carried, results);
-  step.output = std::move(results[0]);
-  for (size_t k = 0; k < step.carried.size(); ++k) {
-    current_[step.carried[k]] = std::move(results[k + 1]);
-    next_[step.carried[k]] = std::move(carried[k]);
-  }
+  std::vector<cnnc::Tensor> carried;
+  for (const size_t i : step.carried) carried.push_back(std::move(current_[i]));
+  const float loss = step.program->run(gather(source, rows, count), numbers, carried, &step.output);
+  for (size_t k = 0; k < step.carried.size(); ++k) current_[step.carried[k]] = std::move(carried[k]);
   last_outputs_ = &step.output;
   return loss;
 }
@@ -183,10 +177,9 @@ float Steps::evaluate(const Source& source, int64_t begin, int64_t end) {
   Compiled& step = compiled(evaluation_, false, end - begin, source);
   std::vector<int64_t> rows;
   for (int64_t row = begin; row < end; ++row) rows.push_back(row);
-  std::vector<cnnc::Tensor> carried, results{std::move(step.output)};
+  std::vector<cnnc::Tensor> carried;
   for (const size_t i : step.carried) carried.push_back(current_[i]);
-  const float loss = step.program->run(gather(source, rows.data(), end - begin), {}, carried, results);
-  step.output = std::move(results[0]);
+  const float loss = step.program->run(gather(source, rows.data(), end - begin), {}, carried, &step.output);
   last_outputs_ = &step.output;
   return loss;
 }

@@ -62,7 +62,7 @@ class Steps {
   std::map<int64_t, Compiled> training_, evaluation_;
   std::vector<TrainingStep::Carried> carried_;
   std::map<std::string, cnnc::Tensor> optimizer_state_;
-  std::vector<cnnc::Tensor> current_, next_;
+  std::vector<cnnc::Tensor> current_;
   cnnc::Tensor samples_, labels_;
   std::vector<float> weights_;
   const cnnc::Tensor* last_outputs_ = nullptr;

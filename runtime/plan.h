@@ -12,7 +12,7 @@ namespace cnnc {
 
 constexpr uint32_t kNone = 0xffffffffu;
 constexpr uint64_t kPlanMagic = 0x4e4c50434e4e43;
-constexpr uint32_t kPlanVersion = 2;
+constexpr uint32_t kPlanVersion = 3;
 constexpr int64_t kArenaAlignment = 64;
 
 enum class BufferKind : uint32_t { arena, constant, input, output, view };
@@ -38,6 +38,7 @@ struct TensorRecord {
   int32_t dtype; // cnnc_dtype
   uint32_t first_dim;
   uint32_t rank;
+  uint32_t updates; // output: the input whose memory it takes over; kNone: it has its own
 };
 
 struct BufferRecord {

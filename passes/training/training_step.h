@@ -12,7 +12,8 @@ namespace cnnc {
 
 // Inputs: the model's, "step" (i64) if anything is random, "labels", "sample_weights" if asked for,
 // "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the loss, for evaluation (and with keep_output) the model's
-// output, and for training the carried tensors after the step, in the same order.
+// output, and for training the carried tensors after the step, which update the inputs in place, in the same order. With a
+// loss that is no finite number they stay as they are.
 struct TrainingStep {
   // A tensor that one step hands to the next.
   struct Carried {

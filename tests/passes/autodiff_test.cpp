@@ -15,7 +15,7 @@ namespace {
 
 // What an operator has instead of a gradient: integers or bools as results, steps, or sizes.
 const std::set<std::string> kWithoutGradient = {
-    "Resize", "Upsample", "CumProd", "CenterCropPad", "Copy", "Fused",
+    "Resize", "Upsample", "CumProd", "CenterCropPad", "Copy", "Fused", "ForEach",
     "PackPanels", "OneHot", "ConvWeightGradient", "MaxPoolGradient", "AveragePoolGradient"};
 
 // Forms that have no gradient: packed weights, and paddings that mirror.
