@@ -21,7 +21,9 @@ Pipeline inference_pipeline() {
        kUntilFixedPoint},
       {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
+      {{split_reductions()}},
       {{fuse_loops()}},
+      {{fuse_siblings()}},
   };
 }
 
