@@ -3,14 +3,22 @@
 #include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
+#include "ir/ops/convolution.h"
 
 namespace cnnc::codegen {
 
+// Multiplications of a contraction. The declaration of a transposed convolution tries all taps at every output, of which
+// the input elements times the taps are due.
+static Dim products_of(const Node& root) {
+  const Computation c = root.op().computation(root);
+  if (!root.is("ConvTranspose")) return product(c.space) * product(c.reduce);
+  const Convolution conv = conv_transpose_geometry(OpContext(root));
+  return conv.batch * conv.output_channels * product(output_sizes(conv.window)) * product(c.reduce);
+}
+
 Dim flops_of(const Node& node, int output) {
-  if (const auto view = contraction_view(node)) {
-    const Computation c = view->root->op().computation(*view->root);
-    return product(c.space) * product(c.reduce) * 2;
-  }
+  if (node.is("ConvWeightGradient")) return products_of(node) * 2;
+  if (const auto view = contraction_view(node)) return products_of(*view->root) * 2;
   const Type& type = node.output(static_cast<size_t>(output))->type();
   if (const auto nest = loop_nest(node, output); nest && !nest->stages.empty()) {
     return product(nest->loops) * static_cast<int64_t>(nest->stages.size());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codegen/memory_operand.h"
 #include "ir/affine.h"
 #include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
@@ -57,7 +58,7 @@ struct Loads {
 }  // namespace
 
 const Value* root_of(const Value* value) {
-  while (value->producer() && value->producer()->op().is_view()) value = value->producer()->input(0);
+  while (const Value* seen = memory_operand(*value)) value = seen;
   return value;
 }
 

@@ -6,7 +6,7 @@
 
 namespace cnnc::codegen {
 
-// The value whose memory `value` is seen through views.
+// The value whose memory `value` is seen through views. The final state of a loop lies where the initial one did.
 const Value* root_of(const Value* value);
 // Whether one step computes all outputs of the node.
 bool computes_together(const Node& node);

@@ -22,6 +22,8 @@ class JitModel {
   std::unique_ptr<Parts> parts_;
 };
 
+// A tensor as the C interface takes it. Throws Error when it has more axes than that allows.
+cnnc_tensor_view view_of(const Tensor& tensor);
 // Runs the model once: tensors in, tensors out. Throws Error when the inputs do not fit.
 std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs, int threads = 1);
 

@@ -8,9 +8,11 @@
 #include "codegen/in_place.h"
 #include "codegen/packing.h"
 #include "codegen/weight_gradient.h"
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
+#include "passes/regions.h"
 
 namespace cnnc::codegen {
 
@@ -92,6 +94,12 @@ std::vector<Candidate> candidates(Kernels kernels) {
 
 bool is_computed(const Node& node) { return !node.is("Constant") && !node.op().is_view(); }
 
+Value* initially_true(Graph& graph) {
+  Tensor yes(DType::boolean, {});
+  yes.set_int(0, 1);
+  return graph.constant(yes);
+}
+
 // Every output gets memory of its own: inputs, constants and values returned twice are copied.
 void copy_shared_outputs(Graph& graph) {
   std::set<const Value*> taken;
@@ -104,6 +112,21 @@ void copy_shared_outputs(Graph& graph) {
     graph.append_at_end();
     graph.set_output(i, graph.make("Copy", {value}));
   }
+}
+
+// The states of a loop, and a Loop's condition, are updated in place: in copies of the initial ones, at the end of a trip.
+void copy_states(Node& loop) {
+  const CarriedParts parts = carried_parts(loop);
+  Graph &graph = loop.graph(), &body = *loop.region("body");
+  const size_t conditions = loop.is("Loop") ? 1 : 0;
+  {
+    const InsertBefore here(loop);
+    for (size_t i = parts.first - conditions; i < parts.first + parts.states; ++i)
+      loop.set_input(i, graph.make("Copy", {loop.input(i) ? loop.input(i) : initially_true(graph)}));
+  }
+  copy_shared_outputs(body);  // these read states as they were
+  body.append_at_end();
+  for (size_t i = 0; i < conditions + parts.states; ++i) body.set_output(i, body.make("Copy", {body.outputs()[i]}));
 }
 
 // The weights in the kernel's panels; folded now when they are constant.
@@ -162,17 +185,32 @@ static std::string first_candidate(const Node& node, const CompileOptions& optio
   return "";
 }
 
-void select_kernels(Graph& graph, const CompileOptions& options) {
+// Copies of states come before their loop, so they are made before the walk.
+static void prepare_loops(Graph& graph) {
+  for (const auto& node : graph.nodes())
+    if (node->is("Scan") || node->is("Loop")) copy_states(*node);
+}
+
+static void select_kernels(Graph& graph, const CompileOptions& options, std::string& problems) {
   copy_shared_outputs(graph);
-  std::string problems;
+  prepare_loops(graph);
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = **it++;
+    if (is_control_flow(node)) {
+      for_each_region(node, [&](Graph& region) { select_kernels(region, options, problems); });
+      continue;
+    }
     if (!is_computed(node)) continue;
     const std::string kernel = first_candidate(node, options, problems);
     if (kernel.empty()) continue;
     node.set_attribute("kernel", kernel);
     if (kernel == "llvm:contract" || kernel == "llvm:depthwise") pack_weights(graph, node, kernel, options.target);
   }
+}
+
+void select_kernels(Graph& graph, const CompileOptions& options) {
+  std::string problems;
+  select_kernels(graph, options, problems);
   if (!problems.empty()) throw Error(problems);
 }
 

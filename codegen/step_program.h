@@ -1,48 +1,35 @@
-// A training or evaluation step, compiled for one batch size.
+// A training or evaluation step, compiled for one batch size or for any.
 #pragma once
 #include <memory>
-#include <vector>
 
 #include "codegen/build.h"
 #include "codegen/jit.h"
 #include "passes/training/training_step.h"
+#include "runtime/training/step_runner.h"
 
 namespace cnnc::codegen {
 
-// What changes from step to step beside the data.
-struct StepNumbers {
-  int64_t step = 0;
-  float learning_rate = 0, bias_correction = 1;
-};
-
-struct BatchView {
-  const void *samples = nullptr, *labels = nullptr, *weights = nullptr;  // contiguous rows
-};
+// What the runtime must know of a step's inputs and outputs.
+StepLayout layout_of(const TrainingStep& step);
 
 class StepProgram {
  public:
-  // Optimises and compiles the step's graph.
+  // Optimises and compiles the step's graph. Throws Error.
   StepProgram(TrainingStep step, const BuildOptions& options, int threads, bool profile = false);
   ~StepProgram();
   StepProgram(const StepProgram&) = delete;
 
   const TrainingStep& step() const { return step_; }
-  const cnnc_executable* executable() const { return executable_; }
-  // Runs one step on a batch. A training step updates `carried` in place, unless the loss is no
-  // finite number. `output`, where the graph returns the model's output too, receives it; else it
-  // is null. Returns the loss.
-  float run(const BatchView& batch, StepNumbers numbers, std::vector<Tensor>& carried,
-            Tensor* output);
+  StepRunner& runner() { return runner_; }
+  // Runs one step (StepRunner::run). Returns the loss. Throws Error.
+  float run(const Batch& batch, const StepNumbers& numbers, const std::vector<void*>& carried,
+            void* output);
 
  private:
-  void check(cnnc_status status) const;
-
   TrainingStep step_;
-  std::vector<Type> input_types_, output_types_;
-  bool has_weights_;
   std::unique_ptr<JitModel> model_;
   cnnc_executable* executable_ = nullptr;
-  std::vector<cnnc_tensor_view> inputs_, outputs_;
+  StepRunner runner_;
 };
 
 }  // namespace cnnc::codegen

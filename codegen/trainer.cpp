@@ -1,96 +1,132 @@
 #include "codegen/trainer.h"
 
-#include <time.h>
+#include <algorithm>
 
-#include <cmath>
-
-#include "codegen/evaluator.h"
 #include "ir/error.h"
 #include "passes/training/optimizer.h"
 #include "runtime/team.h"
 
 namespace cnnc::codegen {
 
-static double cpu_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+static void check(ExitCode code, const ErrorText& error) {
+  if (code != kExitOk) throw Error(error.text, static_cast<Fault>(code));
 }
 
-Trainer::Trainer(ModelSource model, std::set<std::string> initializers, Dataset data,
-                 const TrainerOptions& options)
+static double seconds_now() { return static_cast<double>(now_ns()) * 1e-9; }
+
+std::vector<InitialTensor> initial_tensors(const TrainingStep& step) {
+  std::vector<InitialTensor> tensors;
+  for (const TrainingStep::Carried& carried : step.carried) {
+    const CarriedRole role = carried.is_parameter ? CarriedRole::parameter : CarriedRole::optimizer;
+    tensors.push_back({{carried.name.c_str(), role, view_of(carried.initial)}, 0});
+  }
+  return tensors;
+}
+
+// The class axis has as many elements as there are classes; labels lack it.
+static int32_t class_axis(const Type& output, const Type& labels) {
+  const Dims without_last(output.dims.begin(), output.dims.end() - 1);
+  return labels.dims == without_last ? output.rank() - 1 : 1;
+}
+
+AccuracyRule accuracy_rule(const LossOptions& loss, const TrainingStep& step) {
+  AccuracyRule rule;
+  switch (loss.loss) {
+    case Loss::sparse_categorical_crossentropy:
+      rule.kind = Accuracy::sparse;
+      rule.axis = class_axis(step.output, step.labels);
+      rule.classes = step.output.dims[static_cast<size_t>(rule.axis)].value();
+      break;
+    case Loss::categorical_crossentropy:
+      rule.kind = Accuracy::categorical;
+      rule.axis = step.output.rank() - 1;
+      break;
+    case Loss::binary_crossentropy:
+      rule.kind = Accuracy::binary;
+      rule.threshold = loss.from_probabilities ? 0.5 : 0;
+      break;
+    default:
+      break;
+  }
+  return rule;
+}
+
+// ---- Trainer -----------------------------------------------------------------------------------
+
+static StepPrograms::Options program_options(const TrainerOptions& options, int64_t full_batch) {
+  return {full_batch, options.threads, options.profile, options.build};
+}
+
+Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions options)
     : model_(std::move(model)),
-      initializers_(std::move(initializers)),
-      data_(std::move(data)),
-      options_(options),
-      batches_(data_, options.batch_size) {
-  check_rows(data_);
-  const int64_t start = now_ns();
-  const TrainingStep& step = training_program(batches_.size(0)).step();
-  check_labels(data_, options_.training.loss, step);
-  carried_ = step.carried;
-  parameter_count_ = step.parameter_count;
-  for (const TrainingStep::Carried& c : carried_) {
-    current_.emplace_back(c.initial.dtype(), c.initial.shape());
-    std::copy_n(c.initial.data<char>(), c.initial.bytes(), current_.back().mutable_data<char>());
+      samples_(samples),
+      options_(std::move(options)),
+      start_(seconds_now()),
+      training_([this](const Dim& batch) { return model_.training_step(batch); },
+                program_options(options_, options_.loop.batch_size)),
+      evaluation_([this](const Dim& batch) { return model_.evaluation_step(batch); },
+                  program_options(options_, 0)),
+      first_(training_.program(std::min(options_.loop.batch_size, samples.count()))) {
+  const OptimizerOptions& optimizer = model_.options.optimizer;
+  LoopOptions& loop = options_.loop;
+  loop.learning_rate.initial = optimizer.learning_rate;
+  loop.seed = model_.options.seed;
+  loop.has_bias_correction = has_bias_correction(optimizer.kind);
+  loop.beta1 = optimizer.beta1;
+  loop.beta2 = optimizer.beta2;
+  ErrorText error;
+  const AccuracyRule rule = accuracy_rule(model_.options.loss, first_.step());
+  if (!check_labels(samples.labels, rule, &error)) throw Error(error.text, Fault::usage);
+  const std::vector<InitialTensor> initial = initial_tensors(first_.step());
+  check(loop_.create(&samples_, loop, training_.source(), initial.data(), initial.size(), &error), error);
+  compile_seconds_ = seconds_now() - start_;
+}
+
+void Trainer::resume(const Checkpoint& checkpoint) {
+  ErrorText error;
+  check(loop_.resume(checkpoint, &error), error);
+}
+
+Validation Trainer::validation_of(const Samples* samples) {
+  if (samples == nullptr) return {};
+  return {samples, accuracy_rule(model_.options.loss, first_.step()), evaluation_.source()};
+}
+
+void Trainer::run(const RunOptions& options, const Samples* validation) {
+  ErrorText error;
+  const ExitCode code = run_training(&loop_, options, validation_of(validation), &error);
+  training_.rethrow();
+  evaluation_.rethrow();
+  check(code, error);
+}
+
+std::map<std::string, Tensor> Trainer::weights() {
+  std::map<std::string, Tensor> result;
+  for (const CarriedTensor& tensor : loop_.tensors()) {
+    if (tensor.role != CarriedRole::parameter) continue;
+    const Shape shape(tensor.view.dims, tensor.view.dims + tensor.view.rank);
+    result[tensor.name] = Tensor(static_cast<DType>(tensor.view.dtype), shape, nullptr, tensor.view.data);
   }
-  compile_seconds_ = static_cast<double>(now_ns() - start) * 1e-9;
-}
-
-StepProgram& Trainer::training_program(int64_t batch_size) {
-  std::unique_ptr<StepProgram>& program = training_[batch_size];
-  if (program == nullptr)
-    program = std::make_unique<StepProgram>(
-        training_step(model_(batch_size), initializers_, label_rows(data_, batch_size),
-                      options_.training),
-        options_.build, options_.threads, options_.profile);
-  return *program;
-}
-
-StepNumbers Trainer::numbers() const {
-  const OptimizerOptions& optimizer = options_.training.optimizer;
-  StepNumbers numbers;
-  numbers.step = step_;
-  numbers.learning_rate =
-      static_cast<float>(options_.schedule(optimizer.learning_rate, step_));
-  if (has_bias_correction(optimizer.kind))
-    numbers.bias_correction = static_cast<float>(bias_correction(optimizer, step_));
-  return numbers;
-}
-
-EpochResult Trainer::run_epoch(int64_t most_steps) {
-  const int64_t start = now_ns();
-  const double cpu_start = cpu_seconds();
-  if (options_.shuffle) batches_.shuffle(options_.training.seed, epoch_);
-  EpochResult result;
-  for (int64_t i = 0; i < batches_.count() && result.steps < most_steps; ++i) {
-    const int64_t size = batches_.size(i);
-    const float loss = training_program(size).run(batches_.batch(i), numbers(), current_, nullptr);
-    ++result.steps;
-    ++step_;
-    if (!std::isfinite(loss)) {
-      if (options_.on_nan == OnNan::stop)
-        throw Error(cat("the loss is ", loss, " in step ", step_, " (epoch ", epoch_ + 1,
-                        "); lower --lr, limit gradients with --global-clipnorm, or go on with "
-                        "--nan=skip"),
-                    Fault::limit);
-      ++result.skipped;
-      continue;
-    }
-    result.loss += static_cast<double>(loss) * static_cast<double>(size);
-    result.samples += size;
-  }
-  ++epoch_;
-  if (result.samples > 0) result.loss /= static_cast<double>(result.samples);
-  result.seconds = static_cast<double>(now_ns() - start) * 1e-9;
-  result.cpu_seconds = cpu_seconds() - cpu_start;
   return result;
 }
 
-std::map<std::string, Tensor> Trainer::weights() const {
-  std::map<std::string, Tensor> result;
-  for (size_t i = 0; i < carried_.size(); ++i)
-    if (carried_[i].is_parameter) result[carried_[i].name] = current_[i];
+// ---- evaluation --------------------------------------------------------------------------------
+
+Evaluation evaluate_model(const TrainedModel& model, const Samples& samples, int64_t batch_size, int threads,
+                          const BuildOptions& build) {
+  const int64_t start = now_ns();
+  StepPrograms programs([&](const Dim& batch) { return model.evaluation_step(batch); },
+                        {batch_size, threads, false, build});
+  StepProgram& first = programs.program(std::min(batch_size, samples.count()));
+  std::vector<void*> carried;
+  for (const TrainingStep::Carried& c : first.step().carried) carried.push_back(const_cast<void*>(c.initial.raw()));
+  Evaluation result;
+  ErrorText error;
+  const AccuracyRule rule = accuracy_rule(model.options.loss, first.step());
+  const ExitCode code = evaluate(samples, batch_size, rule, programs.source(), carried.data(), &result, &error);
+  programs.rethrow();
+  check(code, error);
+  result.seconds = static_cast<double>(now_ns() - start) * 1e-9;
   return result;
 }
 

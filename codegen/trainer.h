@@ -1,68 +1,60 @@
-// Trains a model: batches, epochs, the learning rate's schedule.
+// Trains and evaluates models in this process: the runtime's loops with programs that are compiled
+// here.
 #pragma once
 #include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
-#include "codegen/evaluator.h"
-#include "passes/training/schedule.h"
+#include "codegen/step_programs.h"
+#include "runtime/training/training_run.h"
 
 namespace cnnc::codegen {
 
-// What to do when a step's loss is no finite number: the step changes nothing in any case.
-enum class OnNan { stop, skip };
-
 struct TrainerOptions {
-  TrainingOptions training;
-  Schedule schedule = schedule_named("");
-  int64_t batch_size = 32;
-  bool shuffle = true;
-  OnNan on_nan = OnNan::stop;
+  // Takes the learning rate and what Adam needs from the model's options.
+  LoopOptions loop;
   int threads = 0;
   bool profile = false;  // measure every step of the program
   BuildOptions build;
 };
 
-struct EpochResult {
-  int64_t steps = 0, samples = 0, skipped = 0;
-  double loss = 0;  // mean over the samples, while the weights moved
-  double seconds = 0, cpu_seconds = 0;
-};
-
 class Trainer {
  public:
-  // `initializers` are the model's tensors that may be trained. Compiles the step for full batches.
-  // Throws Error.
-  Trainer(ModelSource model, std::set<std::string> initializers, Dataset data,
-          const TrainerOptions& options);
+  // Compiles the step for full batches. `samples` must outlive this. Throws Error.
+  Trainer(TrainedModel model, const Samples& samples, TrainerOptions options);
 
   double compile_seconds() const { return compile_seconds_; }
-  int64_t parameter_count() const { return parameter_count_; }
+  int64_t parameter_count() const { return first_.step().parameter_count; }
 
-  // Goes on for an epoch, or for `most_steps` of it. Throws Error (Fault::limit) when the loss is
-  // no number and OnNan::stop is set.
-  EpochResult run_epoch(int64_t most_steps);
-  // The trained tensors and running statistics by name.
-  std::map<std::string, Tensor> weights() const;
+  // Goes on where the checkpoint was written. Throws Error.
+  void resume(const Checkpoint& checkpoint);
+  // Trains, and evaluates `validation` after each epoch unless that is null. Throws Error.
+  void run(const RunOptions& options, const Samples* validation);
+  // The trained tensors and running statistics by name; valid while this is.
+  std::map<std::string, Tensor> weights();
   // The program for full batches, for its profile.
-  const cnnc_executable* executable() { return training_program(batches_.size(0)).executable(); }
+  const cnnc_executable* executable() { return first_.runner().executable(); }
 
  private:
-  StepProgram& training_program(int64_t batch_size);
-  StepNumbers numbers() const;
+  Validation validation_of(const Samples* samples);
 
-  ModelSource model_;
-  std::set<std::string> initializers_;
-  Dataset data_;
+  TrainedModel model_;
+  const Samples& samples_;
   TrainerOptions options_;
-  Batches batches_;
-  std::map<int64_t, std::unique_ptr<StepProgram>> training_;
-  std::vector<TrainingStep::Carried> carried_;
-  std::vector<Tensor> current_;  // of the carried tensors
-  int64_t step_ = 0, epoch_ = 0, parameter_count_ = 0;
+  double start_;  // before the program below is compiled
+  StepPrograms training_, evaluation_;
+  StepProgram& first_;
   double compile_seconds_ = 0;
+  TrainingLoop loop_;
 };
+
+// The carried tensors of a step at the start of training; they point into `step`.
+std::vector<InitialTensor> initial_tensors(const TrainingStep& step);
+// When a prediction is right, for the loss and the types of a step.
+AccuracyRule accuracy_rule(const LossOptions& loss, const TrainingStep& step);
+
+// Loss and accuracy of the model as it is. Throws Error.
+Evaluation evaluate_model(const TrainedModel& model, const Samples& samples, int64_t batch_size, int threads,
+                          const BuildOptions& build);
 
 }  // namespace cnnc::codegen

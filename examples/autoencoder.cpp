@@ -17,9 +17,9 @@ int main(int argc, char** argv) {
     model.compile(Adam{}, MeanSquaredError{});
     model.fit(train.x, train.x, example::fit_options(flags, train));
     example::evaluate(model, {test.x, test.x}, flags);
-    model.save(flags.output);
+    example::save_and_compile(model, flags);
     if (flags.json) return;
-    const Array drawn = model.predict(test.x.slice(0, 2));
+    const Array drawn = example::run_executable(flags, test.x.slice(0, 2));
     for (int64_t i = 0; i < 2; ++i) {
       std::printf("\ngiven:\n");
       example::print_image(test.x, i);

@@ -12,8 +12,13 @@ static Dataset with_rare_nines(const Dataset& all) {
   return {all.x.take(rows), all.y.take(rows)};
 }
 
-static double recall_of_nines(const Dataset& train, const Dataset& test, const example::Flags& flags,
-                              const std::map<int64_t, double>& class_weight) {
+struct Trained {
+  Model model;
+  double recall;
+};
+
+static Trained trained(const Dataset& train, const Dataset& test, const example::Flags& flags,
+                       const std::map<int64_t, double>& class_weight) {
   set_random_seed(flags.seed);
   Sequential model({Input({1, 28, 28}), Flatten(), Dense(64, relu), Dense(10)});
   model.compile(Adam{}, SparseCategoricalCrossentropy{.from_logits = true}, {Accuracy{}, Recall{.class_id = 9}});
@@ -22,7 +27,7 @@ static double recall_of_nines(const Dataset& train, const Dataset& test, const e
   model.fit(train, options);
   const std::vector<double> results = model.evaluate(test, {.verbose = Verbose::silent});
   std::printf("accuracy %.4f, recall of the rare class %.4f\n", results[1], results[2]);
-  return results[2];
+  return {model, results[2]};
 }
 
 int main(int argc, char** argv) {
@@ -32,9 +37,10 @@ int main(int argc, char** argv) {
     const auto [all, test] = data::mnist(example::data_folder(flags, "mnist"));
     const Dataset train = with_rare_nines(all);
     std::printf("Without weights:\n");
-    const double plain = recall_of_nines(train, test, flags, {});
+    const Trained plain = trained(train, test, flags, {});
     std::printf("A nine counts as 20 samples:\n");
-    const double weighted = recall_of_nines(train, test, flags, {{9, 20.0}});
-    std::printf("The weights change the recall of nines by %+.4f.\n", weighted - plain);
+    const Trained weighted = trained(train, test, flags, {{9, 20.0}});
+    std::printf("The weights change the recall of nines by %+.4f.\n", weighted.recall - plain.recall);
+    example::finish(weighted.model, test, flags);
   });
 }

@@ -19,7 +19,7 @@ static Dataset samples(int64_t count, bool classes) {
 
 int main(int argc, char** argv) {
   const auto flags = example::parse(argc, argv, "linear and logistic regression",
-                                    {.data = "-", .output = "linear.onnx", .epochs = 20});
+                                    {.output = "linear.onnx", .epochs = 20});
   return example::run([&] {
     const FitOptions options{.epochs = flags.epochs, .batch_size = flags.batch_size, .verbose = Verbose::silent};
 
@@ -34,6 +34,12 @@ int main(int argc, char** argv) {
     logistic.fit(samples(1000, true), options);
     const std::vector<double> results = logistic.evaluate(samples(500, true), {.verbose = Verbose::silent});
     std::printf("logistic regression: accuracy %.3f\n", results[1]);
-    linear.save(flags.output);
+
+    example::save_and_compile(logistic, flags);
+    const Dataset points = samples(3, true);
+    const Array found = example::run_executable(flags, points.x);
+    for (int64_t i = 0; i < 3; ++i)
+      std::printf("(%+.2f, %+.2f): class 1 with probability %.3f (label %.0f)\n", points.x.at(2 * i), points.x.at(2 * i + 1),
+                  found.at(i), points.y.at(i));
   });
 }

@@ -10,7 +10,7 @@ namespace cnnc {
 
 namespace {
 
-bool is_contraction(const Node& node) { return node.is("Conv") || node.is("MatMul"); }
+bool is_contraction(const Node& node) { return node.is("Conv") || node.is("ConvTranspose") || node.is("MatMul"); }
 
 struct Refusal {
   std::string why;
@@ -27,7 +27,7 @@ class ViewBuilder {
       if (view_.root != nullptr) throw Refusal{"it holds two contractions"};
       view_.root = node.get();
     }
-    if (view_.root == nullptr) throw Refusal{"it holds no Conv or MatMul"};
+    if (view_.root == nullptr) throw Refusal{"it holds no Conv, ConvTranspose or MatMul"};
     for (const Value* operand : view_.root->inputs()) view_.operands.push_back(strided(operand));
     view_.root_type = view_.root->output()->type();
     const Value* result = body_.outputs()[0];

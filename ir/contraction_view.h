@@ -1,4 +1,4 @@
-// A node as a contraction kernel sees it: one Conv or MatMul, an epilogue on its result, strides of its operands.
+// A node as a contraction kernel sees it: one Conv, ConvTranspose or MatMul, an epilogue on its result, strides of its operands.
 #pragma once
 #include <optional>
 #include <string>
@@ -17,7 +17,7 @@ struct StridedOperand {
 };
 
 struct ContractionView {
-  const Node* root = nullptr;  // Conv or MatMul: the node itself, or the one in its fused body
+  const Node* root = nullptr;  // Conv, ConvTranspose or MatMul: the node itself, or the one in its fused body
   std::vector<StridedOperand> operands;  // of the root, in its order
   Type root_type;  // of the root's result
   // The element to store, over param(0) = the root's element, index(axis of the result) and loads of the whole node's
@@ -25,7 +25,7 @@ struct ContractionView {
   Scalar epilogue;
 };
 
-// `node` is a Conv or MatMul, or a Fused node whose body is [Transposes of operands], one of them, and element-wise
+// `node` is a Conv, ConvTranspose or MatMul, or a Fused node whose body is [Transposes of operands], one of them, and element-wise
 // operators on its result. Otherwise nullopt, and why.
 std::optional<ContractionView> contraction_view(const Node& node, std::string* why_not = nullptr);
 // The same for the body of a Fused node that does not exist yet; operands are the body's inputs.

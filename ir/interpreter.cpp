@@ -1,6 +1,7 @@
 // The reference: runs a graph node by node from the operators' declarations.
 #include <unordered_map>
 
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/graph.h"
 #include "ir/loop_nest.h"
@@ -107,6 +108,10 @@ class Interpreter {
     if (op.is_view()) return {operands[0]->reshaped(shape_of(node.output()->type()))};
     if (op.has_computation()) return computed(node, operands);
     if (op.has_decomposition()) return run_graph(*decomposed_body(node), operands);
+    if (is_control_flow(node))
+      return interpret_control_flow(node, operands, [this](const Graph& region, const std::vector<Tensor>& inputs) {
+        return Interpreter(region, symbols_, this).run(inputs);
+      });
     if (const Graph* body = node.region("body")) return run_graph(*body, operands);
     throw Error(cat(node.description(), " has no reference implementation"));
   }

@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/graph.h"
 #include "ir/op_def.h"
@@ -66,7 +67,15 @@ class Verifier {
     if (value == nullptr) return;
     // Only a visible value is certain to exist, so others are not described.
     if (!visible_.count(value)) fail("input ", i, " of ", node.description(), " is not defined before its use");
+    check_closed(node.graph(), *value);
     ++uses_[value][&node];
+  }
+
+  static void check_closed(const Graph& graph, const Value& value) {
+    const Node* parent = graph.parent();
+    if (parent && is_control_flow(*parent) && &value.graph() != &graph)
+      fail("graph ", quoted(graph.name()), " of ", parent->description(), " uses ", described(value),
+           " of an enclosing graph, which has to be an operand of the node");
   }
 
   void outputs(const Node& node) {
@@ -97,6 +106,7 @@ class Verifier {
            graph.output_names().size(), " names");
     for (size_t i = 0; i < graph.outputs().size(); ++i) {
       if (!visible_.count(graph.outputs()[i])) fail("result ", i, " of graph ", quoted(graph.name()), " is not defined in it");
+      check_closed(graph, *graph.outputs()[i]);
       ++result_uses_[graph.outputs()[i]];
     }
     updates(graph);

@@ -1,5 +1,6 @@
 #include "model/feed.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "ir/error.h"
@@ -43,9 +44,8 @@ void Feed::convert(const void* from, int64_t elements, void* to) const {
   if (same_) {
     std::memcpy(to, from, static_cast<size_t>(elements) * size_of(dtype_));
   } else if (type == DType::u8 && dtype_ == DType::f32) {
-    const auto* bytes = static_cast<const uint8_t*>(from);
-    const auto factor = static_cast<float>(array_.scale());
-    for (int64_t i = 0; i < elements; ++i) static_cast<float*>(to)[i] = static_cast<float>(bytes[i]) * factor;
+    scale_bytes(static_cast<const uint8_t*>(from), elements, static_cast<float>(array_.scale()),
+                static_cast<float*>(to));
   } else {
     const cnnc::Tensor source(type, {elements}, nullptr, from);
     cnnc::Tensor copy(dtype_, {elements});
@@ -70,6 +70,12 @@ cnnc::Tensor Feed::rows(int64_t begin, int64_t end) const {
   return result;
 }
 
+// Rows of a shuffled order lie anywhere in memory: asked for a few rows ahead, they have arrived when their turn comes.
+static void prefetch(const char* row, size_t bytes) {
+  constexpr size_t kCacheLine = 64, kMost = 4096;
+  for (size_t i = 0; i < std::min(bytes, kMost); i += kCacheLine) __builtin_prefetch(row + i);
+}
+
 void Feed::take(const int64_t* rows, int64_t count, cnnc::Tensor& into) const {
   const cnnc::Shape shape = with_rows(count, row_);
   if (into.dtype() != dtype_ || into.shape() != shape) into = cnnc::Tensor(dtype_, shape);
@@ -77,7 +83,11 @@ void Feed::take(const int64_t* rows, int64_t count, cnnc::Tensor& into) const {
   const auto* from = static_cast<const char*>(array_.storage().tensor.raw());
   const size_t from_bytes = static_cast<size_t>(elements) * size_of(array_.storage().tensor.dtype());
   char* to = static_cast<char*>(into.mutable_raw());
+  constexpr int64_t kAhead = 4;
+  const auto fetch = [&](int64_t i) { prefetch(from + static_cast<size_t>(rows[i]) * from_bytes, from_bytes); };
+  for (int64_t i = 0; i < std::min(count, kAhead); ++i) fetch(i);
   for (int64_t i = 0; i < count; ++i) {
+    if (i + kAhead < count) fetch(i + kAhead);
     convert(from + static_cast<size_t>(rows[i]) * from_bytes, elements, to);
     to += static_cast<size_t>(elements) * size_of(dtype_);
   }

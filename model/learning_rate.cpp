@@ -1,40 +1,65 @@
-// Schedules of the learning rate, with Keras' formulae.
+// Schedules of the learning rate: the runtime has the formulae.
+#include "runtime/training/learning_rate.h"
+
 #include <algorithm>
-#include <cmath>
 
 #include "cnnc/training.h"
 #include "ir/error.h"
 
 namespace cnnc::dsl {
 
-static double rate_of(double fixed, double) { return fixed; }
+using Rate = cnnc::LearningRate;
 
-static double rate_of(const ExponentialDecay& s, double step) {
-  const double power = step / s.decay_steps;
-  return s.initial * std::pow(s.decay_rate, s.staircase ? std::floor(power) : power);
+static Rate rate_of(double fixed) {
+  Rate rate;
+  rate.initial = fixed;
+  return rate;
 }
 
-static double rate_of(const CosineDecay& s, double step) {
-  const double done = std::min(step, s.decay_steps) / s.decay_steps;
-  return s.initial * ((1 - s.alpha) * 0.5 * (1 + std::cos(M_PI * done)) + s.alpha);
+static Rate rate_of(const ExponentialDecay& s) {
+  Rate rate = rate_of(s.initial);
+  rate.decay = Decay::exponential;
+  rate.decay_steps = s.decay_steps;
+  rate.decay_rate = s.decay_rate;
+  rate.staircase = s.staircase;
+  return rate;
 }
 
-static double rate_of(const InverseTimeDecay& s, double step) {
-  return s.initial / (1 + s.decay_rate * step / s.decay_steps);
+static Rate rate_of(const CosineDecay& s) {
+  Rate rate = rate_of(s.initial);
+  rate.decay = Decay::cosine;
+  rate.decay_steps = s.decay_steps;
+  rate.alpha = s.alpha;
+  return rate;
 }
 
-static double rate_of(const PiecewiseConstant& s, double step) {
+static Rate rate_of(const InverseTimeDecay& s) {
+  Rate rate = rate_of(s.initial);
+  rate.decay = Decay::inverse_time;
+  rate.decay_steps = s.decay_steps;
+  rate.decay_rate = s.decay_rate;
+  return rate;
+}
+
+static Rate rate_of(const PiecewiseConstant& s) {
   if (s.values.size() != s.boundaries.size() + 1)
     throw Error(cat("PiecewiseConstant: ", s.boundaries.size(), " boundaries need ", s.boundaries.size() + 1,
                     " values, there are ", s.values.size()),
                 Fault::usage);
-  size_t i = 0;
-  while (i < s.boundaries.size() && step > s.boundaries[i]) ++i;
-  return s.values[i];
+  if (s.boundaries.size() > Rate::kMostBoundaries)
+    throw Error(cat("PiecewiseConstant: ", s.boundaries.size(), " boundaries are too many, at most ",
+                    int{Rate::kMostBoundaries}),
+                Fault::usage);
+  Rate rate;
+  rate.decay = Decay::piecewise;
+  rate.boundary_count = static_cast<int32_t>(s.boundaries.size());
+  std::copy(s.boundaries.begin(), s.boundaries.end(), rate.boundaries);
+  std::copy(s.values.begin(), s.values.end(), rate.values);
+  return rate;
 }
 
 double LearningRate::at(int64_t step) const {
-  return std::visit([&](const auto& schedule) { return rate_of(schedule, static_cast<double>(step)); }, schedule_);
+  return std::visit([&](const auto& schedule) { return rate_of(schedule).at(step); }, schedule_);
 }
 
 }  // namespace cnnc::dsl

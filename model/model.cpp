@@ -10,6 +10,7 @@
 #include "ir/error.h"
 #include "model/feed.h"
 #include "model/model_state.h"
+#include "passes/training/training_form.h"
 
 namespace cnnc::dsl {
 
@@ -33,7 +34,11 @@ Sequential::Sequential(std::vector<Layer> layers, Location where) : Model(chain(
 
 // ---- files -----------------------------------------------------------------------------------------------------------
 Model Model::load(const std::string& path) { return Model(imported_state(path)); }
-void Model::save(const std::string& path) const { export_onnx_file(*state_->graph(), path); }
+void Model::save(const std::string& path) const {
+  const std::unique_ptr<Graph> graph = state_->graph();
+  to_inference_form(*graph);
+  export_onnx_file(*graph, path);
+}
 std::string Model::dump_ir() const { return print(*state_->graph()); }
 
 // Where the archives are that executables are linked with: beside the program's folder, in the build, or installed.

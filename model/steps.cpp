@@ -6,6 +6,7 @@
 #include "ir/error.h"
 #include "model/bind_symbols.h"
 #include "passes/training/optimizer.h"
+#include "runtime/training/training_loop.h"
 
 namespace cnnc::dsl {
 
@@ -146,29 +147,32 @@ Steps::Compiled& Steps::compiled(std::map<int64_t, Compiled>& programs, bool tra
   return entry;
 }
 
-codegen::BatchView Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
+Batch Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
   source.x.take(rows, count, samples_);
   source.y.take(rows, count, labels_);
-  codegen::BatchView view{samples_.raw(), labels_.raw(), nullptr};
-  if (!options_.sample_weights) return view;
+  Batch batch;
+  batch.size = count;
+  batch.inputs[0] = samples_.raw();
+  batch.labels = labels_.raw();
+  if (!options_.sample_weights) return batch;
   weights_.assign(static_cast<size_t>(count), 1);
   for (int64_t i = 0; i < count && !source.weights.empty(); ++i)
     weights_[static_cast<size_t>(i)] = source.weights[static_cast<size_t>(rows[i])];
-  view.weights = weights_.data();
-  return view;
+  batch.weights = weights_.data();
+  return batch;
 }
 
 float Steps::train(const Source& source, const int64_t* rows, int64_t count, const TrainingState& training) {
   Compiled& step = compiled(training_, true, count, source);
-  codegen::StepNumbers numbers;
+  StepNumbers numbers;
   numbers.step = training.step;
   numbers.learning_rate = static_cast<float>(training.learning_rate.at(training.step));
-  if (has_bias_correction(options_.optimizer.kind))
-    numbers.bias_correction = static_cast<float>(bias_correction(options_.optimizer, training.step));
-  std::vector<cnnc::Tensor> carried;
-  for (const size_t i : step.carried) carried.push_back(std::move(current_[i]));
-  const float loss = step.program->run(gather(source, rows, count), numbers, carried, &step.output);
-  for (size_t k = 0; k < step.carried.size(); ++k) current_[step.carried[k]] = std::move(carried[k]);
+  const OptimizerOptions& optimizer = options_.optimizer;
+  if (has_bias_correction(optimizer.kind))
+    numbers.bias_correction = static_cast<float>(bias_correction(optimizer.beta1, optimizer.beta2, training.step));
+  std::vector<void*> carried;
+  for (const size_t i : step.carried) carried.push_back(current_[i].mutable_raw());
+  const float loss = step.program->run(gather(source, rows, count), numbers, carried, step.output.mutable_raw());
   last_outputs_ = &step.output;
   return loss;
 }
@@ -177,9 +181,10 @@ float Steps::evaluate(const Source& source, int64_t begin, int64_t end) {
   Compiled& step = compiled(evaluation_, false, end - begin, source);
   std::vector<int64_t> rows;
   for (int64_t row = begin; row < end; ++row) rows.push_back(row);
-  std::vector<cnnc::Tensor> carried;
-  for (const size_t i : step.carried) carried.push_back(current_[i]);
-  const float loss = step.program->run(gather(source, rows.data(), end - begin), {}, carried, &step.output);
+  std::vector<void*> carried;
+  for (const size_t i : step.carried) carried.push_back(const_cast<void*>(current_[i].raw()));
+  const float loss =
+      step.program->run(gather(source, rows.data(), end - begin), {}, carried, step.output.mutable_raw());
   last_outputs_ = &step.output;
   return loss;
 }

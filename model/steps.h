@@ -52,7 +52,7 @@ class Steps {
     cnnc::Tensor output;
   };
   Compiled& compiled(std::map<int64_t, Compiled>& programs, bool training, int64_t count, const Source& source);
-  codegen::BatchView gather(const Source& source, const int64_t* rows, int64_t count);
+  Batch gather(const Source& source, const int64_t* rows, int64_t count);
   size_t carried_index(const TrainingStep::Carried& carried);
 
   const ModelState& model_;

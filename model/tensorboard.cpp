@@ -61,15 +61,28 @@ static void append_record(const std::string& path, const std::string& message) {
   if (!file.flush()) throw Error(cat(path, ": ", std::strerror(errno)), Fault::file);
 }
 
-void TensorBoard::on_train_begin(Model&) {
-  std::error_code code;
-  std::filesystem::create_directories(folder_, code);
-  path_ = cat(folder_, "/events.out.tfevents.", static_cast<int64_t>(wall_time()), ".cnnc");
-  append_record(path_, event(0, field(3, "brain.Event:2")));
+void TensorBoard::on_train_begin(Model&) { files_.clear(); }
+
+// The file of a run is made when its first value comes.
+void TensorBoard::write(const std::string& run, int epoch, const std::string& name, double value) {
+  std::string& path = files_[run];
+  if (path.empty()) {
+    const std::string folder = folder_ + "/" + run;
+    std::error_code code;
+    std::filesystem::create_directories(folder, code);
+    const auto microseconds = static_cast<int64_t>(wall_time() * 1e6);
+    path = cat(folder, "/events.out.tfevents.", microseconds / 1000000, ".cnnc.", microseconds % 1000000, ".v2");
+    append_record(path, event(0, field(3, "brain.Event:2")));
+  }
+  append_record(path, event(epoch, scalar("epoch_" + name, value)));
 }
 
-void TensorBoard::on_epoch_end(Model&, int epoch, const Logs& logs) {
-  for (const auto& [name, value] : logs) append_record(path_, event(epoch, scalar("epoch_" + name, value)));
+void TensorBoard::on_epoch_end(Model& model, int epoch, const Logs& logs) {
+  for (const auto& [name, value] : logs) {
+    const bool validates = name.rfind("val_", 0) == 0;
+    write(validates ? "validation" : "train", epoch, validates ? name.substr(4) : name, value);
+  }
+  write("train", epoch, "learning_rate", model.learning_rate());
 }
 
 }  // namespace cnnc::dsl

@@ -52,6 +52,7 @@ std::vector<Rewrite> no_op_rewrites() {
   std::vector<Rewrite> rewrites = {
       {"drop-identity", "Identity(x) -> x", op("Identity"), operand},
       {"drop-dropout", "Dropout(x) -> x", op("Dropout").where(drops_no_mask, "its mask is used"), operand},
+      {"drop-when-training", "WhenTraining(x, y) -> x", op("WhenTraining"), operand},
       {"drop-slice", "Slice(x) of everything -> x",
        same_type("Slice").where(steps_forwards, "it may go backwards"), operand},
       {"drop-pad", "Pad(x, 0) -> x", op("Pad").where(pads_nothing, "it pads, or by numbers that are not known"), operand},

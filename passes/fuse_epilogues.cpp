@@ -1,12 +1,14 @@
-// Conv and MatMul with what follows them: bias, activations, residual additions work on the accumulators.
+// Conv, ConvTranspose and MatMul with what follows them: bias, activations, residual additions work on the accumulators.
 #include <algorithm>
 #include <set>
 
 #include "ir/affine.h"
 #include "ir/contraction_view.h"
+#include "ir/control_flow.h"
 #include "ir/op_def.h"
 #include "passes/fusion.h"
 #include "passes/passes.h"
+#include "passes/regions.h"
 
 namespace cnnc {
 
@@ -120,8 +122,10 @@ bool fuse_root(Graph& graph, Node* root) {
 bool run(Graph& graph) {
   std::vector<Node*> roots;  // fusing one erases no other
   for (const auto& node : graph.nodes())
-    if (node->is("Conv") || node->is("MatMul")) roots.push_back(node.get());
+    if (node->is("Conv") || node->is("ConvTranspose") || node->is("MatMul")) roots.push_back(node.get());
   bool changed = false;
+  for (const auto& node : graph.nodes())
+    if (is_control_flow(*node)) for_each_region(*node, [&](Graph& region) { changed |= run(region); });
   for (Node* root : roots) changed |= fuse_root(graph, root);
   return changed;
 }
@@ -129,7 +133,7 @@ bool run(Graph& graph) {
 }  // namespace
 
 Pass fuse_epilogues() {
-  return {"fuse-epilogues", "Conv or MatMul and the element-wise operators on its result become one kernel.",
+  return {"fuse-epilogues", "Conv, ConvTranspose or MatMul and the element-wise operators on its result become one kernel.",
           [](Graph& graph, const Target&) { return run(graph); }, nullptr};
 }
 

@@ -2,10 +2,12 @@
 #include <algorithm>
 
 #include "ir/affine.h"
+#include "ir/control_flow.h"
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
 #include "passes/fusion.h"
 #include "passes/passes.h"
+#include "passes/regions.h"
 
 namespace cnnc {
 
@@ -139,6 +141,7 @@ bool run(Graph& graph) {
   bool changed = false;
   for (auto it = graph.nodes().end(); it != graph.nodes().begin();) {
     Node* node = std::prev(it)->get();
+    if (is_control_flow(*node)) for_each_region(*node, [&](Graph& region) { changed |= run(region); });
     if (is_loop_node(*node)) {
       if (fuse_one(graph, node) != nullptr) {
         changed = true;

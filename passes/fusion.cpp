@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
 
@@ -39,25 +40,13 @@ class BodyBuilder {
     for (Value* operand : node.inputs()) inputs.push_back(mapped(operand));
     body().set_current_origins(node.origins());
     if (const Graph* region = node.is("Fused") ? node.region("body") : nullptr) {
-      take_over(*region, inputs, node);
+      const std::vector<Value*> results = inline_graph(body(), *region, inputs);
+      for (size_t i = 0; i < node.output_count(); ++i) map_[node.output(i)] = results[i];
     } else {
       Node* copy = body().clone_node(node, inputs);
       if (!node.op().has_computation() && node.op().has_decomposition()) decompose(node, copy);
       else for (size_t i = 0; i < node.output_count(); ++i) map_[node.output(i)] = copy->output(i);
     }
-  }
-
-  void take_over(const Graph& region, const std::vector<Value*>& inputs, const Node& node) {
-    std::map<const Value*, Value*> inner;
-    for (size_t i = 0; i < inputs.size(); ++i) inner[region.inputs()[i].get()] = inputs[i];
-    for (const auto& n : region.nodes()) {
-      std::vector<Value*> operands;
-      for (Value* v : n->inputs()) operands.push_back(v ? inner.at(v) : nullptr);
-      body().set_current_origins(n->origins());
-      Node* copy = body().clone_node(*n, std::move(operands));
-      for (size_t i = 0; i < n->output_count(); ++i) inner[n->output(i)] = copy->output(i);
-    }
-    for (size_t i = 0; i < node.output_count(); ++i) map_[node.output(i)] = inner.at(region.outputs()[i]);
   }
 
   void decompose(const Node& node, Node* copy) {

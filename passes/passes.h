@@ -15,6 +15,9 @@ Pass eliminate_dead_code();
 Pass cse();
 // Computes what depends on constants only, and shapes that are known.
 Pass fold_constants();
+// Branches that are known to be taken are inlined, loops with a known trip count become scans, constants go into the
+// regions that use them.
+Pass simplify_regions();
 // Removes operators that do nothing, and brings others to their simplest form.
 Pass canonicalize();
 // Operators that no kernel computes whole become the graphs they stand for.

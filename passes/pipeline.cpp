@@ -10,14 +10,16 @@ namespace cnnc {
 Pipeline inference_pipeline() {
   return {
       {{split_operands()}},
-      {{canonicalize(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(), eliminate_dead_code()},
+      {{canonicalize(), simplify_regions(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(),
+        eliminate_dead_code()},
        kUntilFixedPoint},
       {{decompose()}},
-      {{canonicalize(), fold_constants(), cse(), fold_batch_norm(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{canonicalize(), simplify_regions(), fold_constants(), cse(), fold_batch_norm(), eliminate_dead_code()},
+       kUntilFixedPoint},
       {{channels_last()}},
       // Without the Transposes between them, more padding and arithmetic meets its convolution.
-      {{fold_transposes(), move_transposes(), fold_pads(), fold_batch_norm(), canonicalize(), fold_constants(), cse(),
-        eliminate_dead_code()},
+      {{fold_transposes(), move_transposes(), fold_pads(), fold_batch_norm(), canonicalize(), simplify_regions(), fold_constants(),
+        cse(), eliminate_dead_code()},
        kUntilFixedPoint},
       {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},

@@ -30,6 +30,8 @@ class Array {
   size_t size() const { return count_; }
   T* begin() { return data_; }
   T* end() { return data_ + count_; }
+  const T* begin() const { return data_; }
+  const T* end() const { return data_ + count_; }
 
  private:
   T* data_ = nullptr;

@@ -100,6 +100,7 @@ class Binder {
     if (buffer.kind == BufferKind::constant) {
       return buffer.offset + static_cast<uint64_t>(place->bytes) <= exe_.model->weights_bytes;
     }
+    if (buffer.kind == BufferKind::slice) return fits_slices(buffer, *place);
     if (buffer.kind != BufferKind::view) return true;
     const BufferPlace& base = exe_.places[buffer.base];
     const int64_t offset = value(buffer.offset_value);
@@ -107,6 +108,13 @@ class Binder {
     place->root = base.root;
     place->offset = base.offset + offset;
     return true;
+  }
+
+  // There is a slice for every trip.
+  bool fits_slices(const BufferRecord& slice, const BufferPlace& place) const {
+    const int64_t trips = fixed_trips(plan_.steps[static_cast<uint32_t>(slice.offset)]);
+    const int64_t whole = exe_.places[slice.base].bytes;
+    return trips <= 0 || place.bytes == 0 || trips <= whole / place.bytes;
   }
 
   // Uses of a view keep what it views alive.
@@ -121,11 +129,18 @@ class Binder {
       const StepRecord& step = plan_.steps[s];
       for (uint32_t i = 0; i < step.operand_count; ++i) {
         const uint32_t buffer = plan_.operands[step.first_operand + i].buffer;
-        ArenaBuffer& root = exe_.arena_buffers[exe_.places[buffer].root];
-        root.first_step = std::min(root.first_step, s);
-        root.last_step = std::max(root.last_step, s);
+        extend(exe_.places[buffer].root, s);
       }
     }
+  }
+
+  // A slice keeps alive what it is taken of.
+  void extend(uint32_t buffer, uint32_t step) {
+    ArenaBuffer& range = exe_.arena_buffers[buffer];
+    range.first_step = std::min(range.first_step, step);
+    range.last_step = std::max(range.last_step, step);
+    const BufferRecord& record = plan_.buffers[buffer];
+    if (record.kind == BufferKind::slice) extend(exe_.places[record.base].root, step);
   }
 
   int64_t scratch_bytes() const {
@@ -182,7 +197,16 @@ class Binder {
     for (uint32_t i = 0; i < plan_.sizes.count; ++i) exe_.step_sizes[i] = value(plan_.sizes[i]);
     for (uint32_t i = 0; i < plan_.steps.count; ++i) {
       exe_.steps[i].tasks = value(plan_.steps[i].tasks_value);
+      if (plan_.steps[i].flags & kControlStep) exe_.steps[i].tasks = fixed_trips(plan_.steps[i]);
     }
+  }
+
+  int64_t fixed_trips(const StepRecord& step) const {
+    const auto* params =
+        reinterpret_cast<const ControlParams*>(plan_.params.data + step.params_offset);
+    const bool fixed = step.kernel == static_cast<uint32_t>(ControlOp::loop) &&
+                       params->trips_value != kNone;
+    return fixed ? value(params->trips_value) : INT64_MAX;
   }
 
   cnnc_status prepare_libraries() {
@@ -204,7 +228,7 @@ class Binder {
   }
 
   void set_operands() {
-    exe_.boundary_operand_count = 0;
+    exe_.boundary_operand_count = exe_.slice_operand_count = 0;
     for (uint32_t i = 0; i < plan_.operands.count; ++i) {
       const OperandRecord& operand = plan_.operands[i];
       const BufferPlace& place = exe_.places[operand.buffer];
@@ -214,8 +238,20 @@ class Binder {
       } else if (root.kind == BufferKind::input || root.kind == BufferKind::output) {
         const bool is_output = root.kind == BufferKind::output;
         exe_.boundary_operands[exe_.boundary_operand_count++] = {i, is_output, root.base, place.offset};
+      } else if (root.kind == BufferKind::slice) {
+        exe_.slice_operands[exe_.slice_operand_count++] = slice_operand(i, root, place);
       }
     }
+  }
+
+  SliceOperand slice_operand(uint32_t operand, const BufferRecord& slice, const BufferPlace& place) {
+    const auto loop = static_cast<uint32_t>(slice.offset);
+    uint32_t base = plan_.steps[loop].first_operand;
+    while (plan_.operands[base].buffer != slice.base) ++base;
+    const int64_t bytes = exe_.places[place.root].bytes;
+    if (!slice.offset_value) return {operand, loop, base, bytes, 0, place.offset};
+    const int64_t last = (fixed_trips(plan_.steps[loop]) - 1) * bytes;
+    return {operand, loop, base, -bytes, last, place.offset};
   }
 
   cnnc_executable& exe_;

@@ -55,6 +55,16 @@ cnnc_status open_model(cnnc_executable* exe) {
   return ok ? CNNC_OK : CNNC_INVALID_MODEL;
 }
 
+uint32_t slice_operand_count(const Plan& plan) {
+  uint32_t count = 0;
+  for (const OperandRecord& operand : plan.operands) {
+    const BufferRecord* buffer = &plan.buffers[operand.buffer];
+    while (buffer->kind == BufferKind::view) buffer = &plan.buffers[buffer->base];
+    count += buffer->kind == BufferKind::slice;
+  }
+  return count;
+}
+
 bool allocate_tables(cnnc_executable* exe) {
   const Plan& plan = exe->plan;
   return exe->symbol_values.allocate(plan.symbols.count) &&
@@ -65,6 +75,7 @@ bool allocate_tables(cnnc_executable* exe) {
          exe->args.allocate(plan.operands.count) &&
          exe->step_sizes.allocate(plan.sizes.count) &&
          exe->boundary_operands.allocate(plan.operands.count) &&
+         exe->slice_operands.allocate(slice_operand_count(plan)) &&
          exe->steps.allocate(plan.steps.count);
 }
 
@@ -72,7 +83,9 @@ void link_steps(cnnc_executable* exe) {
   for (uint32_t i = 0; i < exe->plan.steps.count; ++i) {
     const StepRecord& record = exe->plan.steps[i];
     RunStep& step = exe->steps[i];
-    if (record.flags & kLibraryStep) {
+    if (record.flags & kControlStep) {
+      // What comes next is decided when it is reached.
+    } else if (record.flags & kLibraryStep) {
       step.library = exe->model->libraries[record.kernel];
     } else {
       step.kernel = exe->model->kernels[record.kernel];

@@ -29,6 +29,16 @@ struct BoundaryOperand {
   int64_t offset;
 };
 
+// An operand in the slice of a trip; its address is set when the trip begins.
+struct SliceOperand {
+  uint32_t operand;
+  uint32_t loop;      // step
+  uint32_t base;      // the operand of the loop step that is sliced
+  int64_t stride;     // from one trip's slice to the next one's, in bytes; negative: from the end
+  int64_t first;      // where the slice of the first trip begins
+  int64_t offset;     // in the slice
+};
+
 struct cnnc_executable {
   const cnnc_model* model;
   cnnc::Plan plan;
@@ -49,6 +59,8 @@ struct cnnc_executable {
   cnnc::Array<int64_t> step_sizes;       // per size record
   cnnc::Array<BoundaryOperand> boundary_operands;
   uint32_t boundary_operand_count;
+  cnnc::Array<SliceOperand> slice_operands;
+  uint32_t slice_operand_count;
   cnnc::Array<cnnc::RunStep> steps;
   cnnc::MemoryBlock arena, scratch;
   int64_t arena_bytes;

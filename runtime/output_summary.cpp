@@ -40,7 +40,7 @@ struct Ranked {
 int64_t largest(const HostTensor& tensor, int64_t count, Ranked* top) {
   int64_t filled = 0;
   for (int64_t i = 0; i < count; ++i) {
-    const double value = element_value(tensor, i);
+    const double value = element_value(tensor.dtype, tensor.data, i);
     int64_t at = filled;
     while (at > 0 && !(top[at - 1].value >= value)) --at;
     if (at == kShown) continue;
@@ -53,9 +53,8 @@ int64_t largest(const HostTensor& tensor, int64_t count, Ranked* top) {
 
 } // namespace
 
-double element_value(const HostTensor& tensor, int64_t i) {
-  const void* data = tensor.data;
-  switch (tensor.dtype) {
+double element_value(int32_t dtype, const void* data, int64_t i) {
+  switch (dtype) {
     case CNNC_FLOAT: return element<float>(data, i);
     case CNNC_DOUBLE: return element<double>(data, i);
     case CNNC_FLOAT16: return half_value(static_cast<uint32_t>(element<uint16_t>(data, i)));
@@ -75,7 +74,7 @@ double element_value(const HostTensor& tensor, int64_t i) {
     case CNNC_INT4:
     case CNNC_INT2: return element<int8_t>(data, i);
   }
-  const auto type = static_cast<DType>(tensor.dtype);
+  const auto type = static_cast<DType>(dtype);
   if (is_narrow_float(type)) return narrow_float_value(type, static_cast<const uint8_t*>(data)[i]);
   return __builtin_nan("");
 }
@@ -87,7 +86,7 @@ void print_summary(FILE* file, const char* name, const HostTensor& tensor) {
   const int64_t count = element_count(tensor.rank, tensor.dims);
   if (count <= 2 * kShown) {
     for (int64_t i = 0; i < count; ++i) {
-      fprintf(file, "%s%g", i ? ", " : " = ", element_value(tensor, i));
+      fprintf(file, "%s%g", i ? ", " : " = ", element_value(tensor.dtype, tensor.data, i));
     }
   } else {
     const int64_t row = tensor.dims[tensor.rank - 1];

@@ -16,7 +16,7 @@ void print_summary(FILE* file, const char* name, const HostTensor& tensor);
 void print_profile(FILE* file, const cnnc_executable* executable);
 
 // An element as a double; NaN for types that have no such value.
-double element_value(const HostTensor& tensor, int64_t index);
+double element_value(int32_t dtype, const void* data, int64_t index);
 
 } // namespace cnnc
 

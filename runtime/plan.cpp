@@ -163,13 +163,33 @@ class PlanReader {
       case BufferKind::output:
         return buffer.base < plan_.outputs.count && plan_.outputs[buffer.base].updates == kNone;
       case BufferKind::view: return buffer.base < index && is_value(buffer.offset_value);
+      case BufferKind::slice:
+        return buffer.base < index && buffer.offset_value <= 1 && is_sliced(buffer);
     }
     return false;
   }
 
+  // The loop step that a slice follows has what it is taken of among its operands.
+  bool is_sliced(const BufferRecord& slice) const {
+    if (slice.offset >= plan_.steps.count) return false;
+    const StepRecord& loop = plan_.steps[static_cast<uint32_t>(slice.offset)];
+    if (!is_control(loop, ControlOp::loop) ||
+        !is_range(loop.first_operand, loop.operand_count, plan_.operands.count)) {
+      return false;
+    }
+    for (uint32_t i = 0; i < loop.operand_count; ++i) {
+      if (plan_.operands[loop.first_operand + i].buffer == slice.base) return true;
+    }
+    return false;
+  }
+
+  static bool is_control(const StepRecord& step, ControlOp op) {
+    return (step.flags & kControlStep) && step.kernel == static_cast<uint32_t>(op);
+  }
+
   bool check_steps() {
     for (uint32_t i = 0; i < plan_.steps.count; ++i) {
-      if (!check_step(plan_.steps[i]) || !check_operands(plan_.steps[i], i)) {
+      if (!check_step(plan_.steps[i], i) || !check_operands(plan_.steps[i], i)) {
         return damaged("step", i);
       }
     }
@@ -179,10 +199,40 @@ class PlanReader {
     return true;
   }
 
-  bool check_step(const StepRecord& step) const {
+  // A loop and its repeat step name each other, so that neither runs without the other.
+  bool check_control(const StepRecord& step, uint32_t index) const {
+    if (step.params_bytes != sizeof(ControlParams) || step.params_offset % 8) return false;
+    if (!is_range(step.params_offset, step.params_bytes, plan_.params.count)) return false;
+    const auto* params =
+        reinterpret_cast<const ControlParams*>(plan_.params.data + step.params_offset);
+    const uint32_t used = (params->flags & kTripsOperand ? 1 : 0) +
+                          (params->flags & kConditionOperand ? 1 : 0);
+    switch (static_cast<ControlOp>(step.kernel)) {
+      case ControlOp::branch:
+        return params->target > index && params->target <= plan_.steps.count &&
+               step.operand_count == 1;
+      case ControlOp::jump: return params->target > index && params->target <= plan_.steps.count;
+      case ControlOp::loop:
+        return params->target > index && params->target < plan_.steps.count &&
+               step.operand_count >= 1 + used &&
+               is_control(plan_.steps[params->target], ControlOp::repeat) &&
+               is_optional_value(params->trips_value);
+      case ControlOp::repeat:
+        return params->target < index &&
+               is_control(plan_.steps[params->target], ControlOp::loop);
+    }
+    return false;
+  }
+
+  bool has_kernel(const StepRecord& step, uint32_t index) const {
+    if (step.flags & kControlStep) return check_control(step, index);
     const uint64_t kernels =
         step.flags & kLibraryStep ? limits_.library_count : limits_.kernel_count;
-    return step.kernel < kernels && is_value(step.tasks_value) && is_text(step.name) &&
+    return step.kernel < kernels;
+  }
+
+  bool check_step(const StepRecord& step, uint32_t index) const {
+    return has_kernel(step, index) && is_value(step.tasks_value) && is_text(step.name) &&
            is_text(step.kernel_name) && is_text(step.sources) &&
            is_range(step.first_operand, step.operand_count, plan_.operands.count) &&
            is_range(step.first_size, step.size_count, plan_.sizes.count) &&
@@ -211,7 +261,8 @@ class PlanReader {
 
   bool root_is_read_only(const BufferRecord& buffer) const {
     const BufferRecord* root = &buffer;
-    while (root->kind == BufferKind::view) root = &plan_.buffers[root->base];
+    while (root->kind == BufferKind::view || root->kind == BufferKind::slice)
+      root = &plan_.buffers[root->base];
     return root->kind == BufferKind::constant ||
            (root->kind == BufferKind::input && !is_updated(root->base));
   }

@@ -15,9 +15,30 @@ constexpr uint64_t kPlanMagic = 0x4e4c50434e4e43;
 constexpr uint32_t kPlanVersion = 3;
 constexpr int64_t kArenaAlignment = 64;
 
-enum class BufferKind : uint32_t { arena, constant, input, output, view };
+enum class BufferKind : uint32_t { arena, constant, input, output, view, slice };
 enum Access : uint32_t { kRead = 1, kWrite = 2, kReadWrite = 3 };
-enum StepFlags : uint32_t { kLibraryStep = 1, kSerialStep = 2 };
+enum StepFlags : uint32_t { kLibraryStep = 1, kSerialStep = 2, kControlStep = 4 };
+
+// What a control step does; it is the step's `kernel`, and its parameters are a ControlParams. Steps
+// run in order but for these.
+enum class ControlOp : uint32_t {
+  branch, // goes to `target` unless operand 0, a bool, is true
+  jump,   // goes to `target`
+  loop,   // begins a loop: goes behind `target`, its repeat step, when there is no trip
+  repeat, // ends a trip: goes behind `target`, its loop step, when there is another one
+};
+
+// Operands of a loop step: the number of the trip, an i64 that it writes; the trip count, an i64,
+// where data decides it; the condition, a bool, where there is one; then what slices are taken of.
+// Those of a repeat step are what has to live as long as the loop runs.
+enum ControlFlags : uint32_t { kTripsOperand = 1, kConditionOperand = 2 };
+
+struct ControlParams {
+  uint32_t target;
+  uint32_t flags;       // ControlFlags of a loop step
+  uint32_t trips_value; // of a loop step: its trip count; kNone: none, or the operand
+  uint32_t reserved;
+};
 
 // Indices named `*_value` point into the value table that the model's sizes function fills.
 struct SymbolRecord {
@@ -46,9 +67,9 @@ struct BufferRecord {
   uint32_t bytes_value;
   uint32_t first_step; // live range, both inclusive
   uint32_t last_step;
-  uint32_t base;         // view: the buffer viewed. input, output: its index among those
-  uint32_t offset_value; // view: byte offset into `base`
-  uint64_t offset;       // constant: byte offset into the weights
+  uint32_t base;         // view, slice: the buffer viewed. input, output: its index among those
+  uint32_t offset_value; // view: byte offset into `base`. slice: 1 when it runs from the end
+  uint64_t offset;       // constant: byte offset into the weights. slice: the loop step it follows
 };
 
 // What must hold for the sizes of a run: the value is 0.

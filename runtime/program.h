@@ -42,9 +42,9 @@ struct ProgramBuffer {
   uint32_t bytes_value = 0;
   uint32_t first_step = 0; // of an arena buffer's own uses; views extend their base by themselves
   uint32_t last_step = 0;
-  uint32_t base = 0;         // view: buffer viewed. input, output: its index among those
-  uint32_t offset_value = 0; // view: byte offset into base
-  uint64_t offset = 0;       // constant: byte offset into the weights, a multiple of 64
+  uint32_t base = 0;         // view, slice: buffer viewed. input, output: its index among those
+  uint32_t offset_value = 0; // view: byte offset into base. slice: 1 when it runs from the end
+  uint64_t offset = 0;       // constant: byte offset into the weights, a multiple of 64. slice: its loop step
 };
 
 struct ProgramStep {

@@ -1,4 +1,5 @@
 // cnnc_prepare and cnnc_run.
+#include "runtime/control.h"
 #include "runtime/executable.h"
 #include "runtime/host_tensor.h"
 #include "runtime/team.h"
@@ -120,9 +121,7 @@ void set_boundary_args(cnnc_executable* exe, const cnnc_tensor_view* inputs,
 
 cnnc_status run_program(cnnc_executable* exe) {
   const Scratch scratch{exe->scratch.data(), static_cast<size_t>(exe->scratch_stride)};
-  const uint32_t count = exe->plan.steps.count;
-  const int64_t failed = exe->profile ? run_steps_timed(exe->team, scratch, exe->steps.data(), count)
-                                      : run_steps(exe->team, scratch, exe->steps.data(), count);
+  const int64_t failed = run_all_steps(exe, scratch);
   if (failed < 0) return CNNC_OK;
   const auto index = static_cast<uint32_t>(failed);
   exe->error.set("step '%s' failed in %s", exe->plan.text(exe->plan.steps[index].name),

@@ -12,6 +12,7 @@ enum class StepMode : uint8_t {
   single,  // one thread computes all tasks
   split,   // every thread computes its part of the tasks
   library, // a library computes it, with the team at rest
+  control, // tells which step is next
 };
 
 struct RunStep {
@@ -21,7 +22,8 @@ struct RunStep {
   void* state; // the library step's
   void** args;
   const int64_t* sizes;
-  int64_t tasks;
+  int64_t tasks; // of a loop step: the number of trips
+  int64_t trip;  // of a loop step: the trip that it is on
   uint64_t calls; // profile
   uint64_t nanoseconds;
 };

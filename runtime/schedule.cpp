@@ -17,6 +17,7 @@ bool worth_splitting(const StepRecord& step, const int64_t* values, int64_t task
 }
 
 StepMode mode_of(const StepRecord& step, const int64_t* values, int64_t tasks) {
+  if (step.flags & kControlStep) return StepMode::control;
   if (step.flags & kLibraryStep) return StepMode::library;
   return worth_splitting(step, values, tasks) ? StepMode::split : StepMode::single;
 }

@@ -1,5 +1,6 @@
 #include "runtime/tensor.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdlib>
@@ -7,6 +8,7 @@
 #include <new>
 
 #include "runtime/bit_packing.h"
+#include "runtime/memory_block.h"
 #include "runtime/narrow_float.h"
 
 namespace cnnc {
@@ -17,11 +19,11 @@ int64_t element_count(const Shape& shape) {
   return count;
 }
 
+// Aligned to 64 bytes; large ones lie on huge pages where the system has them.
 static std::shared_ptr<const void> allocate_aligned(size_t bytes) {
-  constexpr size_t kAlignment = 64;
-  void* p = std::aligned_alloc(kAlignment, (bytes / kAlignment + 1) * kAlignment);
-  if (p == nullptr) throw std::bad_alloc();
-  return std::shared_ptr<const void>(p, [](const void* q) { std::free(const_cast<void*>(q)); });
+  const auto block = std::make_shared<MemoryBlock>();
+  if (!block->reserve(std::max<size_t>(bytes, 1))) throw std::bad_alloc();
+  return std::shared_ptr<const void>(block, block->data());
 }
 
 Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(std::move(shape)), owned_(true) {

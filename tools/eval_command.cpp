@@ -1,7 +1,4 @@
 // cnnc eval: loss and accuracy of an ONNX model on samples in files.
-#include <cstdio>
-
-#include "ir/error.h"
 #include "tools/commands.h"
 #include "tools/training_options.h"
 
@@ -9,32 +6,29 @@ namespace cnnc::tools {
 
 namespace {
 
-void evaluate(const DataFlags& data) {
-  TrainingOptions options;
-  options.loss = data.loss_options();
-  options.sample_weights = data.has_weights();
-  const codegen::Dataset all = data.dataset();
-  codegen::Evaluator evaluator(data.model_source(all), {}, options, data.build.build_options(), data.threads);
-  const codegen::Evaluation result = evaluator.run(all, data.batch_size);
-  const bool classifies = result.accuracy >= 0;
-  if (data.json) {
-    std::printf("{\"event\":\"evaluate\",\"loss\":%.9g", result.loss);
-    if (classifies) std::printf(",\"accuracy\":%.9g", result.accuracy);
-    std::printf(",\"seconds\":%.6g}\n", result.seconds);
-  } else {
-    std::printf("loss %.6g", result.loss);
-    if (classifies) std::printf(", accuracy %.4f", result.accuracy);
-    std::printf("\n");
+struct EvalCommand {
+  DataFlags data;
+  LossFlags loss;
+
+  void run() const {
+    const TrainingData all(data.files, data.model);
+    codegen::TrainedModel model = trained_model(data, all, loss.output);
+    model.initializers.clear();  // constants are faster
+    model.options.loss = loss.options();
+    model.options.sample_weights = data.files.has_weights();
+    report_evaluation(data.json, codegen::evaluate_model(model, all.samples(), data.batch_size, data.threads,
+                                                         data.build.build_options()));
   }
-}
+};
 
 }  // namespace
 
 void add_eval(CLI::App& app, CommandStatus&) {
   CLI::App* sub = app.add_subcommand("eval", "loss and accuracy of an ONNX model on samples");
-  auto data = std::make_shared<DataFlags>();
-  data->add_to(*sub);
-  sub->callback([data] { evaluate(*data); });
+  auto command = std::make_shared<EvalCommand>();
+  command->data.add_to(*sub);
+  command->loss.add_to(*sub, true);
+  sub->callback([command] { command->run(); });
 }
 
 }  // namespace cnnc::tools

@@ -1,9 +1,6 @@
 // cnnc train: trains an ONNX model on samples in files.
-#include <sys/resource.h>
-
-#include <cinttypes>
-#include <cmath>
-#include <cstdio>
+#include <cerrno>
+#include <cstdlib>
 
 #include "frontend/onnx/save_weights.h"
 #include "ir/error.h"
@@ -15,122 +12,86 @@ namespace cnnc::tools {
 
 namespace {
 
-double peak_rss_mb() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
-// What was measured on held-out samples, as members of a JSON object.
-std::string validation_members(const codegen::Evaluation& e) {
-  char text[128];
-  std::snprintf(text, sizeof text, ",\"val_loss\":%.9g", e.loss);
-  std::string members = text;
-  if (e.accuracy >= 0) {
-    std::snprintf(text, sizeof text, ",\"val_accuracy\":%.6g", e.accuracy);
-    members += text;
-  }
-  return members;
-}
-
 struct TrainCommand {
   DataFlags data;
-  OptimizerFlags optimizer;
-  std::string output, on_nan = "stop";
-  std::vector<std::string> frozen;
+  TrainingFlags training;
+  std::string output, on_nan = "stop", checkpoint, checkpoint_every = "epoch", resume;
   int64_t epochs = 1, steps = -1;
   double validation_split = 0;
   bool no_shuffle = false, profile = false;
-  uint64_t seed = 0;
+  std::optional<uint64_t> seed;
 
   void run();
 
  private:
-  codegen::TrainerOptions options() const;
-  void report_epoch(int64_t epoch, const codegen::EpochResult& result,
-                    const codegen::Evaluation* validation) const;
+  codegen::TrainerOptions trainer_options() const;
+  RunOptions run_options() const;
 };
 
-codegen::TrainerOptions TrainCommand::options() const {
+codegen::TrainerOptions TrainCommand::trainer_options() const {
   codegen::TrainerOptions options;
-  options.training.loss = data.loss_options();
-  options.training.optimizer = optimizer.options();
-  options.training.l1 = data.l1;
-  options.training.l2 = data.l2;
-  const std::vector<std::string> names = words_of(frozen);
-  options.training.frozen.insert(names.begin(), names.end());
-  options.training.sample_weights = data.has_weights();
-  options.training.seed = seed;
-  options.schedule = schedule_named(optimizer.schedule);
-  options.batch_size = data.batch_size;
-  options.shuffle = !no_shuffle;
-  options.on_nan = on_nan == "skip" ? codegen::OnNan::skip : codegen::OnNan::stop;
+  options.loop.batch_size = data.batch_size;
+  options.loop.shuffle = !no_shuffle;
+  options.loop.skips_bad_steps = on_nan == "skip";
+  options.loop.learning_rate = training.optimizer.learning_rate();
   options.threads = data.threads;
   options.profile = profile;
   options.build = data.build.build_options();
   return options;
 }
 
-void TrainCommand::report_epoch(int64_t epoch, const codegen::EpochResult& r,
-                                const codegen::Evaluation* validation) const {
-  const std::string members = validation ? validation_members(*validation) : "";
-  if (data.json) {
-    std::printf("{\"event\":\"epoch\",\"epoch\":%" PRId64 ",\"steps\":%" PRId64
-                ",\"loss\":%.9g,\"seconds\":%.9g,\"cpu_seconds\":%.9g%s}\n",
-                epoch, r.steps, r.loss, r.seconds, r.cpu_seconds, members.c_str());
-  } else {
-    std::printf("epoch %" PRId64 ": %" PRId64 " steps, loss %.6g, %.3f ms/step", epoch, r.steps, r.loss,
-                r.seconds * 1e3 / static_cast<double>(std::max<int64_t>(r.steps, 1)));
-    if (validation) std::printf(", val_loss %.6g", validation->loss);
-    if (validation && validation->accuracy >= 0) std::printf(", val_accuracy %.4f", validation->accuracy);
-    std::printf("\n");
-  }
-  if (r.skipped > 0)
-    std::fprintf(stderr, "warning: %" PRId64 " steps with a loss that is no number were left out\n", r.skipped);
-  std::fflush(stdout);
+int64_t steps_named(const std::string& text) {
+  if (text == "epoch") return 0;
+  char* end;
+  errno = 0;
+  const int64_t steps = std::strtoll(text.c_str(), &end, 10);
+  if (errno != 0 || *end != 0 || steps <= 0)
+    throw Error(cat("--checkpoint-every ", quoted(text), ": need a number of steps, or epoch"), Fault::usage);
+  return steps;
 }
 
-// Keras's rule: the first floor(n (1 - f)) samples train.
-int64_t training_samples(int64_t count, double validation_split) {
-  if (validation_split == 0) return count;
-  const auto first = static_cast<int64_t>(std::floor(static_cast<double>(count) * (1 - validation_split)));
-  if (first == 0 || first == count)
-    throw Error(cat("--validation-split ", validation_split, " of ", count, " samples leaves ", first,
-                    " to train and ", count - first, " to validate; need some of both"),
-                Fault::usage);
-  return first;
+RunOptions TrainCommand::run_options() const {
+  RunOptions options;
+  options.epochs = epochs;
+  options.steps = steps;
+  options.json = data.json;
+  options.checkpoint = checkpoint.empty() ? nullptr : checkpoint.c_str();
+  options.checkpoint_every = steps_named(checkpoint_every);
+  return options;
+}
+
+// Before hours of training, not after.
+void check_writable(const std::string& path) {
+  FileWriter file;
+  ErrorText error;
+  if (!path.empty() && !file.open(path.c_str(), &error)) throw Error(error.text, Fault::file);
 }
 
 void TrainCommand::run() {
-  const codegen::TrainerOptions training = options();
-  const codegen::Dataset all = data.dataset();
-  const int64_t count = training_samples(all.count(), validation_split);
-  const codegen::ModelSource model = data.model_source(all);
-  const std::set<std::string> initializers = onnx_initializer_names(data.model);
-  codegen::Trainer trainer(model, initializers, all.part(0, count), training);
-  codegen::Evaluator evaluator(model, initializers, training.training, training.build, training.threads);
-  if (data.json)
-    std::printf("{\"event\":\"start\",\"compile_seconds\":%.6g,\"parameters\":%" PRId64 "}\n",
-                trainer.compile_seconds(), trainer.parameter_count());
-  else
-    std::printf("%" PRId64 " parameters, compiled in %.2f s\n", trainer.parameter_count(),
-                trainer.compile_seconds());
-  std::fflush(stdout);
-  int64_t done = 0;
-  for (int64_t epoch = 1; steps < 0 ? epoch <= epochs : done < steps; ++epoch) {
-    const codegen::EpochResult result = trainer.run_epoch(steps < 0 ? INT64_MAX : steps - done);
-    done += result.steps;
-    if (count == all.count()) {
-      report_epoch(epoch, result, nullptr);
-      continue;
-    }
-    const codegen::Evaluation validation =
-        evaluator.run(all.part(count, all.count()), data.batch_size, trainer.weights());
-    report_epoch(epoch, result, &validation);
-  }
+  const RunOptions run_options = this->run_options();
+  check_writable(output);
+  check_writable(checkpoint);
+  ErrorText error;
+  Checkpoint start;
+  if (!resume.empty() && !start.read(resume.c_str(), &error)) throw Error(error.text, Fault::file);
+
+  const TrainingData all(data.files, data.model);
+  codegen::TrainedModel model = trained_model(data, all, training.loss.output);
+  model.options = training.options(model.initializers);
+  model.options.sample_weights = data.files.has_weights();
+  model.options.seed = seed.value_or(start.position().seed);
+  Samples samples = all.samples(), validation;
+  const bool validates = validation_split != 0;
+  if (validates && !split_samples(all.samples(), validation_split, &samples, &validation, &error))
+    throw Error(error.text, Fault::usage);
+
+  codegen::Trainer trainer(std::move(model), samples, trainer_options());
+  if (!resume.empty()) trainer.resume(start);
+  report_start(data.json, trainer.compile_seconds(), trainer.parameter_count());
+  trainer.run(run_options, validates ? &validation : nullptr);
   if (profile) print_profile(stderr, trainer.executable());
   if (!output.empty()) save_onnx_weights(data.model, trainer.weights(), output);
-  if (data.json) std::printf("{\"event\":\"end\",\"peak_rss_mb\":%.6g}\n", peak_rss_mb());
+  report_end(data.json);
 }
 
 }  // namespace
@@ -139,17 +100,21 @@ void add_train(CLI::App& app, CommandStatus&) {
   CLI::App* sub = app.add_subcommand("train", "train an ONNX model; writes it with the new weights");
   auto command = std::make_shared<TrainCommand>();
   command->data.add_to(*sub);
-  command->optimizer.add_to(*sub);
+  command->training.add_to(*sub, true);
   sub->add_option("-o,--output", command->output, "the trained ONNX file");
-  auto* epochs = sub->add_option("--epochs", command->epochs, "how often all samples are used")
+  auto* epochs = sub->add_option("--epochs", command->epochs, "how often all samples are used, with those before --resume")
                      ->check(CLI::NonNegativeNumber)->capture_default_str();
   sub->add_option("--steps", command->steps, "how many batches are used, instead of --epochs")
       ->check(CLI::NonNegativeNumber)->excludes(epochs);
   sub->add_option("--validation-split", command->validation_split, "part of the samples, the last ones, held out")
       ->check(CLI::Range(0.0, 1.0));
   sub->add_flag("--no-shuffle", command->no_shuffle, "batches in the order of the files");
-  sub->add_option("--seed", command->seed, "of the shuffling and of Dropout")->capture_default_str();
-  sub->add_option("--freeze", command->frozen, "NAME,...: initializers that stay as they are")->allow_extra_args(false);
+  sub->add_option("--seed", command->seed, "of the shuffling and of Dropout; default: 0, or that of the checkpoint");
+  sub->add_option("--checkpoint", command->checkpoint, "file that keeps the state of training, to go on from")
+      ->type_name("FILE");
+  sub->add_option("--checkpoint-every", command->checkpoint_every, "N: steps between checkpoints; or epoch")
+      ->capture_default_str();
+  sub->add_option("--resume", command->resume, "goes on where this checkpoint was written")->type_name("FILE");
   sub->add_flag("--profile", command->profile, "time of every step of the program, on standard error");
   sub->add_option("--nan", command->on_nan, "stop or skip: when the loss is no number")
       ->check(CLI::IsMember({"stop", "skip"}))->capture_default_str();

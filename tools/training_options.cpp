@@ -1,37 +1,21 @@
 #include "tools/training_options.h"
 
+#include <fnmatch.h>
+
+#include "frontend/onnx/save_weights.h"
 #include "ir/error.h"
-#include "tools/model.h"
-#include "tools/tensors.h"
 
 namespace cnnc::tools {
 
-std::vector<std::string> words_of(const std::vector<std::string>& lists) {
-  std::vector<std::string> words;
-  for (const std::string& list : lists) {
-    for (size_t at = 0; at <= list.size();) {
-      const size_t end = std::min(list.find(',', at), list.size());
-      if (end > at) words.push_back(list.substr(at, end - at));
-      at = end + 1;
-    }
-  }
-  return words;
-}
-
-// ---- data --------------------------------------------------------------------------------------
+// ---- data and loss -----------------------------------------------------------------------------
 
 void DataFlags::add_to(CLI::App& app) {
-  app.add_option("MODEL", model, "an ONNX file with one input and one output")->required();
-  app.add_option("--data", samples, "the samples, .npy")->required()->type_name("FILE");
-  app.add_option("--labels", labels, "the labels, .npy")->required()->type_name("FILE");
-  app.add_option("--loss", loss, "sparse_categorical_crossentropy, mse, ...")->required();
-  app.add_flag("--from-probabilities", from_probabilities, "the output is probabilities, not logits");
-  app.add_option("--label-smoothing", label_smoothing, "s: labels y become y (1 - s) + s / classes")
-      ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--sample-weights", sample_weights, "a weight for each sample, .npy")->type_name("FILE");
-  app.add_option("--class-weight", class_weights, "CLASS:WEIGHT,...")->allow_extra_args(false);
-  app.add_option("--l1", l1, "adds L1 sum |w| of the weights to the loss")->check(CLI::NonNegativeNumber);
-  app.add_option("--l2", l2, "adds L2 sum w^2 of the weights to the loss")->check(CLI::NonNegativeNumber);
+  app.add_option("MODEL", model, "an ONNX file")->required();
+  app.add_option("--data", files.inputs, "the samples, .npy; INPUT=FILE,... for a model with several inputs")
+      ->required()->type_name("FILE")->allow_extra_args(false);
+  app.add_option("--labels", files.labels, "the labels, .npy")->required()->type_name("FILE");
+  app.add_option("--sample-weights", files.sample_weights, "a weight for each sample, .npy")->type_name("FILE");
+  app.add_option("--class-weight", files.class_weights, "CLASS:WEIGHT,...")->allow_extra_args(false);
   app.add_option("--batch-size", batch_size, "samples in a step")
       ->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--threads", threads, "threads in all; default: what this process may use")
@@ -41,75 +25,25 @@ void DataFlags::add_to(CLI::App& app) {
   build.add_to(app);
 }
 
-LossOptions DataFlags::loss_options() const {
-  return {loss_named(loss), from_probabilities, label_smoothing};
+void LossFlags::add_to(CLI::App& app, bool required) {
+  app.add_option("--loss", loss, "sparse_categorical_crossentropy, mse, ...")->required(required);
+  app.add_option("--output-name", output, "the output that the loss is computed of, of a model with several")
+      ->type_name("NAME");
+  app.add_flag("--from-probabilities", from_probabilities, "the output is probabilities, not logits");
+  app.add_option("--label-smoothing", label_smoothing, "s: labels y become y (1 - s) + s / classes")
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--l1", l1, "adds L1 sum |w| of the weights to the loss")->check(CLI::NonNegativeNumber);
+  app.add_option("--l2", l2, "adds L2 sum w^2 of the weights to the loss")->check(CLI::NonNegativeNumber);
 }
 
-static double number_named(const std::string& text, const std::string& option) {
-  size_t end = 0;
-  double value = 0;
-  try {
-    value = std::stod(text, &end);
-  } catch (const std::exception&) {
-    end = 0;
-  }
-  if (end == 0 || end != text.size())
-    throw Error(cat(option, ": ", quoted(text), " is no number"), Fault::usage);
-  return value;
-}
-
-static std::vector<std::pair<int64_t, double>> classes_named(const std::vector<std::string>& lists) {
-  std::vector<std::pair<int64_t, double>> classes;
-  for (const std::string& word : words_of(lists)) {
-    const size_t colon = word.find(':');
-    if (colon == std::string::npos)
-      throw Error(cat("--class-weight ", quoted(word), " is not of the form CLASS:WEIGHT"), Fault::usage);
-    classes.emplace_back(static_cast<int64_t>(number_named(word.substr(0, colon), "--class-weight")),
-                         number_named(word.substr(colon + 1), "--class-weight"));
-  }
-  return classes;
-}
-
-codegen::Dataset DataFlags::dataset() const {
-  codegen::Dataset data{read_tensor(samples), read_tensor(labels), std::nullopt};
-  if (!sample_weights.empty()) data.weights = read_tensor(sample_weights);
-  codegen::check_rows(data);
-  if (data.weights && (data.weights->dtype() != DType::f32 || data.weights->shape().size() != 1))
-    throw Error(cat(sample_weights, ": the sample weights are ", type_of(*data.weights),
-                    ", need one f32 number for each sample"),
-                Fault::usage);
-  if (!class_weights.empty()) data.weights = codegen::weighted_by_class(data, classes_named(class_weights));
-  return data;
-}
-
-codegen::ModelSource DataFlags::model_source(const codegen::Dataset& data) const {
-  const std::vector<std::string> inputs = onnx_input_names(model);
-  if (inputs.size() != 1)
-    throw Error(cat(model, ": the model has ", inputs.size(), " inputs; training takes one"), Fault::usage);
-  const auto check = [path = samples, type = type_of(data.samples)](const Graph& graph) {
-    const Type& need = graph.inputs()[0]->type();
-    if (need.dtype != type.dtype)
-      throw Error(cat(path, ": the data are ", type, " but the model's input is ", need), Fault::usage);
-  };
-  Shape shape = data.samples.shape();
-  return [path = model, input = inputs[0], shape, check, quiet = quiet](int64_t batch_size) mutable {
-    ImportOptions options;
-    shape[0] = batch_size;
-    options.shapes[input] = shape;
-    if (!quiet) options.warn = [](const std::string& line) { std::fprintf(stderr, "warning: %s\n", line.c_str()); };
-    std::unique_ptr<Graph> graph = import_onnx_file(path, options);
-    check(*graph);
-    quiet = true;
-    return graph;
-  };
-}
+LossOptions LossFlags::options() const { return {loss_named(loss), from_probabilities, label_smoothing}; }
 
 // ---- the optimiser -----------------------------------------------------------------------------
 
 void OptimizerFlags::add_to(CLI::App& app) {
   app.add_option("--optimizer", optimizer, "sgd, adam, adamw, rmsprop, adagrad or lion")->capture_default_str();
   app.add_option("--lr", lr, "the learning rate");
-  app.add_option("--lr-schedule", schedule, "exponential|cosine|inverse_time|piecewise,KEY=VALUE,...");
+  app.add_option("--lr-schedule", schedule, "exponential|cosine|inverse_time|polynomial|piecewise|step,KEY=VALUE,..., with warmup_steps= if wanted");
   app.add_option("--momentum", momentum, "of sgd and rmsprop");
   app.add_flag("--nesterov", nesterov, "sgd: Nesterov's momentum");
   app.add_option("--beta1", beta1, "of adam, adamw and lion");
@@ -143,6 +77,120 @@ OptimizerOptions OptimizerFlags::options() const {
   o.global_clip_norm = global_clip_norm;
   o.clip_value = clip_value;
   return o;
+}
+
+LearningRate OptimizerFlags::learning_rate() const {
+  LearningRate rate;
+  ErrorText error;
+  if (!rate.parse(schedule.c_str(), &error)) throw Error(error.text, Fault::usage);
+  return rate;
+}
+
+// ---- what is trained ---------------------------------------------------------------------------
+
+void TrainingFlags::add_to(CLI::App& app, bool loss_is_required) {
+  loss.add_to(app, loss_is_required);
+  optimizer.add_to(app);
+  app.add_option("--freeze", frozen, "PATTERN,...: initializers that stay as they are; * and ? match any characters")
+      ->allow_extra_args(false);
+}
+
+// A word without a match is kept, to be reported with the names that there are.
+static std::set<std::string> matching(const std::vector<std::string>& patterns, const std::set<std::string>& names) {
+  std::set<std::string> result;
+  for (const std::string& pattern : patterns) {
+    bool found = false;
+    for (const std::string& name : names)
+      if (name == pattern || fnmatch(pattern.c_str(), name.c_str(), 0) == 0) found = result.insert(name).second || true;
+    if (!found) result.insert(pattern);
+  }
+  return result;
+}
+
+TrainingOptions TrainingFlags::options(const std::set<std::string>& initializers) const {
+  TrainingOptions options;
+  options.loss = loss.options();
+  options.optimizer = optimizer.options();
+  options.l1 = loss.l1;
+  options.l2 = loss.l2;
+  options.frozen = matching(words_of(frozen), initializers);
+  return options;
+}
+
+// ---- the model ---------------------------------------------------------------------------------
+
+static void keep_output(Graph& graph, const std::string& path, const std::string& name) {
+  if (graph.outputs().size() == 1 && name.empty()) return;
+  std::string known;
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    if (graph.output_names()[i] == name) {
+      Value* output = graph.outputs()[i];
+      graph.remove_outputs();
+      graph.add_output(output, name);
+      return;
+    }
+    known += (known.empty() ? "" : ", ") + quoted(graph.output_names()[i]);
+  }
+  const std::string problem = name.empty() ? cat("the model has ", graph.outputs().size(), " outputs, ", known)
+                                           : cat("the model has no output ", quoted(name), "; it has ", known);
+  throw Error(cat(path, ": ", problem, "; choose one with --output-name"), Fault::usage);
+}
+
+// Symbols of the first axes of the inputs; nothing when one is a number.
+static std::optional<std::set<std::string>> batch_symbols(const Graph& graph) {
+  std::set<std::string> symbols;
+  for (const auto& input : graph.inputs()) {
+    if (input->rank() == 0) continue;
+    const std::optional<std::string> symbol = input->dim(0).as_symbol();
+    if (!symbol) return std::nullopt;
+    symbols.insert(*symbol);
+  }
+  return symbols;
+}
+
+std::unique_ptr<Graph> import_for_training(const std::string& path, ImportOptions options, const Dim& batch,
+                                           const std::string& output) {
+  std::unique_ptr<Graph> graph = import_onnx_file(path, options);
+  if (!batch.is_const()) {
+    const std::optional<std::set<std::string>> symbols = batch_symbols(*graph);
+    if (!symbols) return nullptr;
+    options.warn = nullptr;
+    for (const std::string& symbol : *symbols) options.dims[symbol] = batch;
+    if (symbols->size() > 1) graph = import_onnx_file(path, options);
+  }
+  keep_output(*graph, path, output);
+  return graph;
+}
+
+static void check_types(const Graph& graph, const DataFlags& flags, const TrainingData& data) {
+  for (size_t i = 0; i < data.inputs().size(); ++i) {
+    const Type& need = graph.inputs()[i]->type();
+    const Type given = type_of(data.inputs()[i]);
+    if (need.dtype == given.dtype) continue;
+    const std::string which = data.inputs().size() == 1 ? "the data" : cat("the data of ", quoted(data.input_names()[i]));
+    throw Error(cat(which, " are ", given, " but the model's input is ", need, " in ", flags.model), Fault::usage);
+  }
+}
+
+codegen::TrainedModel trained_model(const DataFlags& flags, const TrainingData& data, const std::string& output) {
+  codegen::TrainedModel model;
+  model.initializers = onnx_initializer_names(flags.model);
+  model.labels = data.label_type();
+  bool warns = !flags.quiet;
+  model.graph = [flags, &data, output, warns](const Dim& batch) mutable {
+    ImportOptions options;
+    for (size_t i = 0; i < data.inputs().size(); ++i) {
+      Shape shape = data.inputs()[i].shape();
+      shape[0] = batch.is_const() ? batch.value() : -1;
+      options.shapes[data.input_names()[i]] = shape;
+    }
+    if (warns) options.warn = [](const std::string& line) { std::fprintf(stderr, "warning: %s\n", line.c_str()); };
+    warns = false;
+    std::unique_ptr<Graph> graph = import_for_training(flags.model, options, batch, output);
+    if (graph) check_types(*graph, flags, data);
+    return graph;
+  };
+  return model;
 }
 
 }  // namespace cnnc::tools

@@ -1,33 +1,24 @@
-// Options that cnnc train and cnnc eval share.
+// Options that the commands share that train, evaluate and compile trainers.
 #pragma once
-#include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "codegen/trainer.h"
 #include "tools/options.h"
+#include "tools/training_data.h"
 
 namespace cnnc::tools {
 
-// The model, its data and the loss.
-struct DataFlags {
-  std::string model, samples, labels, sample_weights, loss;
-  std::vector<std::string> class_weights;
-  int64_t batch_size = 32;
+// The loss, and the output that it is computed of.
+struct LossFlags {
+  std::string loss, output;
   double label_smoothing = 0, l1 = 0, l2 = 0;
-  bool from_probabilities = false, json = false, quiet = false;
-  int threads = 0;
-  BuildFlags build;
+  bool from_probabilities = false;
 
-  void add_to(CLI::App& app);
-  LossOptions loss_options() const;
-  // Reads the files and checks that they belong together. Throws Error.
-  codegen::Dataset dataset() const;
-  bool has_weights() const { return !sample_weights.empty() || !class_weights.empty(); }
-  // Imports the model for any batch size of these samples.
-  codegen::ModelSource model_source(const codegen::Dataset& data) const;
+  // `required`: --loss must be given.
+  void add_to(CLI::App& app, bool required);
+  LossOptions options() const;
 };
 
 // The optimiser and its schedule.
@@ -40,9 +31,39 @@ struct OptimizerFlags {
 
   void add_to(CLI::App& app);
   OptimizerOptions options() const;
+  // The learning rate with its schedule. Throws Error.
+  LearningRate learning_rate() const;
 };
 
-// "a,b" and "c" are a, b and c.
-std::vector<std::string> words_of(const std::vector<std::string>& lists);
+// What training changes, and by which numbers.
+struct TrainingFlags {
+  LossFlags loss;
+  OptimizerFlags optimizer;
+  std::vector<std::string> frozen;
+
+  void add_to(CLI::App& app, bool loss_is_required);
+  // `initializers` are those that patterns of --freeze are matched with.
+  TrainingOptions options(const std::set<std::string>& initializers) const;
+};
+
+// Samples and how many of them at a time.
+struct DataFlags {
+  std::string model;
+  DataFiles files;
+  int64_t batch_size = 32;
+  bool json = false, quiet = false;
+  int threads = 0;
+  BuildFlags build;
+
+  void add_to(CLI::App& app);
+};
+
+// A model file that fits its data: its inputs but for the batch have the shapes of the data.
+codegen::TrainedModel trained_model(const DataFlags& flags, const TrainingData& data, const std::string& output);
+
+// Imports a model for a batch size that is a number or a symbol, with other sizes as `options` say
+// and only the output of that name ("" is for models with one). See codegen::TrainedModel::graph.
+std::unique_ptr<Graph> import_for_training(const std::string& path, ImportOptions options, const Dim& batch,
+                                           const std::string& output);
 
 }  // namespace cnnc::tools

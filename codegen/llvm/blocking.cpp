@@ -48,12 +48,14 @@ double row_cycles(const VectorIsa& isa, int64_t pixels, int width, int v, int la
 }  // namespace
 
 TileShape choose_tile(const VectorIsa& isa, int lanes, std::optional<int64_t> pixels,
-                      int64_t channel_vectors, int64_t steps, int max_width) {
-  TileShape best{1, 1};
+                      int64_t channel_vectors, int64_t steps, int max_width,
+                      std::optional<int> vectors) {
+  TileShape best{1, vectors.value_or(1)};
   double best_cycles = INFINITY;
   for (int v = 1; v <= std::min<int64_t>(channel_vectors, 8); ++v) {
     int width = std::min(registers_for_sums(isa, v) / v, max_width);
     if (width < 1) break;
+    if (vectors && v != *vectors) continue;
     int64_t row = std::max<int64_t>(1, pixels.value_or(int64_t{width} * 8));
     width = static_cast<int>(ceil_div(row, ceil_div(row, width)));
     double cycles = row_cycles(isa, row, width, v, lanes, steps) *
@@ -90,7 +92,8 @@ double task_cost(const Work& work, int64_t units, int64_t panels) {
   if (input > kL2Share && panels > 1) cost *= 1.1;
   // Each band streams weights that do not stay in the L2 cache at 4 bytes a cycle, mostly hidden.
   if (weights > kL2Share) cost *= 1 + 4.0 * weights / std::max(task_flops, 1.0);
-  if (work.staged) cost *= 1 + 8.0 * input / std::max(task_flops, 1.0);
+  double copied = work.packed_bytes + (work.staged ? input : 0);
+  cost *= 1 + 8.0 * copied / std::max(task_flops, 1.0);
   return cost;
 }
 

@@ -74,6 +74,18 @@ struct EpilogueContext {
 // once.
 using Epilogue = std::function<llvm::Value*(EpilogueContext&)>;
 
+// How the outputs of an axis lie in the result, for a part of a transposed convolution: of stride s,
+// it consists of s convolutions of stride 1, each of which gives every s-th output from every s-th
+// tap of the weights, backwards. Phases that differ in nothing but their place share one code.
+struct OutputPhases {
+  int64_t count = 1;
+  int64_t first = 0, step = 1;  // output i of phase p is at first + p + i * step of the result
+  Size positions = 1;           // of the result
+  Size position_stride = 0;     // elements between them
+  // Tap k of phase p is first_tap + p * tap_shift + k * tap_step of the `taps` of the weights.
+  int64_t taps = 1, first_tap = 0, tap_shift = 0, tap_step = 1;
+};
+
 // One spatial axis. output = floor((input + pad_begin + pad_end - dilation * (kernel - 1) - 1) /
 // stride) + 1.
 struct SpatialAxis {
@@ -86,6 +98,7 @@ struct SpatialAxis {
   int64_t pad_end = 0;
   Size input_stride = 0;  // elements between neighbours along this axis
   Size output_stride = 0;
+  std::optional<OutputPhases> phases = std::nullopt;
 };
 
 // A convolution with constant, packed weights; also a matrix product C[M,N] = A[M,K] B[K,N] with
@@ -123,7 +136,9 @@ struct ContractionPlan {
   int64_t nr() const { return int64_t{lanes} * vectors; }
 };
 
-ContractionPlan plan_convolution(const ConvolutionSpec& spec, const VectorIsa& isa);
+// `vectors` is given where another convolution has decided it, whose weights this one shares.
+ContractionPlan plan_convolution(const ConvolutionSpec& spec, const VectorIsa& isa,
+                                 std::optional<int> vectors = std::nullopt);
 
 // Number of elements of the packed weights: [groups][panels][kd*kh*kw][channels/groups][nr].
 int64_t packed_weights_size(const ConvolutionSpec& spec, const ContractionPlan& plan);

@@ -1,4 +1,4 @@
-// Kernels of Conv and MatMul nodes, with the node's epilogue on the accumulators.
+// Kernels of Conv, ConvTranspose and MatMul nodes, with the node's epilogue on the accumulators.
 #include <algorithm>
 #include <map>
 
@@ -133,7 +133,7 @@ KernelOperands operands_of(const KernelContext& k, const ContractionView& view) 
   };
   o.input = address(0);
   o.weights = address(1);
-  o.bias = view.root->is("Conv") ? address(2) : nullptr;
+  o.bias = view.root->is("MatMul") ? nullptr : address(2);
   o.output = k.output;
   o.scratch = k.scratch;
   o.begin = k.begin;
@@ -152,32 +152,71 @@ StepNumber computed(std::function<Value*(llvm::IRBuilderBase&, const SizeOf&)> c
           }};
 }
 
+// Tasks of part i of a convolution.
+using PartTasks = std::function<Value*(llvm::IRBuilderBase&, size_t i, const ConvolutionSpec&)>;
+
 }  // namespace
+
+// The parts of a convolution one after the other: emit(i, part, operands) emits the tasks of part i that are among those
+// of `operands`.
+static void emit_parts(KernelContext& k, const ContractionView& view, const PartTasks& tasks,
+                       const std::function<void(size_t, const ConvolutionSpec&, const KernelOperands&)>& emit) {
+  llvm::IRBuilderBase& b = k.builder;
+  const std::vector<ConvolutionSpec> parts = convolution_specs(view, size_in_kernel(k));
+  KernelOperands operands = operands_of(k, view);
+  Value* first = b.getInt64(0);
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Value* count = tasks(b, i, parts[i]);
+    if (parts.size() > 1) {
+      operands.begin = max(b, sub(b, k.begin, first), b.getInt64(0));
+      operands.end = min(b, sub(b, k.end, first), count);
+    }
+    emit(i, parts[i], operands);
+    first = add(b, first, count);
+  }
+}
+
+static StepNumber tasks_of_parts(const ContractionView& view, const PartTasks& tasks) {
+  return computed([view, tasks](llvm::IRBuilderBase& b, const SizeOf& size) {
+    const std::vector<ConvolutionSpec> parts = convolution_specs(view, size);
+    Value* sum = b.getInt64(0);
+    for (size_t i = 0; i < parts.size(); ++i) sum = add(b, sum, tasks(b, i, parts[i]));
+    return sum;
+  });
+}
 
 KernelNeeds emit_contraction_kernel(KernelContext& k) {
   const ContractionView view = view_of(k);
   const EpilogueBuilder epilogue(k, view);
-  const ContractionPlan plan = plan_convolution(convolution_spec(view, planning_size), k.isa);
-  emit_convolution(k.builder, convolution_spec(view, size_in_kernel(k)), plan, k.isa, operands_of(k, view),
-                   epilogue.build());
-  return {computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
-            return emit_convolution_tasks(b, convolution_spec(view, size), plan);
-          }),
-          computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
-            return emit_convolution_scratch(b, convolution_spec(view, size), plan);
+  const auto plans = plan_convolutions(convolution_specs(view, planning_size), k.isa);
+  const PartTasks tasks = [plans](llvm::IRBuilderBase& b, size_t i, const ConvolutionSpec& part) {
+    return emit_convolution_tasks(b, part, plans[i]);
+  };
+  emit_parts(k, view, tasks, [&](size_t i, const ConvolutionSpec& part, const KernelOperands& operands) {
+    emit_convolution(k.builder, part, plans[i], k.isa, operands, epilogue.build());
+  });
+  return {tasks_of_parts(view, tasks), computed([view, plans](llvm::IRBuilderBase& b, const SizeOf& size) {
+            const auto parts = convolution_specs(view, size);
+            Value* bytes = b.getInt64(0);
+            for (size_t i = 0; i < parts.size(); ++i)
+              bytes = max(b, bytes, emit_convolution_scratch(b, parts[i], plans[i]));
+            return bytes;
           })};
 }
 
 KernelNeeds emit_depthwise_kernel(KernelContext& k) {
   const ContractionView view = view_of(k);
   const EpilogueBuilder epilogue(k, view);
-  const DepthwisePlan plan = plan_depthwise(convolution_spec(view, planning_size), k.isa);
-  emit_depthwise(k.builder, convolution_spec(view, size_in_kernel(k)), plan, k.isa, operands_of(k, view),
-                 epilogue.build());
-  return {computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
-            return emit_depthwise_tasks(b, convolution_spec(view, size), plan);
-          }),
-          std::nullopt};
+  std::vector<DepthwisePlan> plans;
+  for (const ConvolutionSpec& part : convolution_specs(view, planning_size))
+    plans.push_back(plan_depthwise(part, k.isa));
+  const PartTasks tasks = [plans](llvm::IRBuilderBase& b, size_t i, const ConvolutionSpec& part) {
+    return emit_depthwise_tasks(b, part, plans[i]);
+  };
+  emit_parts(k, view, tasks, [&](size_t i, const ConvolutionSpec& part, const KernelOperands& operands) {
+    emit_depthwise(k.builder, part, plans[i], k.isa, operands, epilogue.build());
+  });
+  return {tasks_of_parts(view, tasks), std::nullopt};
 }
 
 KernelNeeds emit_matmul_kernel(KernelContext& k) {

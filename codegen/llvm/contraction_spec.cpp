@@ -1,5 +1,7 @@
 #include "codegen/llvm/contraction_spec.h"
 
+#include <algorithm>
+
 #include "ir/affine.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
@@ -51,7 +53,7 @@ bool rows_join(const ContractionView& view) {
 ResultAxes result_axes(const ContractionView& view) {
   ResultAxes axes;
   const int rank = view.root_type.rank();
-  if (view.root->is("Conv")) {
+  if (!view.root->is("MatMul")) {
     axes.batch = {0};
     for (int a = 1; a + 1 < rank; ++a) axes.pixel.push_back(a);
     return axes;
@@ -94,20 +96,29 @@ static ConvolutionSpec product_spec(const ContractionView& view, const SizeOf& s
   return spec;
 }
 
-ConvolutionSpec convolution_spec(const ContractionView& view, const SizeOf& size) {
-  if (view.root->is("MatMul")) return product_spec(view, size);
-  const Convolution conv = conv_geometry(OpContext(*view.root));
-  const Dims& strides = view.operands[0].strides;
-  const Dims out = dense_strides(view.root_type.dims);
+static Convolution geometry_of(const ContractionView& view) {
+  const OpContext c(*view.root);
+  return view.root->is("Conv") ? conv_geometry(c) : conv_transpose_geometry(c);
+}
+
+// All but the spatial axes.
+static ConvolutionSpec without_axes(const ContractionView& view, const Convolution& conv, const SizeOf& size) {
   ConvolutionSpec spec;
   spec.type = float_type(view);
   spec.batch = size(conv.batch);
-  spec.input_batch_stride = size(strides[0]);
-  spec.output_batch_stride = size(out[0]);
+  spec.input_batch_stride = size(view.operands[0].strides[0]);
+  spec.output_batch_stride = size(dense_strides(view.root_type.dims)[0]);
   spec.groups = conv.groups;
   spec.channels = conv.channels.value();
   spec.output_channels = conv.output_channels.value();
-  spec.channel_stride = size(strides.back());
+  spec.channel_stride = size(view.operands[0].strides.back());
+  return spec;
+}
+
+static ConvolutionSpec convolution_spec(const ContractionView& view, const Convolution& conv, const SizeOf& size) {
+  const Dims& strides = view.operands[0].strides;
+  const Dims out = dense_strides(view.root_type.dims);
+  ConvolutionSpec spec = without_axes(view, conv, size);
   const size_t count = conv.window.size();
   for (size_t i = 0; i < count; ++i) {
     const WindowAxis& from = conv.window[i];
@@ -127,6 +138,26 @@ ConvolutionSpec convolution_spec(const ContractionView& view, const SizeOf& size
   for (const WindowAxis& axis : conv.window) same = same && axis.input == axis.output;
   spec.dense_pixels = joins && same;
   return spec;
+}
+
+std::vector<ConvolutionSpec> convolution_specs(const ContractionView& view, const SizeOf& size) {
+  if (view.root->is("MatMul")) return {product_spec(view, size)};
+  const Convolution conv = geometry_of(view);
+  if (view.root->is("Conv")) return {convolution_spec(view, conv, size)};
+  return transposed_parts(view, conv.window, without_axes(view, conv, size), size);
+}
+
+// That with the most taps.
+static const ConvolutionSpec& main_part(const std::vector<ConvolutionSpec>& specs) {
+  const auto taps = [](const ConvolutionSpec& s) { return s.axes[0].kernel * s.axes[1].kernel * s.axes[2].kernel; };
+  return *std::max_element(specs.begin(), specs.end(), [&](const auto& a, const auto& b) { return taps(a) < taps(b); });
+}
+
+std::vector<ContractionPlan> plan_convolutions(const std::vector<ConvolutionSpec>& specs, const VectorIsa& isa) {
+  const int vectors = plan_convolution(main_part(specs), isa).vectors;
+  std::vector<ContractionPlan> plans;
+  for (const ConvolutionSpec& spec : specs) plans.push_back(plan_convolution(spec, isa, vectors));
+  return plans;
 }
 
 MatMulSpec matmul_spec(const ContractionView& view, const SizeOf& size) {
@@ -170,7 +201,7 @@ static std::optional<std::string> type_refusal(const ContractionView& view) {
 
 static std::optional<std::string> convolution_refusal(const ContractionView& view) {
   if (view.root->int_attribute("channels_last") == 0) return "the activations are not channels-last";
-  const Convolution conv = conv_geometry(OpContext(*view.root));
+  const Convolution conv = geometry_of(view);
   if (conv.window.size() > 3) return cat("it has ", conv.window.size(), " spatial axes, at most 3 are supported");
   if (!conv.channels.is_const() || !conv.output_channels.is_const()) return "the number of channels is symbolic";
   for (const WindowAxis& axis : conv.window)
@@ -181,7 +212,7 @@ static std::optional<std::string> convolution_refusal(const ContractionView& vie
 
 std::optional<std::string> contract_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
-  if (view.root->is("Conv")) return convolution_refusal(view);
+  if (!view.root->is("MatMul")) return convolution_refusal(view);
   if (!has_packed_weights(*view.root) && view.operands[1].dims.size() != 2) return "B is no matrix";
   for (const Dim& d : product_weights(view))
     if (!d.is_const()) return "B has symbolic sizes";
@@ -193,9 +224,12 @@ std::optional<std::string> contract_refusal(const ContractionView& view, const T
 
 std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
-  if (!view.root->is("Conv")) return "it is no convolution";
+  if (view.root->is("MatMul")) return "it is no convolution";
   if (auto refusal = convolution_refusal(view)) return refusal;
-  return depthwise_refusal(convolution_spec(view, planning_size));
+  const ConvolutionSpec spec = convolution_specs(view, planning_size).front();
+  if (view.root->is("ConvTranspose") && (spec.channels != spec.groups || spec.output_channels != spec.groups))
+    return "it is transposed, and its groups have several channels";
+  return depthwise_refusal(spec);
 }
 
 std::optional<std::string> matmul_refusal(const ContractionView& view) {
@@ -214,16 +248,17 @@ std::optional<std::string> matmul_refusal(const ContractionView& view) {
 }
 
 PanelPacking contract_packing(const ContractionView& view, const TargetSpec& target) {
-  const ConvolutionSpec spec = convolution_spec(view, planning_size);
+  const std::vector<ConvolutionSpec> specs = convolution_specs(view, planning_size);
   PanelPacking packing;
-  packing.groups = spec.groups;
-  packing.nr = plan_convolution(spec, isa_of(target)).nr();
+  packing.groups = specs.front().groups;
+  packing.nr = plan_convolutions(specs, isa_of(target)).front().nr();
+  if (view.root->is("ConvTranspose")) packing.layout = "IO";
   if (view.root->is("MatMul")) packing.layout = transposes(*view.root, "transB") ? "OI" : "IO";
   return packing;
 }
 
 PanelPacking depthwise_packing(const ContractionView& view, const TargetSpec& target) {
-  return {1, plan_depthwise(convolution_spec(view, planning_size), isa_of(target)).lanes, "OI"};
+  return {1, plan_depthwise(convolution_specs(view, planning_size).front(), isa_of(target)).lanes, "OI"};
 }
 
 }  // namespace cnnc::codegen

@@ -2,6 +2,7 @@
 #pragma once
 #include "ir/contraction_view.h"
 #include "codegen/llvm/contraction.h"
+#include "ir/ops/window.h"
 
 namespace cnnc::codegen {
 
@@ -15,7 +16,13 @@ struct ResultAxes {
   std::vector<int> batch, pixel;
 };
 
-ConvolutionSpec convolution_spec(const ContractionView& view, const SizeOf& size);
+// The convolution that the view is; what a transposed one consists of. The number of parts does not depend on `size`.
+std::vector<ConvolutionSpec> convolution_specs(const ContractionView& view, const SizeOf& size);
+// Their plans, for weights packed alike.
+std::vector<ContractionPlan> plan_convolutions(const std::vector<ConvolutionSpec>& specs, const VectorIsa& isa);
+// The parts of a transposed convolution: `whole` for each combination of phases (transposed_convolution.cpp).
+std::vector<ConvolutionSpec> transposed_parts(const ContractionView& view, const Window& window, const ConvolutionSpec& whole,
+                                              const SizeOf& size);
 MatMulSpec matmul_spec(const ContractionView& view, const SizeOf& size);
 ResultAxes result_axes(const ContractionView& view);
 // Whether leading axes of A of a product with packed B are walked as rows of one matrix.

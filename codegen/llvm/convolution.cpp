@@ -1,4 +1,5 @@
-// Convolution with packed weights. A task is a band of rows (or of pixels, where all pixels form
+// Convolution with packed weights, or a part of a transposed one: the phases whose outputs are found
+// alike. A task is a band of rows (or of pixels, where all pixels form
 // one row) times a block of weight panels:
 //
 //   stage the input of the band, where that pays
@@ -8,6 +9,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/output_phases.h"
 #include "codegen/llvm/staging.h"
 
 namespace cnnc::codegen {
@@ -35,6 +37,7 @@ struct InputView {
 
 struct Task {
   Value* image = nullptr;
+  Phase phase{};
   Value* group = nullptr;
   Value* plane = nullptr;
   IndexRange panels{};
@@ -71,8 +74,13 @@ class ConvolutionEmitter {
         vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
 
   std::vector<Value*> task_extents() {
-    return {spec_.batch.emit(b_), number(spec_.groups),
-            number(divide_up(plan_.panels, plan_.panels_per_task)), axis(0).output.emit(b_),
+    return {spec_.batch.emit(b_),
+            number(phase_count(axis(0))),
+            number(phase_count(axis(1))),
+            number(phase_count(axis(2))),
+            number(spec_.groups),
+            number(divide_up(plan_.panels, plan_.panels_per_task)),
+            axis(0).output.emit(b_),
             ceil_div(b_, units(), plan_.units_per_task)};
   }
 
@@ -94,9 +102,8 @@ class ConvolutionEmitter {
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   const SpatialAxis& axis(int i) const { return spec_.axes[i]; }
   int64_t channels() const { return spec_.channels / spec_.groups; }
-  int64_t panel_elements() const {
-    return axis(0).kernel * axis(1).kernel * axis(2).kernel * channels() * plan_.nr();
-  }
+  int64_t tap_size() const { return channels() * plan_.nr(); }
+  int64_t panel_elements() const { return weight_taps(spec_) * tap_size(); }
   int64_t outputs() const { return spec_.output_channels / spec_.groups; }
   bool pixel_tiles() const { return axis(2).output.is_constant(); }
 
@@ -126,9 +133,12 @@ class ConvolutionEmitter {
       Value* begin = mul(b_, i, size);
       return IndexRange{begin, min(b_, add(b_, begin, size), count)};
     };
-    return {index[0], index[1], index[3],
-            slice(index[2], plan_.panels_per_task, number(plan_.panels)),
-            slice(index[4], plan_.units_per_task, units())};
+    return {index[0],
+            {index[1], index[2], index[3]},
+            index[4],
+            index[6],
+            slice(index[5], plan_.panels_per_task, number(plan_.panels)),
+            slice(index[7], plan_.units_per_task, units())};
   }
 
   void emit_task(const Task& task) {
@@ -237,7 +247,8 @@ class ConvolutionEmitter {
   Panel panel_of(const Task& task, Value* index) {
     Panel panel;
     Value* flat_index = add(b_, mul(b_, task.group, plan_.panels), index);
-    panel.weights = at(operands_.weights, mul(b_, flat_index, panel_elements()));
+    panel.weights = at(operands_.weights, add(b_, mul(b_, flat_index, panel_elements()),
+                                              first_weight(b_, spec_, task.phase, tap_size())));
     Value* first = mul(b_, index, plan_.nr());
     panel.channel = add(b_, mul(b_, task.group, outputs()), first);
     if (outputs() % plan_.nr() != 0)
@@ -264,7 +275,12 @@ class ConvolutionEmitter {
     Value* offset = add(b_, mul(b_, task.image, spec_.output_batch_stride.emit(b_)),
                         mul(b_, task.plane, axis(0).output_stride.emit(b_)));
     if (row) offset = add(b_, offset, mul(b_, row, axis(1).output_stride.emit(b_)));
+    offset = add(b_, offset, first_result(b_, spec_, task.phase));
     return add(b_, offset, panel.channel);
+  }
+
+  Value* position(const Task& task, int i, Value* index) {
+    return result_position(b_, axis(i), task.phase[i], index);
   }
 
   void emit_row(const Task& task, const InputView& view, const Panel& panel, Value* index) {
@@ -274,8 +290,9 @@ class ConvolutionEmitter {
     Value* from_origin = sub(b_, index, view.row_origin);
     row.input = at(view.base, mul(b_, from_origin, view.row_stride));
     row.output_offset = output_offset(task, panel, index);
-    Value* row_number = add(b_, mul(b_, task.plane, axis(1).output.emit(b_)), index);
-    row.first_pixel = mul(b_, row_number, axis(2).output.emit(b_));
+    Value* row_number = add(b_, mul(b_, position(task, 0, task.plane), result_positions(b_, axis(1))),
+                            position(task, 1, index));
+    row.first_pixel = mul(b_, row_number, result_positions(b_, axis(2)));
     row.depth_taps = tap_range(b_, axis(0), task.plane);
     row.height_taps = tap_range(b_, axis(1), index);
     if (!pixel_tiles())
@@ -365,7 +382,8 @@ class ConvolutionEmitter {
     tile.step_stride = number(plan_.nr());
     tile.depth_taps = row.depth_taps;
     tile.height_taps = row.height_taps;
-    tile.kernel_height = axis(1).kernel;
+    for (int i = 0; i < 3; ++i)
+      tile.weight_strides[i] = number(weight_stride(spec_, i, tap_size()));
     tile.channels = number(channels());
     return tile;
   }
@@ -378,9 +396,12 @@ class ConvolutionEmitter {
     out.offset = add(b_, row.output_offset, mul(b_, pixel, out.pixel_stride));
     out.masks = panel.masks;
     out.batch = task.image;
-    out.pixel = add(b_, row.first_pixel, pixel);
+    Value* column = position(task, 2, pixel);
+    out.pixel = add(b_, row.first_pixel, column);
+    out.pixel_step = result_step(axis(2));
     out.channel = panel.channel;
-    if (row.row) out.position = {row.plane, row.row, pixel};
+    if (row.row)
+      out.position = {position(task, 0, row.plane), position(task, 1, row.row), column};
     emit_tile_stores(b_, tile.width, tile.vectors, sums, out, epilogue_);
   }
 

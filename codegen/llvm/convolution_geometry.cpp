@@ -7,8 +7,16 @@ using llvm::Value;
 
 int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
+int64_t weight_taps(const SpatialAxis& axis) {
+  return axis.phases ? axis.phases->taps : axis.kernel;
+}
+
+int64_t weight_taps(const ConvolutionSpec& spec) {
+  return weight_taps(spec.axes[0]) * weight_taps(spec.axes[1]) * weight_taps(spec.axes[2]);
+}
+
 static bool reads_own_pixel(const SpatialAxis& axis) {
-  return axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
+  return !axis.phases && axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
 }
 
 // Steps along `outer` continue where a whole run along `inner` ends.

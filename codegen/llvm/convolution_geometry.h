@@ -19,6 +19,11 @@ struct PixelRun {
 
 int64_t divide_up(int64_t x, int64_t y);
 
+// Taps of the kernel along an axis, and of all axes, as the weights hold them: a phase of a
+// transposed convolution takes a part of them.
+int64_t weight_taps(const SpatialAxis& axis);
+int64_t weight_taps(const ConvolutionSpec& spec);
+
 // True when the kernel reads one pixel for each and all pixels of an image form one row.
 bool can_flatten(const ConvolutionSpec& spec);
 

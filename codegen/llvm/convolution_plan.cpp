@@ -12,6 +12,7 @@ namespace cnnc::codegen {
 
 namespace {
 
+// Taps that each output takes.
 int64_t taps_of(const ConvolutionSpec& spec) {
   return spec.axes[0].kernel * spec.axes[1].kernel * spec.axes[2].kernel;
 }
@@ -39,7 +40,7 @@ int64_t code_size(const ConvolutionSpec& spec, const ContractionPlan& plan) {
 bool needs_staging(const ConvolutionSpec& spec, const ContractionPlan& plan) {
   constexpr int64_t kCodeLimit = 2000;
   const SpatialAxis& width = spec.axes[2];
-  if (!needs_padding(width)) return false;
+  if (taps_of(spec) == 0 || !needs_padding(width)) return false;
   if (!width.output.is_constant() || !width.input.is_constant()) return true;
   return code_size(spec, plan) > kCodeLimit;
 }
@@ -70,6 +71,8 @@ Work work_of(const ConvolutionSpec& spec, const ContractionPlan& plan) {
   };
   Work work;
   work.outer = known(spec.batch) * spec.groups * known(spec.axes[0].output);
+  for (const SpatialAxis& axis : spec.axes)
+    if (axis.phases) work.outer *= axis.phases->count;
   work.units = units_of(spec, plan);
   work.panels = plan.panels;
   work.flops_per_unit_panel = 2 * unit_pixels * steps * static_cast<double>(plan.nr());
@@ -82,7 +85,8 @@ Work work_of(const ConvolutionSpec& spec, const ContractionPlan& plan) {
 
 }  // namespace
 
-ContractionPlan plan_convolution(const ConvolutionSpec& original, const VectorIsa& isa) {
+ContractionPlan plan_convolution(const ConvolutionSpec& original, const VectorIsa& isa,
+                                 std::optional<int> shared_vectors) {
   ContractionPlan plan;
   plan.flat = can_flatten(original);
   ConvolutionSpec spec = plan.flat ? flatten(original, nullptr) : original;
@@ -94,7 +98,8 @@ ContractionPlan plan_convolution(const ConvolutionSpec& original, const VectorIs
   if (pixels.is_constant()) row = pixels.constant();
   TileShape tile =
       choose_tile(isa, plan.lanes, row, vectors, steps,
-                  width_limit(spec.axes[2].input_stride, spec.axes[2], element_size(spec.type)));
+                  width_limit(spec.axes[2].input_stride, spec.axes[2], element_size(spec.type)),
+                  shared_vectors);
   plan.width = tile.width;
   plan.vectors = tile.vectors;
   plan.panels = divide_up(vectors, plan.vectors);
@@ -108,7 +113,7 @@ ContractionPlan plan_convolution(const ConvolutionSpec& original, const VectorIs
 }
 
 int64_t packed_weights_size(const ConvolutionSpec& spec, const ContractionPlan& plan) {
-  return plan.panels * taps_of(spec) * spec.channels * plan.nr();
+  return plan.panels * weight_taps(spec) * spec.channels * plan.nr();
 }
 
 int64_t packed_weight_index(const ConvolutionSpec& spec, const ContractionPlan& plan, int64_t o,
@@ -116,12 +121,12 @@ int64_t packed_weight_index(const ConvolutionSpec& spec, const ContractionPlan& 
   int64_t outputs = spec.output_channels / spec.groups, channels = spec.channels / spec.groups;
   int64_t group = o / outputs, og = o % outputs;
   int64_t panel = group * plan.panels + og / plan.nr();
-  return ((panel * taps_of(spec) + tap) * channels + c) * plan.nr() + og % plan.nr();
+  return ((panel * weight_taps(spec) + tap) * channels + c) * plan.nr() + og % plan.nr();
 }
 
 void pack_weights(const ConvolutionSpec& spec, const ContractionPlan& plan, const void* weights,
                   void* packed) {
-  int64_t channels = spec.channels / spec.groups, taps = taps_of(spec);
+  int64_t channels = spec.channels / spec.groups, taps = weight_taps(spec);
   size_t size = element_size(spec.type);
   auto* from = static_cast<const char*>(weights);
   auto* to = static_cast<char*>(packed);

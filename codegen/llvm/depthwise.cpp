@@ -1,4 +1,4 @@
-// Depthwise convolution and narrow groups, channels last: vectors over output channels, several
+// Depthwise convolution, transposed too, and narrow groups, channels last: vectors over output channels, several
 // groups in one vector. A tile is a stretch of a row of pixels for one vector of channels; each row
 // of taps slides over the input, so that every input vector is loaded once for all columns of the
 // kernel. Where a group has several channels, a shuffle hands each lane the channel of its group
@@ -10,6 +10,7 @@
 
 #include "codegen/llvm/blocking.h"
 #include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/output_phases.h"
 
 namespace cnnc::codegen {
 
@@ -17,10 +18,6 @@ using llvm::IRBuilderBase;
 using llvm::Value;
 
 namespace {
-
-int64_t taps_of(const ConvolutionSpec& spec) {
-  return spec.axes[0].kernel * spec.axes[1].kernel * spec.axes[2].kernel;
-}
 
 // Rows of taps as long as this are unrolled.
 constexpr int64_t kUnrolledColumns = 9;
@@ -37,6 +34,7 @@ bool has_constant_tiles(const ConvolutionSpec& spec, int width) {
 
 // A row of output for a range of channel blocks; offsets are those of channel 0, pixel 0.
 struct Row {
+  Phase phase;
   Value *image, *plane, *row, *input, *output_offset;
   IndexRange blocks, depth_taps, height_taps;
 };
@@ -62,8 +60,12 @@ class DepthwiseEmitter {
         input_vector_(llvm::FixedVectorType::get(element_, input_channels(plan.lanes))) {}
 
   std::vector<Value*> task_extents() {
-    return {spec_.batch.emit(b_), spec_.axes[0].output.emit(b_),
-            ceil_div(b_, spec_.axes[1].output.emit(b_), plan_.rows_per_task),
+    return {spec_.batch.emit(b_),
+            number(phase_count(axis(0))),
+            number(phase_count(axis(1))),
+            number(phase_count(axis(2))),
+            axis(0).output.emit(b_),
+            ceil_div(b_, axis(1).output.emit(b_), plan_.rows_per_task),
             number(divide_up(plan_.blocks, plan_.blocks_per_task))};
   }
 
@@ -71,9 +73,9 @@ class DepthwiseEmitter {
     auto extents = task_extents();
     emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* index) {
       auto task = unflatten(b_, index, extents);
-      IndexRange rows = slice(task[2], plan_.rows_per_task, spec_.axes[1].output.emit(b_));
-      IndexRange blocks = slice(task[3], plan_.blocks_per_task, number(plan_.blocks));
-      emit_task(task[0], task[1], rows, blocks);
+      IndexRange rows = slice(task[5], plan_.rows_per_task, axis(1).output.emit(b_));
+      IndexRange blocks = slice(task[6], plan_.blocks_per_task, number(plan_.blocks));
+      emit_task(task[0], {task[1], task[2], task[3]}, task[4], rows, blocks);
     });
   }
 
@@ -94,9 +96,10 @@ class DepthwiseEmitter {
     return {begin, min(b_, add(b_, begin, size), count)};
   }
 
-  void emit_task(Value* image, Value* plane, IndexRange rows, IndexRange blocks) {
+  void emit_task(Value* image, const Phase& phase, Value* plane, IndexRange rows,
+                 IndexRange blocks) {
     emit_loop(b_, rows.begin, rows.end, 1, [&](Value* index) {
-      Row row = row_of(image, plane, index);
+      Row row = row_of(image, phase, plane, index);
       row.blocks = blocks;
       if (has_constant_tiles(spec_, plan_.width))
         emit_constant_tiles(row);
@@ -105,8 +108,8 @@ class DepthwiseEmitter {
     });
   }
 
-  Row row_of(Value* image, Value* plane, Value* index) {
-    Row row{image, plane, index, {}, {}, {}, {}, {}};
+  Row row_of(Value* image, const Phase& phase, Value* plane, Value* index) {
+    Row row{phase, image, plane, index, {}, {}, {}, {}, {}};
     Value* from = mul(b_, image, spec_.input_batch_stride.emit(b_));
     Value* positions[] = {plane, index, number(0)};
     for (int i = 0; i < 3; ++i) {
@@ -115,6 +118,7 @@ class DepthwiseEmitter {
     }
     row.input = at(operands_.input, from);
     Value* to = mul(b_, image, spec_.output_batch_stride.emit(b_));
+    to = add(b_, to, first_result(b_, spec_, phase));
     to = add(b_, to, mul(b_, plane, axis(0).output_stride.emit(b_)));
     row.output_offset = add(b_, to, mul(b_, index, axis(1).output_stride.emit(b_)));
     row.depth_taps = tap_range(b_, axis(0), plane);
@@ -181,8 +185,9 @@ class DepthwiseEmitter {
     auto emit_block = [&](Value* block, Value* mask, Value* input_mask) {
       Stretch tile{width, pixel, mul(b_, block, plan_.lanes), mask, input_mask, {}, {}};
       // Frozen for the sake of loop strength reduction, as in tile.cpp.
-      tile.weights = b_.CreateFreeze(
-          at(operands_.weights, mul(b_, tile.channel, taps_of(spec_) * group_channels())));
+      Value* first = mul(b_, tile.channel, weight_taps(spec_) * group_channels());
+      tile.weights = b_.CreateFreeze(at(
+          operands_.weights, add(b_, first, first_weight(b_, spec_, row.phase, tap_size()))));
       tile.input = b_.CreateFreeze(at(input, mul(b_, block, input_channels(plan_.lanes))));
       store(row, tile, sum_taps(row, tile, tap_row));
     };
@@ -203,9 +208,9 @@ class DepthwiseEmitter {
           [&](Value* kh, const Values& sums) {
             Value* offset = add(b_, mul(b_, kd, mul(b_, input_stride(0), axis(0).dilation)),
                                 mul(b_, kh, mul(b_, input_stride(1), axis(1).dilation)));
-            Value* tap = mul(b_, add(b_, mul(b_, kd, axis(1).kernel), kh), axis(2).kernel);
-            return tap_row(tile, at(tile.input, offset), at(tile.weights, mul(b_, tap, tap_size())),
-                           sums);
+            Value* tap = add(b_, mul(b_, kd, weight_stride(spec_, 0, tap_size())),
+                             mul(b_, kh, weight_stride(spec_, 1, tap_size())));
+            return tap_row(tile, at(tile.input, offset), at(tile.weights, tap), sums);
           });
     };
     Values sums(tile.width, initial_sum(tile));
@@ -222,7 +227,7 @@ class DepthwiseEmitter {
   // The weights of all channels of a group for one tap.
   Values tap_weights(Value* weights, Value* kw) {
     Values result;
-    Value* tap = at(weights, mul(b_, kw, tap_size()));
+    Value* tap = at(weights, mul(b_, kw, weight_stride(spec_, 2, tap_size())));
     for (int64_t c = 0; c < group_channels(); ++c)
       result.push_back(load_lanes(b_, vector_, at(tap, number(c * plan_.lanes)), nullptr));
     return result;
@@ -294,10 +299,14 @@ class DepthwiseEmitter {
         add(b_, add(b_, row.output_offset, tile.channel), mul(b_, tile.pixel, out.pixel_stride));
     if (tile.mask) out.masks = {tile.mask};
     out.batch = row.image;
-    Value* row_number = add(b_, mul(b_, row.plane, axis(1).output.emit(b_)), row.row);
-    out.pixel = add(b_, mul(b_, row_number, axis(2).output.emit(b_)), tile.pixel);
+    Value* places[] = {row.plane, row.row, tile.pixel};
+    for (int i = 0; i < 3; ++i)
+      out.position[i] = result_position(b_, axis(i), row.phase[i], places[i]);
+    Value* row_number =
+        add(b_, mul(b_, out.position[0], result_positions(b_, axis(1))), out.position[1]);
+    out.pixel = add(b_, mul(b_, row_number, result_positions(b_, axis(2))), out.position[2]);
+    out.pixel_step = result_step(axis(2));
     out.channel = tile.channel;
-    out.position = {row.plane, row.row, tile.pixel};
     emit_tile_stores(b_, tile.width, 1, sums, out, epilogue_);
   }
 
@@ -348,7 +357,7 @@ DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) 
   work.panels = plan.blocks;
   // A multiplication here costs about as much as two in a matrix product.
   work.flops_per_unit_panel =
-      4.0 * static_cast<double>(pixels * taps_of(spec) * plan.lanes * group_channels);
+      4.0 * static_cast<double>(pixels * weight_taps(spec) * plan.lanes * group_channels);
   TaskShape tasks = choose_tasks(work);
   plan.rows_per_task = tasks.units;
   plan.blocks_per_task = tasks.panels;
@@ -356,13 +365,13 @@ DepthwisePlan plan_depthwise(const ConvolutionSpec& spec, const VectorIsa& isa) 
 }
 
 int64_t packed_depthwise_size(const ConvolutionSpec& spec, const DepthwisePlan& plan) {
-  return plan.blocks * plan.lanes * taps_of(spec) * (spec.channels / spec.groups);
+  return plan.blocks * plan.lanes * weight_taps(spec) * (spec.channels / spec.groups);
 }
 
 void pack_depthwise_weights(const ConvolutionSpec& spec, const DepthwisePlan& plan,
                             const void* weights, void* packed) {
   size_t size = element_size(spec.type);
-  int64_t taps = taps_of(spec), channels = spec.channels / spec.groups;
+  int64_t taps = weight_taps(spec), channels = spec.channels / spec.groups;
   auto* from = static_cast<const char*>(weights);
   auto* to = static_cast<char*>(packed);
   std::memset(to, 0, packed_depthwise_size(spec, plan) * size);

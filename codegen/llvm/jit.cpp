@@ -88,18 +88,20 @@ class ScopedExecutable {
   cnnc_executable* executable_ = nullptr;
 };
 
-cnnc_tensor_view view_of(const Tensor& tensor, void* data) {
+}  // namespace
+
+cnnc_tensor_view view_of(const Tensor& tensor) {
+  const Shape& shape = tensor.shape();
+  if (shape.size() > CNNC_MAX_RANK)
+    throw Error(cat("a tensor has ", shape.size(), " axes, at most ", CNNC_MAX_RANK, " can be passed"));
   cnnc_tensor_view view{};
-  if (tensor.shape().size() > CNNC_MAX_RANK)
-    throw Error(cat("a tensor has ", tensor.shape().size(), " axes, at most ", CNNC_MAX_RANK, " can be passed"));
-  view.data = data;
+  view.data = const_cast<void*>(tensor.raw());
   view.bytes = tensor.bytes();
   view.dtype = static_cast<int32_t>(tensor.dtype());
-  view.rank = static_cast<int32_t>(tensor.shape().size());
-  std::copy(tensor.shape().begin(), tensor.shape().end(), view.dims);
+  view.rank = static_cast<int32_t>(shape.size());
+  std::copy(shape.begin(), shape.end(), view.dims);
   return view;
 }
-}  // namespace
 
 std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs, int threads) {
   const ScopedExecutable executable(model.model(), threads);
@@ -109,7 +111,7 @@ std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs
     const int32_t input = cnnc_output_updates(executable.get(), i);
     if (input >= 0) updated[static_cast<size_t>(input)].mutable_raw();
   }
-  for (const Tensor& input : updated) in.push_back(view_of(input, const_cast<void*>(input.raw())));
+  for (const Tensor& input : updated) in.push_back(view_of(input));
   const auto inputs_n = static_cast<int32_t>(in.size()), outputs_n = static_cast<int32_t>(out.size());
   executable.check(cnnc_prepare(executable.get(), in.data(), inputs_n, out.data(), outputs_n));
   std::vector<Tensor> results;

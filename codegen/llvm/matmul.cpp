@@ -95,7 +95,7 @@ class MatMulEmitter {
     tile.input = a;
     tile.pixel_stride = spec_.a_row_stride.emit(b_);
     tile.channel_stride = spec_.a_column_stride.emit(b_);
-    tile.tap_strides = {number(0), number(0), number(0)};
+    tile.tap_strides = tile.weight_strides = {number(0), number(0), number(0)};
     tile.depth_taps = tile.height_taps = {number(0), number(1)};
     tile.channels = spec_.k.emit(b_);
     if (plan_.packed) {
@@ -192,15 +192,14 @@ MatMulPlan plan_matmul(const MatMulSpec& spec, const VectorIsa& isa) {
   TileShape tile = choose_tile(isa, plan.lanes, rows, divide_up(columns, plan.lanes), steps, 28);
   plan.width = tile.width;
   plan.vectors = tile.vectors;
-  plan.packed = !spec.b_column_stride.is(1) || !rows || *rows > 2 * plan.width;
+  plan.packed = !spec.b_column_stride.is(1) || !rows || *rows > 4 * plan.width;
   Work work;
   for (const BatchAxis& axis : spec.batch) work.outer *= known(axis.extent, 1);
   work.outer *= divide_up(columns, plan.nr());
   work.units = divide_up(known(spec.m, 128), plan.width);
   work.flops_per_unit_panel = 2.0 * static_cast<double>(plan.width * steps * plan.nr());
-  work.unit_bytes = static_cast<double>(steps * plan.nr() * element_size(spec.type)) /
-                    static_cast<double>(work.units);
-  work.staged = plan.packed;
+  if (plan.packed)
+    work.packed_bytes = static_cast<double>(steps * plan.nr() * element_size(spec.type));
   plan.rows_per_task = choose_tasks(work).units * plan.width;
   if (!rows) plan.rows_per_task = int64_t{plan.width} * 32;
   return plan;

@@ -37,6 +37,14 @@ Value* load_lanes(IRBuilderBase& b, llvm::Type* vector, Value* pointer, Value* m
   return b.CreateMaskedLoad(vector, pointer, align, mask, llvm::Constant::getNullValue(vector));
 }
 
+void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
+  llvm::Align align(std::max(1u, value->getType()->getScalarSizeInBits() / 8));
+  if (mask)
+    b.CreateMaskedStore(value, pointer, align, mask);
+  else
+    b.CreateAlignedStore(value, pointer, align);
+}
+
 void emit_prefetch(IRBuilderBase& b, Value* pointer, bool write, int locality) {
   b.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
                     {pointer, b.getInt32(write), b.getInt32(locality), b.getInt32(1)});
@@ -78,13 +86,12 @@ class TileEmitter {
     Value* input = at(
         tile_.input, add(b_, mul(b_, kd, tile_.tap_strides[0]), mul(b_, kh, tile_.tap_strides[1])));
     int64_t columns = tile_.columns.size();
-    Value* tap = mul(b_, add(b_, mul(b_, kd, tile_.kernel_height), kh), columns);
-    Value* tap_size = mul(b_, tile_.channels, tile_.step_stride);
+    Value* tap = add(b_, mul(b_, kd, tile_.weight_strides[0]), mul(b_, kh, tile_.weight_strides[1]));
     input = hide_from_loop_passes(input);
-    Value* weights = hide_from_loop_passes(at(tile_.weights, mul(b_, tap, tap_size)));
+    Value* weights = hide_from_loop_passes(at(tile_.weights, tap));
     for (int64_t first = 0, last; first < columns; first = last) {
       for (last = first + 1; last < columns && tile_.columns[last] == tile_.columns[first];) ++last;
-      sums = equal_columns(input, weights, tap_size, first, last, sums);
+      sums = equal_columns(input, weights, first, last, sums);
     }
     return sums;
   }
@@ -97,19 +104,24 @@ class TileEmitter {
 
   // The channels of neighbouring columns form one run, so that one loop serves for them.
   bool columns_are_contiguous() const {
-    auto channels = constant_of(tile_.channels), stride = constant_of(tile_.channel_stride),
-         column = constant_of(tile_.tap_strides[2]);
-    return channels && stride && column && *channels * *stride == *column;
+    return spans(tile_.channel_stride, tile_.tap_strides[2]) &&
+           spans(tile_.step_stride, tile_.weight_strides[2]);
+  }
+
+  // Whether all channels of a column, `stride` apart, end where the next column begins.
+  bool spans(const Value* stride, const Value* column) const {
+    auto channels = constant_of(tile_.channels), s = constant_of(stride), c = constant_of(column);
+    return channels && s && c && *channels * *s == *c;
   }
 
   // Columns [first, last) of the kernel, which see the same pixels.
-  Values equal_columns(Value* input, Value* weights, Value* tap_size, int64_t first, int64_t last,
+  Values equal_columns(Value* input, Value* weights, int64_t first, int64_t last,
                        const Values& sums) {
     uint64_t pixels = tile_.columns[first];
     if (pixels == 0) return sums;
     auto columns = [&](Value* kw, int64_t count, const Values& carried) {
       return reduce(at(input, mul(b_, kw, tile_.tap_strides[2])),
-                    at(weights, mul(b_, kw, tap_size)), mul(b_, tile_.channels, count), pixels,
+                    at(weights, mul(b_, kw, tile_.weight_strides[2])), mul(b_, tile_.channels, count), pixels,
                     carried);
     };
     if (last - first == 1 || columns_are_contiguous())
@@ -215,14 +227,6 @@ class TileEmitter {
   llvm::Type* element_;
 };
 
-void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
-  llvm::Align align(std::max(1u, value->getType()->getScalarSizeInBits() / 8));
-  if (mask)
-    b.CreateMaskedStore(value, pointer, align, mask);
-  else
-    b.CreateAlignedStore(value, pointer, align);
-}
-
 }  // namespace
 
 Values emit_tile(IRBuilderBase& b, const VectorIsa& isa, const Tile& tile, const Values& sums) {
@@ -233,9 +237,10 @@ void emit_tile_stores(IRBuilderBase& b, int width, int vectors, const Values& su
                       const TileOutput& out, const Epilogue& epilogue) {
   int lanes = llvm::cast<llvm::FixedVectorType>(sums.front()->getType())->getNumElements();
   for (int i = 0; i < width; ++i) {
-    EpilogueContext context{b, out.batch, add(b, out.pixel, i), nullptr, lanes, nullptr, nullptr};
+    const int64_t step = i * out.pixel_step;
+    EpilogueContext context{b, out.batch, add(b, out.pixel, step), nullptr, lanes, nullptr, nullptr};
     context.position = out.position;
-    if (context.position[2]) context.position[2] = add(b, context.position[2], i);
+    if (context.position[2]) context.position[2] = add(b, context.position[2], step);
     Value* offset = add(b, out.offset, mul(b, out.pixel_stride, i));
     for (int j = 0; j < vectors; ++j) {
       context.channel = add(b, out.channel, int64_t{j} * lanes);

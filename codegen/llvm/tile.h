@@ -36,11 +36,11 @@ struct Tile {
   // Weights: `vectors` vectors for each step of the reduction (tap, then channel).
   llvm::Value* weights = nullptr;
   llvm::Value* step_stride = nullptr;
+  std::array<llvm::Value*, 3> weight_strides{};  // between taps
   std::vector<llvm::Value*> weight_masks;  // lanes that may be read; empty when all may
 
   IndexRange depth_taps{};
   IndexRange height_taps{};
-  int64_t kernel_height = 1;
   // For every column of the kernel the pixels (bit i for pixel i) that have input under it.
   std::vector<uint64_t> columns;
   llvm::Value* channels = nullptr;
@@ -63,6 +63,7 @@ struct TileOutput {
   std::vector<llvm::Value*> masks;      // per vector; null entries mean all lanes
   llvm::Value* batch = nullptr;
   llvm::Value* pixel = nullptr;    // index of pixel 0
+  int64_t pixel_step = 1;          // between the indices of pixels
   llvm::Value* channel = nullptr;  // of the first vector
   std::array<llvm::Value*, 3> position{};
 };
@@ -77,5 +78,7 @@ llvm::Value* multiply_add(llvm::IRBuilderBase&, const VectorIsa&, llvm::Value* x
                           llvm::Value* sum);
 llvm::Value* load_lanes(llvm::IRBuilderBase&, llvm::Type* vector, llvm::Value* pointer,
                         llvm::Value* mask);
+// `mask` is null where all lanes exist.
+void store_lanes(llvm::IRBuilderBase&, llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
 
 }  // namespace cnnc::codegen

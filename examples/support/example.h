@@ -20,12 +20,14 @@ struct Flags {
   uint64_t seed = 0;
   int threads = 0;
   int64_t size = 0;  // examples with sizes: depth or width
-  bool json = false;
+  bool json = false, data_given = false;
 };
 
 inline void print_help(const char* program, const char* what, const Flags& d) {
+  std::string data_flag;
+  if (!d.data.empty()) data_flag = "  --data FOLDER            where the data set is (default " + d.data + ")\n";
   std::printf("%s: %s\n\n"
-              "  --data FOLDER            where the data set is (default %s)\n"
+              "%s"
               "  --epochs N               default %d\n"
               "  --batch-size N           default 32\n"
               "  --validation-split F     held out from the end of the training data (default 0.1)\n"
@@ -33,7 +35,7 @@ inline void print_help(const char* program, const char* what, const Flags& d) {
               "  --threads N              default: as many as the machine grants\n"
               "  --output FILE            the trained model (default %s); FILE without .onnx is its executable\n"
               "  --json                   one JSON object a line instead of progress\n",
-              program, what, d.data.c_str(), d.epochs, d.output.c_str());
+              program, what, data_flag.c_str(), d.epochs, d.output.c_str());
   if (d.size != 0) std::printf("  --size N                 of the network (default %lld)\n", static_cast<long long>(d.size));
 }
 
@@ -54,7 +56,7 @@ inline Flags parse(int argc, char** argv, const char* what, Flags flags) {
     if (i + 1 == argc) fail("flag " + flag + " is not known or lacks its value");
     const std::string value = argv[++i];
     try {
-      if (flag == "--data") flags.data = value;
+      if (flag == "--data" && !defaults.data.empty()) flags.data = value, flags.data_given = true;
       else if (flag == "--output") flags.output = value;
       else if (flag == "--epochs") flags.epochs = std::stoi(value);
       else if (flag == "--batch-size") flags.batch_size = std::stoll(value);
@@ -71,10 +73,20 @@ inline Flags parse(int argc, char** argv, const char* what, Flags flags) {
   return flags;
 }
 
-// The set's own folder inside the one that --data names, or that folder itself.
+// The set's own folder inside the one that --data names, or that folder itself. Where nobody has named one, sets like
+// MNIST may be Debian's package dataset-fashion-mnist.
 inline std::string data_folder(const Flags& flags, const std::string& set) {
-  const std::string inside = flags.data + "/" + set;
-  return std::filesystem::is_directory(inside) ? inside : flags.data;
+  namespace fs = std::filesystem;
+  const std::string inside = flags.data + "/" + set, debian = "/usr/share/datasets/fashion-mnist";
+  if (fs::is_directory(inside)) return inside;
+  if (flags.data_given || fs::is_directory(flags.data)) return flags.data;
+  if (set != "mnist")
+    throw std::runtime_error("there is no folder " + inside + "; name the one that has the data with --data");
+  if (!fs::is_directory(debian))
+    throw std::runtime_error("there is no folder " + inside + "; name the one that has the data with --data, or install "
+                             "Debian's package dataset-fashion-mnist");
+  if (!flags.json) std::printf("Taking Fashion-MNIST from %s\n", debian.c_str());
+  return debian;
 }
 
 inline double seconds_now() {
@@ -143,26 +155,47 @@ inline void print_image(const cnnc::Array& images, int64_t index) {
   }
 }
 
-// Saves the model, compiles the saved file to an executable, and lets that classify the first test images.
-inline void finish(const cnnc::Model& model, const cnnc::Dataset& test, const Flags& flags, int64_t count = 3) {
+// The name of the executable that goes with the model's file.
+inline std::string executable_of(const Flags& flags) {
+  const std::string name = flags.output.substr(0, flags.output.rfind(".onnx"));
+  if (name == flags.output) throw std::runtime_error("--output must end in .onnx: " + flags.output);
+  return name;
+}
+
+// Saves the model and compiles the saved file to an executable.
+inline void save_and_compile(const cnnc::Model& model, const Flags& flags) {
+  const std::string executable = executable_of(flags);
   model.save(flags.output);
-  const std::string executable = flags.output.substr(0, flags.output.rfind(".onnx"));
-  if (executable == flags.output) throw std::runtime_error("--output must end in .onnx: " + flags.output);
   cnnc::Model::load(flags.output).compile_to_executable(executable);
-  if (flags.json) return;
-  const cnnc::Array images = test.x.slice(0, std::min(count, test.x.rows())).to_float();
-  const std::string folder = executable + "_images";
+  if (!flags.json) std::printf("\nSaved %s and compiled it to %s.\n", flags.output.c_str(), executable.c_str());
+}
+
+// What the executable gives for an input, which it gets as a file.
+inline cnnc::Array run_executable(const Flags& flags, const cnnc::Array& input) {
+  const std::string executable = executable_of(flags), folder = executable + "_files";
   std::filesystem::create_directories(folder);
-  images.save(folder + "/input.npy");
+  input.save(folder + "/input.npy");
   const std::string program = executable.find('/') == std::string::npos ? "./" + executable : executable;
   const std::string command = "'" + program + "' --inputs input='" + folder + "/input.npy' --outputs '" + folder +
       "' --format npy > /dev/null 2>&1";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("the executable failed: " + command);
-  std::printf("\nSaved %s and compiled it to %s. What the executable sees:\n", flags.output.c_str(), executable.c_str());
-  const cnnc::Array classes = cnnc::Array::load(folder + "/output_0.npy").argmax();
+  return cnnc::Array::load(folder + "/output_0.npy");
+}
+
+// Saves and compiles the model, and lets the executable classify the first test images, shown as text and as PNG files.
+inline void finish(const cnnc::Model& model, const cnnc::Dataset& test, const Flags& flags, int64_t count = 3) {
+  save_and_compile(model, flags);
+  if (flags.json) return;
+  const cnnc::Array images = test.x.slice(0, std::min(count, test.x.rows())).to_float();
+  const cnnc::Array classes = run_executable(flags, images).argmax();
+  const cnnc::Shape sample(images.shape().begin() + 1, images.shape().end());
+  std::printf("What the executable sees:\n");
   for (int64_t i = 0; i < classes.size(); ++i) {
+    const auto found = static_cast<int>(classes.at(i)), label = static_cast<int>(test.y.at(i));
+    const std::string png = executable_of(flags) + "_files/" + std::to_string(i) + "_class_" + std::to_string(found) + ".png";
+    cnnc::data::save_png(png, images.slice(i, i + 1).reshaped(sample));
     print_image(images, i);
-    std::printf("class %d (label %d)\n\n", static_cast<int>(classes.at(i)), static_cast<int>(test.y.at(i)));
+    std::printf("class %d (label %d), %s\n\n", found, label, png.c_str());
   }
 }
 

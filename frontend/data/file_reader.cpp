@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <memory>
 
 #include "ir/error.h"
 
@@ -19,31 +18,50 @@ bool file_exists(const std::string& path) {
 }
 
 // zlib passes files that are not gzipped through as they are.
-std::vector<uint8_t> read_data_file(const std::string& path) {
+DataFile::DataFile(const std::string& path) : path_(path) {
   std::error_code code;
   if (std::filesystem::is_directory(path, code)) throw Error(path + ": is a folder, need a file", Fault::file);
   errno = 0;
-  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path.c_str(), "rb"), gzclose);
-  if (!file) throw Error(cat(path, ": ", std::strerror(errno ? errno : ENOMEM)), Fault::file);
-  gzbuffer(file.get(), 1 << 18);
-  const auto on_disk = static_cast<size_t>(std::filesystem::file_size(path, code));
-  std::vector<uint8_t> bytes(gzdirect(file.get()) ? on_disk : on_disk * 4);
+  gzFile file = gzopen(path.c_str(), "rb");
+  if (file == nullptr) throw Error(cat(path, ": ", std::strerror(errno ? errno : ENOMEM)), Fault::file);
+  file_ = std::shared_ptr<void>(file, [](void* f) { gzclose(static_cast<gzFile>(f)); });
+  gzbuffer(file, 1 << 18);
+}
+
+size_t DataFile::read(void* to, size_t count) {
+  const auto file = static_cast<gzFile>(file_.get());
+  size_t done = 0;
+  while (done < count) {
+    const unsigned wanted = static_cast<unsigned>(std::min<size_t>(count - done, 1u << 30));
+    const int got = gzread(file, static_cast<char*>(to) + done, wanted);
+    int number = Z_OK;
+    const char* message = gzerror(file, &number);
+    if (got < 0 || (number != Z_OK && number != Z_STREAM_END))
+      throw Error(cat(path_, ": the gzip data are damaged or cut short (", message, ")"), Fault::file);
+    if (got == 0) break;
+    done += static_cast<size_t>(got);
+  }
+  return done;
+}
+
+size_t DataFile::most_bytes() const {
+  constexpr size_t kBestCompression = 1032;  // of deflate
+  std::error_code code;
+  const auto on_disk = static_cast<size_t>(std::filesystem::file_size(path_, code));
+  return gzdirect(static_cast<gzFile>(file_.get())) ? on_disk : on_disk * kBestCompression;
+}
+
+std::vector<uint8_t> read_data_file(const std::string& path) {
+  constexpr size_t kFirst = size_t{1} << 20;
+  DataFile file(path);
+  std::vector<uint8_t> bytes(std::min(file.most_bytes(), kFirst) + 1);  // one more shows the end
   size_t used = 0;
   for (;;) {
-    if (used == bytes.size()) bytes.resize(bytes.size() * 2 + 4096);
-    const unsigned wanted = static_cast<unsigned>(std::min<size_t>(bytes.size() - used, 1u << 30));
-    const int count = gzread(file.get(), bytes.data() + used, wanted);
-    if (count < 0) {
-      int number = 0;
-      throw Error(cat(path, ": the gzip data are damaged or cut short: ", gzerror(file.get(), &number)), Fault::file);
-    }
-    used += static_cast<size_t>(count);
-    if (count == 0) break;
+    used += file.read(bytes.data() + used, bytes.size() - used);
+    if (used < bytes.size()) break;
+    bytes.resize(std::min(bytes.size() * 4, file.most_bytes() + 1));
+    if (used == bytes.size()) bytes.resize(used * 2);  // the file has grown meanwhile
   }
-  int number = 0;
-  const char* message = gzerror(file.get(), &number);
-  if (number != Z_OK && number != Z_STREAM_END)
-    throw Error(cat(path, ": the gzip data are cut short (", message, ")"), Fault::file);
   bytes.resize(used);
   return bytes;
 }

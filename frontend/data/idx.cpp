@@ -1,6 +1,8 @@
 // IDX, the format of MNIST's files.
 #include <algorithm>
-#include <cstring>
+#include <cstdint>
+#include <future>
+#include <vector>
 
 #include "cnnc/data.h"
 #include "frontend/data/file_reader.h"
@@ -25,33 +27,63 @@ static DType idx_type(uint8_t code, const std::string& path) {
   }
 }
 
-// Throws unless the file holds exactly the elements that its header says.
-static cnnc::Shape idx_shape(const std::vector<uint8_t>& bytes, size_t element, const std::string& path) {
-  const size_t axes = bytes[3], header = 4 + 4 * axes;
+namespace {
+struct Header {
+  DType type;
   cnnc::Shape shape;
-  size_t need = element;
-  for (size_t i = 0; i < axes && bytes.size() >= header; ++i) {
-    shape.push_back(big_endian(&bytes[4 + 4 * i]));
-    if (__builtin_mul_overflow(need, static_cast<size_t>(shape.back()), &need)) need = SIZE_MAX / 2;
-  }
-  if (bytes.size() < header || bytes.size() - header != need)
-    throw Error(cat(path, ": holds ", bytes.size(), " bytes, its header says ", header + need,
-                    bytes.size() < header + need ? "; it is cut short" : ""),
+  size_t header_bytes, element_bytes, total_bytes;  // in all, with the header
+};
+}  // namespace
+
+// Two zero bytes, a type and the number of axes; then their sizes. The product of sizes that nothing can hold is kept
+// from overflowing.
+static Header read_header(DataFile& file, const std::string& path) {
+  uint8_t start[4] = {}, sizes[4 * 255] = {};
+  if (file.read(start, 4) < 4 || start[0] != 0 || start[1] != 0 || start[3] == 0)
+    throw Error(path + ": is not an IDX file, which begins with two zero bytes, a type and the number of axes",
                 Fault::file);
-  return shape;
+  const DType type = idx_type(start[2], path);
+  const size_t axes = start[3], element = size_of(type), found = file.read(sizes, 4 * axes);
+  if (found < 4 * axes)
+    throw Error(cat(path, ": holds ", 4 + found, " bytes, less than the header of its ", axes, " axes; it is cut short"),
+                Fault::file);
+  Header header{type, {}, 4 + 4 * axes, element, element};
+  for (size_t i = 0; i < axes; ++i) {
+    header.shape.push_back(big_endian(sizes + 4 * i));
+    if (__builtin_mul_overflow(header.total_bytes, static_cast<size_t>(header.shape.back()), &header.total_bytes))
+      header.total_bytes = SIZE_MAX / 2;
+  }
+  header.total_bytes += header.header_bytes;
+  return header;
+}
+
+// Throws unless the file holds exactly the elements that its header says.
+static void require_size(const Header& header, size_t found, const std::string& path) {
+  if (found == header.total_bytes) return;
+  const bool more = found > header.total_bytes;
+  throw Error(cat(path, ": holds ", more ? "more than " : "", more ? header.total_bytes : found,
+                  " bytes, its header says ", header.total_bytes, more ? "" : "; it is cut short"),
+              Fault::file);
+}
+
+// How many bytes are left in the file.
+static size_t count_rest(DataFile& file) {
+  std::vector<char> ignored(1 << 16);
+  size_t count = 0;
+  while (const size_t got = file.read(ignored.data(), ignored.size())) count += got;
+  return count;
 }
 
 Array idx(const std::string& path) {
-  const std::vector<uint8_t> bytes = read_data_file(path);
-  if (bytes.size() < 4 || bytes[0] != 0 || bytes[1] != 0 || bytes[3] == 0)
-    throw Error(path + ": is not an IDX file, which begins with two zero bytes, a type and the number of axes",
-                Fault::file);
-  const DType type = idx_type(bytes[2], path);
-  const size_t element = size_of(type);
-  cnnc::Tensor tensor(type, idx_shape(bytes, element, path));
+  DataFile file(path);
+  const Header header = read_header(file, path);
+  if (header.total_bytes > file.most_bytes())
+    require_size(header, header.header_bytes + count_rest(file), path);
+  cnnc::Tensor tensor(header.type, header.shape);
   auto* to = static_cast<uint8_t*>(tensor.mutable_raw());
-  const uint8_t* from = bytes.data() + 4 + 4 * bytes[3];
-  std::memcpy(to, from, tensor.bytes());
+  const size_t found = file.read(to, tensor.bytes()), element = header.element_bytes;
+  uint8_t beyond = 0;
+  require_size(header, header.header_bytes + found + file.read(&beyond, 1), path);
   for (size_t i = 0; element > 1 && i < tensor.bytes(); i += element) std::reverse(to + i, to + i + element);
   return array_of(std::move(tensor));
 }
@@ -82,6 +114,11 @@ static Dataset mnist_part(const std::string& folder, const std::string& part) {
   return {images.reshaped({s[0], 1, s[1], s[2]}).scaled(1 / 255.0), labels};
 }
 
-TrainTest mnist(const std::string& folder) { return {mnist_part(folder, "train"), mnist_part(folder, "t10k")}; }
+TrainTest mnist(const std::string& folder) {
+  // Inflating is most of it; the parts are inflated side by side.
+  auto test = std::async(std::launch::async, mnist_part, folder, "t10k");
+  Dataset train = mnist_part(folder, "train");
+  return {std::move(train), test.get()};
+}
 
 }  // namespace cnnc::dsl::data

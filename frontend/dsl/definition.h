@@ -17,6 +17,9 @@ Array array_of(cnnc::Tensor tensor);
 // Elements [begin, end) of the first axis; the bytes are shared.
 cnnc::Tensor rows_of(const cnnc::Tensor& tensor, int64_t begin, int64_t end);
 
+// to[i] = float(from[i]) * factor.
+void scale_bytes(const uint8_t* from, int64_t count, float factor, float* to);
+
 // A weight: shared by all graphs that are made of its layer, so that training one trains them all.
 struct Variable {
   std::string role;  // "kernel"

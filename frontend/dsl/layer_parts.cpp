@@ -22,6 +22,11 @@ int64_t known_size(const Tensor& x, int64_t axis) {
   return size;
 }
 
+double require_rate(double rate) {
+  require(rate >= 0 && rate < 1, "rate is ", rate, ", need one in [0, 1)");
+  return rate;
+}
+
 Ints for_axes(const Sizes& sizes, size_t count, const char* what) {
   const Ints& v = sizes.values;
   require(v.size() == 1 || v.size() == count, what, " has ", v.size(), " numbers, need 1 or ", count);

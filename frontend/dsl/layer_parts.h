@@ -16,6 +16,8 @@ const Tensor& one(const Tensors& x);
 const Tensor& one_of_rank(const Tensors& x, int rank, const char* axes);
 // The size of an axis, which must be known.
 int64_t known_size(const Tensor& x, int64_t axis);
+// A rate of dropping, which must be in [0, 1).
+double require_rate(double rate);
 // One number for each of `count` axes.
 Ints for_axes(const Sizes& sizes, size_t count, const char* what);
 // Padding::same of a window over the spatial axes of x, as ONNX's pads when sizes are known; and auto_pad otherwise.

@@ -1,6 +1,7 @@
 // Layers over sequences [batch, steps, features].
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "frontend/dsl/layer_parts.h"
 
@@ -19,68 +20,77 @@ Embedding::Embedding(int64_t vocabulary, int64_t units, Location where)
 
 // ---- recurrence ------------------------------------------------------------------------------------------------------
 namespace {
-// Step t of a [batch, steps, features] tensor, as [batch, features].
-Tensor step(const Tensor& x, int64_t t, const Location& where) {
-  return record("Squeeze", {slice(x, 1, t, t + 1, where), integers({1})}, {}, where);
+
+// Weights in Keras' form, [rows, gates * units] or [gates * units], with the gates in the order of ONNX's operator.
+Tensor with_gates(const Tensor& weights, const std::vector<int64_t>& order, int64_t units, const Location& where) {
+  const auto axis = static_cast<int64_t>(weights.shape().size()) - 1;
+  Tensors gates;
+  for (int64_t k : order) gates.push_back(record("Slice", {weights, integers({k * units}), integers({(k + 1) * units}),
+                                                           integers({axis})}, {}, where));
+  return record("Concat", gates, {{"axis", axis}}, where);
 }
 
-// Columns [k * units, (k + 1) * units) of a row of gates.
-Tensor gate(const Tensor& gates, int64_t k, int64_t units, const Location& where) {
-  return slice(gates, 1, k * units, (k + 1) * units, where);
+// [rows, columns] as the operator's [1, columns, rows].
+Tensor for_one_direction(const Tensor& kernel, const Location& where) {
+  const Tensor turned = record("Transpose", {kernel}, {{"perm", Ints{1, 0}}}, where);
+  return record("Unsqueeze", {turned, integers({0})}, {}, where);
 }
 
-// Runs `next(projected input of the step, state)` over the steps; the first element of the state is the output.
-template <typename Next>
-Tensor over_steps(const Tensor& projected, int64_t steps, Tensors state, const RecurrentOptions& o,
-                  const Location& where, const Next& next) {
-  Tensors outputs;
-  for (int64_t i = 0; i < steps; ++i) {
-    state = next(step(projected, o.go_backwards ? steps - 1 - i : i, where), state);
-    if (o.return_sequences) outputs.push_back(record("Unsqueeze", {state[0], integers({1})}, {}, where));
-  }
-  if (!o.return_sequences) return state[0];
-  return outputs.size() == 1 ? outputs[0] : concatenate(outputs, 1, where);
+// The steps of [batch, steps, features] from the last to the first.
+Tensor reversed_steps(const Tensor& x, const Location& where) {
+  const int64_t before_first = std::numeric_limits<int64_t>::min();
+  return record("Slice", {x, integers({-1}), integers({before_first}), integers({1}), integers({-1})}, {}, where);
 }
 
-// Zeros [batch, units]: a projected step times 0, so that the batch is the data's.
-Tensor zero_state(const Tensor& projected, int64_t units, const Location& where) {
-  const Tensor first = gate(step(projected, 0, where), 0, units, where);
-  return first - first;
+struct RecurrentLayer {
+  std::string op;  // LSTM or GRU
+  std::vector<int64_t> order;
+  Attributes attributes;
+};
+
+// `bias` holds the gates of both biases, the input's first.
+Tensor recur(const RecurrentLayer& layer, const Tensor& x, const Tensor& kernel, const Tensor& recurrent,
+             const Tensor& bias, int64_t units, const RecurrentOptions& o, const Location& where) {
+  Attributes attributes = layer.attributes;
+  attributes["hidden_size"] = units;
+  const auto weights = [&](const Tensor& w) {
+    return for_one_direction(with_gates(w, layer.order, units, where), where);
+  };
+  const Tensor b = record("Unsqueeze", {bias, integers({0})}, {}, where);
+  // Steps first: not every runtime that reads our files has the operator's other layout.
+  const auto swapped = [&](const Tensor& t) { return record("Transpose", {t}, {{"perm", Ints{1, 0, 2}}}, where); };
+  const Tensor steps = swapped(o.go_backwards ? reversed_steps(x, where) : x);
+  const Tensor all = record(layer.op, {steps, weights(kernel), weights(recurrent), b}, attributes, where);
+  const Tensor states = record("Squeeze", {all, integers({1})}, {}, where);  // the axis of directions
+  if (o.return_sequences) return swapped(states);
+  return record("Gather", {states, constant_tensor(cnnc::Tensor::scalar(DType::i64, -1))}, {{"axis", int64_t{0}}},
+                where);
 }
+
 }  // namespace
 
 static Tensor lstm(LayerScope& scope, const Tensor& x, int64_t units, const RecurrentOptions& o,
                    const Location& where) {
-  const int64_t steps = known_size(x, 1), features = known_size(x, 2);
-  const Tensor kernel = scope.weight("kernel", {features, 4 * units});
+  const Tensor kernel = scope.weight("kernel", {known_size(x, 2), 4 * units});
   const Tensor recurrent = scope.weight("recurrent_kernel", {units, 4 * units}, orthogonal_of());
   Array bias = Array::zeros<float>({4 * units});
   std::fill_n(bias.mutable_data<float>() + units, units, 1.0f);  // the forget gate's
-  const Tensor projected = matmul(x, kernel, where) + scope.weight("bias", bias);
-  const Tensor zero = zero_state(projected, units, where);
-  return over_steps(projected, steps, {zero, zero}, o, where, [&](const Tensor& input, const Tensors& state) {
-    const Tensor gates = input + matmul(state[0], recurrent, where);
-    const Tensor i = sigmoid(gate(gates, 0, units, where)), f = sigmoid(gate(gates, 1, units, where));
-    const Tensor c = f * state[1] + i * tanh(gate(gates, 2, units, where));
-    return Tensors{sigmoid(gate(gates, 3, units, where)) * tanh(c), c};
-  });
+  // Gates i, f, g, o here and i, o, f, g there.
+  const RecurrentLayer layer{"LSTM", {0, 3, 1, 2}, {}};
+  const Tensor b = with_gates(scope.weight("bias", bias), layer.order, units, where);
+  const Tensor no_recurrent_bias = constant_tensor(cnnc::Tensor(DType::f32, {4 * units}));
+  const Tensor both = record("Concat", {b, no_recurrent_bias}, {{"axis", int64_t{0}}}, where);
+  return recur(layer, x, kernel, recurrent, both, units, o, where);
 }
 
 static Tensor gru(LayerScope& scope, const Tensor& x, int64_t units, const RecurrentOptions& o,
                   const Location& where) {
-  const int64_t steps = known_size(x, 1), features = known_size(x, 2);
-  const Tensor kernel = scope.weight("kernel", {features, 3 * units});
+  const Tensor kernel = scope.weight("kernel", {known_size(x, 2), 3 * units});
   const Tensor recurrent = scope.weight("recurrent_kernel", {units, 3 * units}, orthogonal_of());
-  const Tensor projected = matmul(x, kernel, where) + scope.weight("bias", {3 * units}, zeros);
+  const Tensor bias = scope.weight("bias", {3 * units}, zeros);
   const Tensor recurrent_bias = scope.weight("recurrent_bias", {3 * units}, zeros);
-  const Tensor zero = zero_state(projected, units, where);
-  return over_steps(projected, steps, {zero}, o, where, [&](const Tensor& input, const Tensors& state) {
-    const Tensor past = matmul(state[0], recurrent, where) + recurrent_bias;
-    const auto both = [&](int64_t k) { return gate(input, k, units, where) + gate(past, k, units, where); };
-    const Tensor z = sigmoid(both(0)), r = sigmoid(both(1));
-    const Tensor h = tanh(gate(input, 2, units, where) + r * gate(past, 2, units, where));
-    return Tensors{z * state[0] + (1.0 - z) * h};
-  });
+  const Tensor both = record("Concat", {bias, recurrent_bias}, {{"axis", int64_t{0}}}, where);
+  return recur({"GRU", {0, 1, 2}, {{"linear_before_reset", int64_t{1}}}}, x, kernel, recurrent, both, units, o, where);
 }
 
 LSTM::LSTM(int64_t units, RecurrentOptions o, Location where)

@@ -70,13 +70,17 @@ void GraphImporter::import_inputs(Scope& scope, onnx::GraphProto& proto) {
   }
 }
 
-void GraphImporter::import_region_inputs(Scope& scope, onnx::GraphProto& proto, bool known) {
-  for (const auto& input : proto.input()) {
-    if (scope.defines(input.name())) continue;
-    Binding binding{.failed = !known};
-    if (known)
-      binding.value = scope.graph().add_input(declared_type(input, options_.limits), input.name());
-    scope.define(input.name(), binding);
+void GraphImporter::import_region_inputs(Scope& scope, onnx::GraphProto& proto,
+                                         const std::vector<Type>* types) {
+  if (types != nullptr && types->size() != static_cast<size_t>(proto.input_size()))
+    throw Error(cat("gives ", types->size(), " values to graph ", quoted(proto.name()),
+                    ", which takes ", proto.input_size()));
+  for (int i = 0; i < proto.input_size(); ++i) {
+    const std::string& name = proto.input(i).name();
+    Binding binding{.failed = types == nullptr};
+    if (types != nullptr)
+      binding.value = scope.graph().add_input((*types)[static_cast<size_t>(i)], name);
+    if (!scope.defines(name)) scope.define(name, binding);
   }
 }
 
@@ -144,11 +148,11 @@ Value* GraphImporter::value_of(Scope& scope, const std::string& name) {
 }
 
 std::shared_ptr<Graph> GraphImporter::import_region(Scope& outer, onnx::GraphProto& proto,
-                                                    bool known_inputs) {
+                                                    const std::vector<Type>* types) {
   auto graph = std::make_shared<Graph>(proto.name().empty() ? "body" : proto.name());
   Scope scope(*graph, outer.opsets(), &outer);
   define_initializers(scope, proto);
-  import_region_inputs(scope, proto, known_inputs);
+  import_region_inputs(scope, proto, types);
   import_nodes(scope, *proto.mutable_node());
   import_outputs(scope, proto);
   graph->set_current_origins({});

@@ -1,5 +1,6 @@
 // A parsed model to Graph.
 #pragma once
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ class GraphImporter {
  private:
   // What a node has become: one binding for each of its outputs.
   using Results = std::vector<Binding>;
+  // Graphs that are attributes of a node.
+  using Regions = std::map<std::string, onnx::GraphProto*>;
   // Thrown where a node needs what could not be imported: that is not worth another message.
   struct DependsOnFailed {};
   // A function that is being expanded.
@@ -38,17 +41,31 @@ class GraphImporter {
   // ---- graph_importer.cpp: graphs and names ----
   void define_initializers(Scope& scope, onnx::GraphProto& proto);
   void import_inputs(Scope& scope, onnx::GraphProto& proto);
-  void import_region_inputs(Scope& scope, onnx::GraphProto& proto, bool known);
+  void import_region_inputs(Scope& scope, onnx::GraphProto& proto, const std::vector<Type>* types);
   void import_nodes(Scope& scope, google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes);
   void import_outputs(Scope& scope, const onnx::GraphProto& proto);
   void check_declared(const Value& value, const onnx::ValueInfoProto& info) const;
-  // `known_inputs`: whether the types of the region's inputs are; else everything that uses them
-  // fails.
-  std::shared_ptr<Graph> import_region(Scope& outer, onnx::GraphProto& proto, bool known_inputs);
+  // `types`: of the region's inputs; null where they are not known, so that what uses them fails.
+  std::shared_ptr<Graph> import_region(Scope& outer, onnx::GraphProto& proto,
+                                       const std::vector<Type>* types);
   // The value that a name stands for, null for an absent operand; throws DependsOnFailed, or Error
   // when undefined.
   Value* value_of(Scope& scope, const std::string& name);
   void warn(const std::string& message) const;
+
+  // ---- control_flow_importer.cpp: If, Scan and Loop ----
+  Results import_control_flow(Scope& scope, onnx::NodeProto& proto, const OpDef& op);
+  Results import_branch(Scope& scope, onnx::GraphProto& proto);
+  std::shared_ptr<Graph> required_region(Scope& scope, const Regions& regions, const char* name,
+                                         const std::vector<Type>& types);
+  Results import_if(Scope& scope, onnx::NodeProto& proto);
+  Results import_loop(Scope& scope, onnx::NodeProto& proto);
+  Results import_whole_loop(Scope& scope, onnx::NodeProto& proto, std::vector<Value*> operands,
+                            Attributes attributes, const Regions& regions);
+  Results import_trip(Scope& scope, const onnx::GraphProto& proto, const Results& inputs);
+  Results unroll_loop(Scope& scope, const std::vector<Value*>& operands,
+                      const onnx::GraphProto& body, int64_t trips);
+  Results import_scan(Scope& scope, onnx::NodeProto& proto);
 
   // ---- node_importer.cpp: nodes and calls ----
   void import_node(Scope& scope, onnx::NodeProto& proto);
@@ -59,7 +76,8 @@ class GraphImporter {
                       bool standard);
   void note_unsupported(Scope& scope, onnx::NodeProto& proto, int64_t opset);
   std::vector<Value*> operands_of(Scope& scope, const onnx::NodeProto& proto);
-  Attributes attributes_of(Scope& scope, onnx::NodeProto& proto);
+  // Graphs among them go to `regions`; an operator without regions has none.
+  Attributes attributes_of(Scope& scope, onnx::NodeProto& proto, Regions* regions = nullptr);
   Arguments arguments_of(Scope& scope, onnx::NodeProto& proto, onnx::FunctionProto& function);
   std::string origin_of(const onnx::NodeProto& proto) const;
 

@@ -65,7 +65,7 @@ void GraphImporter::note_unsupported(Scope& scope, onnx::NodeProto& proto, int64
   problems_.add_operator(reason, origin_of(proto));
   for (onnx::AttributeProto& attribute : *proto.mutable_attribute())
     if (attribute.ref_attr_name().empty() && is_graph(attribute))
-      import_region(scope, *attribute.mutable_g(), false);
+      import_region(scope, *attribute.mutable_g(), nullptr);
 }
 
 // ---- operators
@@ -78,6 +78,13 @@ static int output_count_of(const onnx::NodeProto& proto, const OpDef& op) {
   if (count > most && !op.outputs().back().variadic)
     throw Error(cat("has ", count, " outputs, gives at most ", most));
   return std::max(count, 1);
+}
+
+static bool has_region(const OpDef& op) {
+  const auto& attributes = op.attributes();
+  return std::any_of(attributes.begin(), attributes.end(), [](const AttributeDef& def) {
+    return std::holds_alternative<std::shared_ptr<Graph>>(def.example);
+  });
 }
 
 // An upgrade may replace the operator, too; then the newer one's upgrades go on from there.
@@ -100,6 +107,7 @@ static void upgrade(OnnxNode& node) {
 
 GraphImporter::Results GraphImporter::import_operator(Scope& scope, onnx::NodeProto& proto,
                                                       const OpDef& op, int64_t opset) {
+  if (has_region(op)) return import_control_flow(scope, proto, op);
   Graph& graph = scope.graph();
   OnnxNode node{op.name(),
                 operands_of(scope, proto),
@@ -122,7 +130,7 @@ std::vector<Value*> GraphImporter::operands_of(Scope& scope, const onnx::NodePro
   return operands;
 }
 
-Attributes GraphImporter::attributes_of(Scope& scope, onnx::NodeProto& proto) {
+Attributes GraphImporter::attributes_of(Scope& scope, onnx::NodeProto& proto, Regions* regions) {
   Attributes attributes;
   for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
     // A hint of ONNX's first opsets about reusing memory.
@@ -135,10 +143,8 @@ Attributes GraphImporter::attributes_of(Scope& scope, onnx::NodeProto& proto) {
       attributes[attribute.name()] = read_attribute(*value, tensors_);
       continue;
     }
-    std::shared_ptr<Graph> region = import_region(scope, *value->mutable_g(), true);
-    if (region->outputs().size() < static_cast<size_t>(value->g().output_size()))
-      throw DependsOnFailed();
-    attributes[attribute.name()] = std::move(region);
+    if (regions == nullptr) throw Error(cat("has no attribute ", quoted(attribute.name())));
+    (*regions)[attribute.name()] = value->mutable_g();
   }
   return attributes;
 }

@@ -20,7 +20,9 @@
 #include "cnnc/tensor.h"        // symbolic values, and operations on them
 #include "cnnc/initializers.h"  // how weights begin, and what holds them small
 #include "cnnc/layers.h"        // the layers
+#include "cnnc/preprocessing.h" // layers that prepare data, vary images and add noise
 #include "cnnc/data.h"          // data sets in files
+#include "cnnc/pipeline.h"      // data that come piece by piece
 #include "cnnc/model.h"         // Model and Sequential
 
 // The names live in cnnc::dsl, apart from the compiler's own; users write cnnc::Tensor.

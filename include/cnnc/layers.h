@@ -185,11 +185,6 @@ struct LocalResponseNormalization : Layer {
 struct Dropout : Layer {
   explicit Dropout(double rate, Location where = Location::current());
 };
-// The same for whole channels.
-struct SpatialDropout2D : Layer {
-  explicit SpatialDropout2D(double rate, Location where = Location::current());
-};
-
 // ---- shape -----------------------------------------------------------------------------------------------------------
 struct Flatten : Layer {
   explicit Flatten(Location where = Location::current());
@@ -227,7 +222,7 @@ struct Concatenate : Layer {
 struct Embedding : Layer {
   Embedding(int64_t vocabulary, int64_t units, Location where = Location::current());
 };
-// The last state, or all of them with return_sequences. The number of steps must be known: they are written out.
+// The last state, or all of them with return_sequences.
 struct RecurrentOptions {
   bool return_sequences = false;
   bool go_backwards = false;
@@ -245,7 +240,7 @@ struct MultiHeadAttention : Layer {
   MultiHeadAttention(int64_t heads, int64_t key_units, Location where = Location::current());
 };
 
-// ---- activations and preprocessing as layers -------------------------------------------------------------------------
+// ---- activations as layers ---------------------------------------------------------------------------------------------
 struct ActivationLayer : Layer {
   explicit ActivationLayer(Activation activation, Location where = Location::current());
 };
@@ -259,21 +254,6 @@ struct PReLU : Layer {
 struct Softmax : Layer {
   explicit Softmax(int64_t axis = -1, Location where = Location::current());
 };
-// x * scale + offset.
-struct Rescaling : Layer {
-  explicit Rescaling(double scale, double offset = 0, Location where = Location::current());
-};
-// (x - mean) / sqrt(variance), one number for each channel (axis 1).
-struct Normalization : Layer {
-  Normalization(std::vector<double> mean, std::vector<double> variance, Location where = Location::current());
-};
-
-// While training, turns half of the images around: left and right, top and bottom, or each by a coin of its own.
-enum class Flip { horizontal, vertical, both };
-struct RandomFlip : Layer {
-  explicit RandomFlip(Flip flip = Flip::both, Location where = Location::current());
-};
-
 // ---- the functional form of the layers used most ---------------------------------------------------------------------
 Tensor dense(const Tensor& x, int64_t units, DenseOptions options = {}, Location where = Location::current());
 Tensor conv2d(const Tensor& x, int64_t filters, Sizes kernel, ConvOptions options = {},

@@ -113,7 +113,8 @@ class CallbackHandle {
   std::shared_ptr<Callback> callback_;
 };
 
-enum class Mode { automatic, min, max };  // automatic: max for accuracies, precision, recall and AUC, else min
+// automatic: min for losses and errors, max for accuracies, precision, recall, AUC, F1 and IoU.
+enum class Mode { automatic, min, max };
 
 struct EarlyStoppingOptions {
   std::string monitor = "val_loss";
@@ -143,18 +144,27 @@ struct ModelCheckpointOptions {
   std::string monitor = "val_loss";
   bool save_best_only = false;
   Mode mode = Mode::automatic;
+  int64_t save_freq = 0;                                 // every so many batches; 0: at the end of epochs
+  std::optional<double> initial_value_threshold = {};  // what the first model that is saved as the best must surpass
 };
-// Saves ONNX at the end of epochs; "{epoch:02d}" and "{val_loss:.2f}" in the path become numbers.
+// Saves ONNX. "{epoch:02d}", "{val_loss:.2f}" and, with save_freq, "{batch}" in the path become numbers, the epoch and
+// the batch counted from 1. Folders are made as needed.
 class ModelCheckpoint : public Callback {
  public:
   explicit ModelCheckpoint(std::string path, ModelCheckpointOptions options = {})
       : path_(std::move(path)), options_(std::move(options)) {}
   void on_train_begin(Model& model) override;
+  void on_epoch_begin(Model& model, int epoch) override;
+  void on_batch_end(Model& model, int64_t step, const Logs& logs) override;
   void on_epoch_end(Model& model, int epoch, const Logs& logs) override;
 
  private:
+  void save(Model& model, Logs logs);
+
   std::string path_;
   ModelCheckpointOptions options_;
+  int epoch_ = 0;
+  int64_t batches_ = 0;  // since the last saving
   std::optional<double> best_;
 };
 
@@ -169,7 +179,8 @@ struct ReduceLROnPlateauOptions {
 };
 class ReduceLROnPlateau : public Callback {
  public:
-  explicit ReduceLROnPlateau(ReduceLROnPlateauOptions options = {}) : options_(std::move(options)) {}
+  // Throws unless the factor is less than 1.
+  explicit ReduceLROnPlateau(ReduceLROnPlateauOptions options = {});
   void on_train_begin(Model& model) override;
   void on_epoch_end(Model& model, int epoch, const Logs& logs) override;
 
@@ -189,7 +200,7 @@ class LearningRateScheduler : public Callback {
   std::function<double(int, double)> schedule_;
 };
 
-// One line an epoch, with a header of names.
+// One line an epoch, with a header of names; NA where an epoch has no value.
 class CSVLogger : public Callback {
  public:
   explicit CSVLogger(std::string path, char separator = ',', bool append = false)
@@ -201,9 +212,10 @@ class CSVLogger : public Callback {
   std::string path_;
   char separator_;
   bool append_, has_header_ = false;
+  std::vector<std::string> names_;
 };
 
-// Scalars of every epoch in a file that TensorBoard opens.
+// Scalars of every epoch in files that TensorBoard opens: FOLDER/train and FOLDER/validation, as Keras has them.
 class TensorBoard : public Callback {
  public:
   explicit TensorBoard(std::string folder = "logs") : folder_(std::move(folder)) {}
@@ -211,7 +223,36 @@ class TensorBoard : public Callback {
   void on_epoch_end(Model& model, int epoch, const Logs& logs) override;
 
  private:
-  std::string folder_, path_;
+  void write(const std::string& run, int epoch, const std::string& name, double value);
+
+  std::string folder_;
+  std::map<std::string, std::string> files_;  // by the name of the run
+};
+
+// Functions as a callback: LambdaCallback({.on_epoch_end = [](Model& model, int epoch, const Logs& logs) { ... }}).
+struct LambdaFunctions {
+  std::function<void(Model&)> on_train_begin = {}, on_train_end = {};
+  std::function<void(Model&, int epoch)> on_epoch_begin = {};
+  std::function<void(Model&, int epoch, const Logs&)> on_epoch_end = {};
+  std::function<void(Model&, int64_t step, const Logs&)> on_batch_end = {};
+};
+class LambdaCallback : public Callback {
+ public:
+  explicit LambdaCallback(LambdaFunctions functions) : functions_(std::move(functions)) {}
+  void on_train_begin(Model& model) override { if (functions_.on_train_begin) functions_.on_train_begin(model); }
+  void on_train_end(Model& model) override { if (functions_.on_train_end) functions_.on_train_end(model); }
+  void on_epoch_begin(Model& model, int epoch) override {
+    if (functions_.on_epoch_begin) functions_.on_epoch_begin(model, epoch);
+  }
+  void on_epoch_end(Model& model, int epoch, const Logs& logs) override {
+    if (functions_.on_epoch_end) functions_.on_epoch_end(model, epoch, logs);
+  }
+  void on_batch_end(Model& model, int64_t step, const Logs& logs) override {
+    if (functions_.on_batch_end) functions_.on_batch_end(model, step, logs);
+  }
+
+ private:
+  LambdaFunctions functions_;
 };
 
 // Ends training when the loss of a batch is no number.

@@ -193,6 +193,21 @@ Dim one_hot_depth(const OpContext& c) {
   return c.need_content(1)[0];
 }
 
+// How much of the result each of the two values makes up: off where the index names another place.
+void one_hot_gradient(GradientBuilder& g) {
+  std::vector<Value*> sums;
+  for (const bool on : {false, true}) {
+    Tensor chosen(g.out_grad()->dtype(), {2});
+    chosen.set_double(0, on ? 0 : 1);
+    chosen.set_double(1, on ? 1 : 0);
+    Value* places = g.make("OneHot", {g.input(0), g.input(1), g.graph().constant(chosen)},
+                           g.node().attributes());
+    Value* sum = g.make("ReduceSum", {g.mul(g.out_grad(), places)}, {{"keepdims", int64_t{0}}});
+    sums.push_back(g.make("Unsqueeze", {sum, g.ints({0})}));
+  }
+  g.wrt(2, g.make("Concat", sums, {{"axis", int64_t{0}}}));
+}
+
 CNNC_OP(OneHot)
     .doc(
         "A new axis of size `depth` on which the place that the index names holds values[1] and "
@@ -216,6 +231,7 @@ CNNC_OP(OneHot)
       const Scalar place = select(index < zero, index + Scalar::size(one_hot_depth(c)), index);
       return c.load(2, {select(place == at[static_cast<size_t>(axis)], Scalar::i64(1), zero)});
     })
+    .gradient(one_hot_gradient)
     .example({given(Tensor::of<int64_t>(i64, {2, 2}, {0, -1, 5, 2})), given(Tensor::scalar(i64, 4)),
               random(f32, {2})})
     .example({given(Tensor::of<float>(f32, {3}, {0, 2, 1})),

@@ -117,7 +117,7 @@ Convolution conv_transpose_geometry(const OpContext& c, const Dims& input, const
 
 Convolution conv_transpose_geometry(const OpContext& c) {
   channel_layout(c);
-  return conv_transpose_geometry(c, c.dims(0), c.dims(1));
+  return conv_transpose_geometry(c, c.dims(0), conv_weight_sizes(c));
 }
 
 namespace {
@@ -159,14 +159,14 @@ Scalar guarded(const Scalar& inside, const Scalar& load) {
   return inside ? select(inside, load, load.like(0)) : load;
 }
 
-Scalar conv_weight(const OpContext& c, const Convolution& v, const SumPoint& p) {
+// The weight of a point of the sum; `indices` are its first two in the unpacked weights.
+Scalar weight_at(const OpContext& c, const Convolution& v, const SumPoint& p, Scalars indices) {
   if (c.has_attribute("weight_shape")) {
     const WeightPanels panels =
         panels_of(c, 1, v.output_channels, v.channels_per_group(), v.taps());
     return load_for_sum(
         c, 1, panels.place(p.out, p.in_channel, flat_index(p.taps, kernel_sizes(v.window))));
   }
-  Scalars indices{p.out, p.in_channel};
   indices.insert(indices.end(), p.taps.begin(), p.taps.end());
   return load_for_sum(c, 1, std::move(indices));
 }
@@ -176,7 +176,8 @@ Computation conv_computation(const OpContext& c, int) {
   const SumPoint p = sum_point(v);
   const Scalars from = positions(v.window, p.spatial, p.taps);
   const Scalar x = load_for_sum(c, 0, v.layout.indices(p.batch, p.channel, from));
-  return sum_of(c, sum_sizes(v), guarded(all_inside(v.window, from), x) * conv_weight(c, v, p),
+  return sum_of(c, sum_sizes(v),
+                guarded(all_inside(v.window, from), x) * weight_at(c, v, p, {p.out, p.in_channel}),
                 bias_of(c, p.out));
 }
 
@@ -198,9 +199,7 @@ Computation conv_transpose_computation(const OpContext& c, int) {
   }
   const Scalar x = load_for_sum(c, 0, v.layout.indices(p.batch, p.channel, from));
   const Scalar in_group = v.groups == 1 ? p.out : rem(p.out, Scalar::size(v.outputs_per_group()));
-  Scalars weight{p.channel, in_group};
-  weight.insert(weight.end(), p.taps.begin(), p.taps.end());
-  return sum_of(c, sum_sizes(v), guarded(inside, x) * load_for_sum(c, 1, std::move(weight)),
+  return sum_of(c, sum_sizes(v), guarded(inside, x) * weight_at(c, v, p, {p.channel, in_group}),
                 bias_of(c, p.out));
 }
 
@@ -254,11 +253,11 @@ std::vector<T> transposed_weights(const ConvolutionShape& s, const T* from, int6
 }
 
 template <typename T>
-void run_convolution(const ConvolutionShape& s, const Tensor& x, const Tensor& w,
+void run_convolution(const ConvolutionShape& s, const Tensor& x, const Tensor& w, bool packed,
                      const Tensor* bias, Tensor& y) {
   const T* weights = w.data<T>();
   std::vector<T> rows;
-  if (s.transposed) {
+  if (s.transposed && !packed) {
     int64_t taps = 1;
     for (const ConvolutionAxis& axis : s.axes) taps *= axis.kernel;
     rows = transposed_weights(s, weights, taps);
@@ -271,32 +270,35 @@ std::vector<Tensor> run_kernel(const OpContext& c, const std::vector<const Tenso
                                const Convolution& v, bool transposed) {
   const WideOperands wide(operands);
   const Tensor &x = *wide[0], *bias = wide[2];
-  const bool packed = c.node().attribute("weight_shape") != nullptr;
+  const bool packed = c.has_attribute("weight_shape");
+  if (packed) panels_of(c, 1, v.output_channels, v.channels_per_group(), v.taps());
   const Tensor w = packed ? unpack_panels(*wide[1], v.output_channels.value()) : *wide[1];
   Tensor y(x.dtype(), Type{x.dtype(), output_dims(v, transposed)}.shape());
   const ConvolutionShape s = kernel_shape(v, x.shape(), y.shape(), transposed);
   if (x.dtype() == DType::f64)
-    run_convolution<double>(s, x, w, bias, y);
+    run_convolution<double>(s, x, w, packed, bias, y);
   else
-    run_convolution<float>(s, x, w, bias, y);
+    run_convolution<float>(s, x, w, packed, bias, y);
   return {narrowed(std::move(y), operands[0]->dtype())};
+}
+
+// Sizes of the weights that a kernel was given.
+Dims given_weight_sizes(const OpContext& c, const Tensor& weights) {
+  return c.has_attribute("weight_shape") ? conv_weight_sizes(c) : to_dims(weights.shape());
 }
 
 std::vector<Tensor> conv_kernel(const Node& node, const std::vector<const Tensor*>& operands) {
   const OpContext c(node);
-  const bool packed = c.has_attribute("weight_shape");
-  const Dims weights = packed ? conv_weight_sizes(c) : to_dims(operands[1]->shape());
-  const Convolution v = conv_geometry(c, to_dims(operands[0]->shape()), weights);
-  if (packed) panels_of(c, 1, v.output_channels, v.channels_per_group(), v.taps());
-  return run_kernel(c, operands, v, false);
+  const Dims input = to_dims(operands[0]->shape());
+  return run_kernel(c, operands, conv_geometry(c, input, given_weight_sizes(c, *operands[1])), false);
 }
 
 std::vector<Tensor> conv_transpose_kernel(const Node& node,
                                           const std::vector<const Tensor*>& operands) {
   const OpContext c(node);
-  const Convolution v =
-      conv_transpose_geometry(c, to_dims(operands[0]->shape()), to_dims(operands[1]->shape()));
-  return run_kernel(c, operands, v, true);
+  const Dims input = to_dims(operands[0]->shape());
+  return run_kernel(c, operands,
+                    conv_transpose_geometry(c, input, given_weight_sizes(c, *operands[1])), true);
 }
 
 // ---- declarations
@@ -368,7 +370,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .doc(
             "Transposed convolution, the gradient of a convolution with respect to its input. "
             "channels_last as in Conv; "
-            "the weights are [I, O / group, kernel...].")
+            "the weights are [I, O / group, kernel...], or packed as weight_shape says.")
         .onnx({1, 11, 22})
         .input("X", kFloatTypes)
         .input("W", kFloatTypes)
@@ -376,6 +378,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .output("Y")
         .attribute("output_padding", Ints{})
         .attribute("output_shape", Ints{})
+        .optional_attribute("weight_shape", Ints{})
         .infer([](const OpContext& c) -> std::vector<Type> {
           return {{c.dtype(), output_dims(conv_transpose_geometry(c), true)}};
         })
@@ -396,6 +399,16 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
                  {{"auto_pad", kSameLower}})
         .example({random(DType::f32, {1, 3, 4, 2}), random(DType::f32, {2, 3, 2, 2})},
                  {{"channels_last", int64_t{1}}, {"strides", Ints{2, 2}}})
+        .example({random(DType::f32, {1, 3, 4, 8}), random(DType::f32, {8, 5, 3, 5})},
+                 {{"channels_last", int64_t{1}},
+                  {"group", int64_t{2}},
+                  {"strides", Ints{2, 3}},
+                  {"dilations", Ints{3, 2}},
+                  {"pads", Ints{0, 2, 1, 1}}})
+        .example({random(DType::f32, {2, 3, 2, 2}), random(DType::f32, {1, 3, 2, 2, 4})},
+                 {{"channels_last", int64_t{1}},
+                  {"strides", Ints{1, 2}},
+                  {"weight_shape", Ints{2, 10, 1, 2}}})
         .example({random(DType::f16, {1, 2, 3, 3}), random(DType::f16, {2, 2, 2, 2})});
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Gradients of convolutions: with respect to the data another convolution, with respect to the
+// Gradients of convolutions: with respect to the data a transposed convolution, with respect to the
 // weights an operator of its own.
 #include <algorithm>
 
@@ -153,56 +153,6 @@ Value* bias_gradient(const GradientBuilder& g, const Convolution& v, Value* dy) 
   return g.make("ReduceSum", {dy, g.ints(axes)}, {{"keepdims", int64_t{0}}});
 }
 
-// [O, I / group, kernel...] with the channels of each group exchanged, [I, O / group, kernel...].
-Value* exchanged_channels(const GradientBuilder& g, const Convolution& v, Value* w) {
-  const int n = v.layout.spatial_rank();
-  const Ints kernel = numbers(g, v.window, &WindowAxis::kernel);
-  const auto reshaped = [&](Value* x, Ints sizes) {
-    return g.make("Reshape", {x, g.ints(joined(std::move(sizes), kernel))});
-  };
-  const bool grouped = v.groups != 1;
-  const int first = grouped ? 1 : 0;
-  Ints perm{first + 1, first};
-  if (grouped) perm.insert(perm.begin(), 0);
-  for (int i = 0; i < n; ++i) perm.push_back(first + 2 + i);
-  if (!grouped) return g.make("Transpose", {w}, {{"perm", perm}});
-  const int64_t out = v.output_channels.value(), in = v.channels.value();
-  w = reshaped(w, {v.groups, out / v.groups, in / v.groups});
-  return reshaped(g.make("Transpose", {w}, {{"perm", perm}}), {in, out / v.groups});
-}
-
-// The kernel backwards along every spatial axis.
-Value* reversed_taps(const GradientBuilder& g, const Convolution& v, Value* w) {
-  Ints axes;
-  for (size_t i = 0; i < v.window.size(); ++i)
-    if (!(v.window[i].kernel == 1)) axes.push_back(static_cast<int64_t>(i) + 2);
-  if (axes.empty()) return w;
-  return g.make("Slice", {w, g.ints(Ints(axes.size(), -1)), g.ints(Ints(axes.size(), INT64_MIN)),
-                          g.ints(axes), g.ints(Ints(axes.size(), -1))});
-}
-
-// dy with stride - 1 zeros between its elements, as a convolution of stride 1 would have it.
-Value* dilated(const GradientBuilder& g, const Convolution& v, Value* dy) {
-  Ints axes, steps;
-  Shape shape = dy->type().is_static() ? dy->type().shape() : Shape{};
-  for (size_t i = 0; i < v.window.size(); ++i) {
-    if (v.window[i].stride == 1) continue;
-    const int axis = v.layout.spatial(static_cast<int>(i));
-    axes.push_back(axis);
-    steps.push_back(v.window[i].stride);
-    if (shape.empty())
-      g.context().fail("the gradient of a strided convolution needs known sizes, this one's are ",
-                       dy->type(), "; bind the symbols with --dim or --shape");
-    int64_t& size = shape[static_cast<size_t>(axis)];
-    size = (size - 1) * v.window[i].stride + 1;
-  }
-  if (axes.empty()) return dy;
-  Value* zeros = g.make("Expand", {g.number(0), g.ints(shape)});
-  return g.make("SliceGradient",
-                {dy, zeros, g.ints(Ints(axes.size(), 0)), g.ints(Ints(axes.size(), INT64_MAX)),
-                 g.ints(axes), g.ints(steps)});
-}
-
 // Padding that is negative takes elements away before the convolution.
 Value* cropped(const GradientBuilder& g, const Convolution& v, Value* dy, Ints& pads) {
   const size_t n = pads.size() / 2;
@@ -216,37 +166,29 @@ Value* cropped(const GradientBuilder& g, const Convolution& v, Value* dy, Ints& 
   return g.make("Pad", {dy, g.ints(crop), nullptr, g.ints(axes)});
 }
 
-// dX of a convolution: dY, spread by the strides, convolved with the weights backwards.
-Value* data_gradient(const GradientBuilder& g, const Convolution& v) {
-  Value* dy = dilated(g, v, g.out_grad());
-  Ints begins, ends, dilations;
+// dX of a convolution: dY transposed-convolved with the same weights. Input that no window reached
+// is the output padding.
+Value* data_gradient(const GradientBuilder& g, const Convolution& v, Attributes attributes) {
+  Ints unreached;
   for (const WindowAxis& axis : v.window) {
-    const Dim reach = (axis.kernel - 1) * axis.dilation;
-    const Dim begin = reach - axis.pad_begin;
-    const Dim end = axis.input - (axis.output - 1) * axis.stride - 1 + axis.pad_begin;
-    if (!begin.is_const() || !end.is_const())
-      g.context().fail("its gradient's padding is symbolic; bind the symbols with --dim or --shape");
-    begins.push_back(begin.value());
-    ends.push_back(end.value());
-    dilations.push_back(axis.dilation);
+    const Dim reached = (axis.output - 1) * axis.stride + axis.extent();
+    const Dim rest = axis.input + axis.pad_begin + axis.pad_end - reached;
+    if (!rest.is_const())
+      g.context().fail("the gradient of a strided convolution needs known sizes, its input has ",
+                       axis.input, "; bind the symbols with --dim or --shape");
+    unreached.push_back(rest.value());
   }
-  Ints pads = joined(begins, ends);
-  dy = cropped(g, v, dy, pads);
-  Value* w = reversed_taps(g, v, exchanged_channels(g, v, g.input(1)));
-  return g.make("Conv", {dy, w},
-                {{"dilations", dilations},
-                 {"pads", pads},
-                 {"group", v.groups},
-                 {"channels_last", int64_t{v.layout.channels_last}}});
+  attributes["output_padding"] = unreached;
+  return g.make("ConvTranspose", {g.out_grad(), g.input(1)}, attributes);
 }
 
 }  // namespace
 
 void conv_gradient(GradientBuilder& g) {
   const Convolution v = conv_geometry(g.context());
-  if (g.wants(0)) g.wrt(0, data_gradient(g, v));
-  if (g.wants(1))
-    g.wrt(1, weight_gradient_of(g, v, window_attributes(g, v), g.input(0), g.out_grad()));
+  const Attributes attributes = window_attributes(g, v);
+  if (g.wants(0)) g.wrt(0, data_gradient(g, v, attributes));
+  if (g.wants(1)) g.wrt(1, weight_gradient_of(g, v, attributes, g.input(0), g.out_grad()));
   if (g.wants(2)) g.wrt(2, bias_gradient(g, v, g.out_grad()));
 }
 

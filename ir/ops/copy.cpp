@@ -1,5 +1,5 @@
 // Copy: the same elements in memory of their own.
-#include "ir/op_def.h"
+#include "ir/gradient.h"
 
 namespace cnnc {
 
@@ -8,6 +8,7 @@ CNNC_OP(Copy)
     .input("input")
     .infer([](const OpContext& c) -> std::vector<Type> { return {c.type()}; })
     .indexed([](const OpContext& c, const Scalars& at) { return c.load(0, at); })
+    .gradient([](GradientBuilder& g) { g.wrt(0, g.out_grad()); })
     .example({random(DType::f32, {2, 3})});
 
 }  // namespace cnnc

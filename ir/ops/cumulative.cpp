@@ -3,7 +3,7 @@
 // Each element is a reduction over its axis of which only the elements before it count: quadratic
 // in the axis, and expressed without an order of evaluation.
 #include "ir/gradient.h"
-#include "ir/op_def.h"
+#include "ir/ops/graph_parts.h"
 
 namespace cnnc {
 namespace {
@@ -60,6 +60,28 @@ CNNC_OP(CumSum)
     .example({random(f64, {5}), given(Tensor::scalar(i64, 0))}, {{"reverse", 1}})
     .example({random(f16, {5}), given(Tensor::scalar(i64, 0))}, {{"reverse", 1}, {"exclusive", 1}});
 
+// d y[i] / d x[k] is the product of the elements that y[i] counts without x[k]. With zeros counted
+// apart, that is the product of the others over x[k], as long as no zero but x[k] is among them.
+void cumulative_product_gradient(GradientBuilder& g) {
+  Graph& graph = g.graph();
+  Value *x = g.input(0), *axis = g.input(1);
+  const DType type = x->dtype();
+  const Attributes forward = g.node().attributes();
+  Attributes backward = forward;
+  backward["reverse"] = int64_t{g.node().int_attribute("reverse") == 0};
+  Value *zero = number_like(graph, x, 0), *one = number_like(graph, x, 1);
+  Value* is_zero = g.make("Equal", {x, zero});
+  Value* factors = g.make("Where", {is_zero, one, x});
+  Value* zeros = g.make("CumSum", {converted(graph, is_zero, type), axis}, forward);
+  Value* terms = g.mul(g.out_grad(), g.make("CumProd", {factors, axis}, forward));
+  const auto total_where = [&](Value* zeros_before) {
+    Value* counted = g.make("Where", {g.make("Equal", {zeros, zeros_before}), terms, zero});
+    return g.make("CumSum", {counted, axis}, backward);
+  };
+  Value* totals = g.make("Where", {is_zero, total_where(one), total_where(zero)});
+  g.wrt(0, g.div(totals, factors));
+}
+
 CNNC_OP(CumProd)
     .doc(
         "Product of the elements up to each one on `axis`: without itself when exclusive = 1, from "
@@ -72,9 +94,13 @@ CNNC_OP(CumProd)
     .attribute("reverse", 0)
     .infer(cumulative_type)
     .compute(running_total(1, [](const Scalar& a, const Scalar& b) { return a * b; }))
+    .gradient(cumulative_product_gradient)
     .example({random(f32, {2, 5}), given(Tensor::scalar(i64, 1))})
     .example({random(i64, {4, 2}, -9, 9), given(Tensor::scalar(i64, 0))},
-             {{"exclusive", 1}, {"reverse", 1}});
+             {{"exclusive", 1}, {"reverse", 1}})
+    .example({random(f64, {2, 4}), given(Tensor::scalar(i64, 1))},
+             {{"exclusive", 1}, {"reverse", 1}})
+    .example({random(f64, {5, 2}), given(Tensor::scalar(i64, 0))}, {{"exclusive", 1}});
 
 }  // namespace
 }  // namespace cnnc

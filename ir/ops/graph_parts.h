@@ -12,6 +12,8 @@ Value* widened(Graph& g, Value* x);
 Value* reduced(Graph& g, std::string_view reduction, Value* x, const Ints& axes);
 // A number of x's element type.
 Value* number_like(Graph& g, const Value* x, double number);
+// Each row along `axis` times a matrix [size of the axis, new size].
+Value* axis_times_matrix(Graph& g, Value* x, int axis, Value* matrix);
 // 1 / sqrt(x + epsilon).
 Value* inverse_deviation(Graph& g, Value* variance, double epsilon);
 

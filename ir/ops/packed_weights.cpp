@@ -80,15 +80,16 @@ PackedOperand packed_operand(const OpContext& c) {
   c.require(c.rank() >= 2, "the weights ", c.type(), " have ", c.rank(), " axes, need at least 2");
   const bool outputs_first = layout == "OI";
   PackedOperand w;
-  w.outputs = c.dims()[outputs_first ? 0 : 1];
-  w.channels = c.dims()[outputs_first ? 1 : 0];
+  const int64_t groups = c.integer("group"), nr = c.integer("nr");
+  c.require(groups >= 1 && nr >= 1, "group is ", groups, " and nr is ", nr,
+            ", need positive numbers");
+  c.require(Dim::mod(c.dims()[0], groups) == 0, c.dims()[0], outputs_first ? " output" : " input",
+            " channels do not divide into ", groups, " groups");
+  w.outputs = outputs_first ? c.dims()[0] : c.dims()[1] * groups;
+  w.channels = outputs_first ? c.dims()[1] : Dim::floor_div(c.dims()[0], groups);
   w.kernel.assign(c.dims().begin() + 2, c.dims().end());
   w.taps = product(w.kernel);
-  w.panels = {w.outputs, c.integer("group"), c.integer("nr")};
-  c.require(w.panels.groups >= 1 && w.panels.nr >= 1, "group is ", w.panels.groups, " and nr is ",
-            w.panels.nr, ", need positive numbers");
-  c.require(Dim::mod(w.outputs, w.panels.groups) == 0, w.outputs,
-            " output channels do not divide into ", w.panels.groups, " groups");
+  w.panels = {w.outputs, groups, nr};
   return w;
 }
 
@@ -100,8 +101,12 @@ std::vector<Type> packed_type(const OpContext& c) {
 Scalar packed_element(const OpContext& c, const Scalars& at) {
   const PackedOperand w = packed_operand(c);
   const Scalar in_group = at[1] * Scalar::i64(w.panels.nr) + at[4];
-  const Scalar o = at[0] * Scalar::size(w.panels.outputs_per_group()) + in_group;
-  Scalars indices = c.text("layout") == "OI" ? Scalars{o, at[3]} : Scalars{at[3], o};
+  const auto of_all_groups = [&](const Dim& per_group, const Scalar& i) {
+    return w.panels.groups == 1 ? i : at[0] * Scalar::size(per_group) + i;
+  };
+  Scalars indices = c.text("layout") == "OI"
+                        ? Scalars{of_all_groups(w.panels.outputs_per_group(), in_group), at[3]}
+                        : Scalars{of_all_groups(w.channels, at[3]), in_group};
   for (const Scalar& k : split_index(at[2], w.kernel)) indices.push_back(k);
   const Scalar weight = c.load(0, std::move(indices));
   if (w.panels.panels() * w.panels.nr == w.panels.outputs_per_group()) return weight;
@@ -113,13 +118,14 @@ std::vector<Tensor> pack(const Node& node, const std::vector<const Tensor*>& ope
   const Tensor& weights = *operands[0];
   const Shape& sizes = weights.shape();
   const bool outputs_first = node.string_attribute("layout") == "OI";
-  const int64_t outputs = sizes[outputs_first ? 0 : 1], channels = sizes[outputs_first ? 1 : 0];
-  const int64_t taps = element_count(Shape(sizes.begin() + 2, sizes.end()));
   const int64_t groups = node.int_attribute("group"), nr = node.int_attribute("nr");
-  const int64_t per_group = outputs / groups, panels = (per_group + nr - 1) / nr;
+  const int64_t per_group = outputs_first ? sizes[0] / groups : sizes[1];
+  const int64_t channels = outputs_first ? sizes[1] : sizes[0] / groups;
+  const int64_t taps = element_count(Shape(sizes.begin() + 2, sizes.end()));
+  const int64_t outputs = groups * per_group, panels = (per_group + nr - 1) / nr;
   Tensor result(weights.dtype(), {groups, panels, taps, channels, nr});
   const int64_t output_stride = outputs_first ? channels * taps : taps;
-  const int64_t channel_stride = outputs_first ? taps : outputs * taps;
+  const int64_t channel_stride = outputs_first ? taps : per_group * taps;
   const size_t bytes = size_of(weights.dtype());
   const auto* from = static_cast<const char*>(weights.raw());
   auto* to = static_cast<char*>(result.mutable_raw());
@@ -127,11 +133,14 @@ std::vector<Tensor> pack(const Node& node, const std::vector<const Tensor*>& ope
   for (int64_t first = 0; first < outputs;) {
     const int64_t in_group = first % per_group, panel = first / per_group * panels + in_group / nr;
     const int64_t lanes = std::min(nr, per_group - in_group);
+    const int64_t group_offset = first / per_group * per_group * channels * taps;
     for (int64_t t = 0; t < taps; ++t)
       for (int64_t i = 0; i < channels; ++i)
         for (int64_t lane = 0; lane < lanes; ++lane)
           std::memcpy(to + static_cast<size_t>(((panel * taps + t) * channels + i) * nr + lane) * bytes,
-                      from + static_cast<size_t>((first + lane) * output_stride + i * channel_stride + t) * bytes, bytes);
+                      from + static_cast<size_t>(group_offset + (in_group + lane) * output_stride +
+                                                 i * channel_stride + t) * bytes,
+                      bytes);
     first += lanes;
   }
   return {std::move(result)};
@@ -145,8 +154,8 @@ CNNC_OP(PackPanels)
         "output channels: "
         "[group, ceil((O / group) / nr), taps, I, nr], the last panel padded with zeros. The "
         "operand is [O, I, kernel...] "
-        "(layout OI: convolutions, transposed matrices) or [I, O, kernel...] (layout IO: the right "
-        "operand [K, N] of a "
+        "(layout OI: convolutions, transposed matrices) or [I, O / group, kernel...] (layout IO: "
+        "transposed convolutions, the right operand [K, N] of a "
         "matrix product). A depthwise convolution is packed with group 1.")
     .input("weights")
     .attribute("group", int64_t{1})
@@ -157,6 +166,8 @@ CNNC_OP(PackPanels)
     .kernel(pack)
     .example({random(DType::f32, {6, 3, 2, 2})}, {{"nr", int64_t{4}}})
     .example({random(DType::f32, {8, 3, 3})}, {{"nr", int64_t{4}}, {"group", int64_t{2}}})
-    .example({random(DType::f64, {5, 7})}, {{"nr", int64_t{4}}, {"layout", std::string("IO")}});
+    .example({random(DType::f64, {5, 7})}, {{"nr", int64_t{4}}, {"layout", std::string("IO")}})
+    .example({random(DType::f32, {4, 3, 2})},
+             {{"nr", int64_t{2}}, {"group", int64_t{2}}, {"layout", std::string("IO")}});
 
 }  // namespace cnnc

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "ir/gradient.h"
-#include "ir/op_def.h"
+#include "ir/ops/graph_parts.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
 
@@ -76,6 +76,46 @@ Scalar mirrored_position(const std::string& mode, const Scalar& i, const Scalar&
   return select(q < size, q, period - q);
 }
 
+// The positions 0, 1, ... of an axis, padded as the axis is.
+Value* padded_positions(const GradientBuilder& g, int axis, const Margin& added) {
+  Value* size = g.make("Squeeze", {size_operand(g.graph(), g.input(0), axis)});
+  Value* places = g.make("Range", {g.graph().constant(Tensor::scalar(i64, 0)), size,
+                                   g.graph().constant(Tensor::scalar(i64, 1))});
+  Value* pads = g.ints({added.before.value(), added.after.value()});
+  return g.make("Pad", {places, pads}, {{"mode", g.node().string_attribute("mode")}});
+}
+
+// What came from one position of an axis is summed there: a product with the matrix that says which
+// result came from which position, for one axis after the other.
+void mirrored_pad_gradient(GradientBuilder& g) {
+  const std::vector<Margin> added = margins(g.context());
+  Value* dx = g.out_grad();
+  for (int axis = 0; axis < dx->rank(); ++axis) {
+    const Margin& margin = added[static_cast<size_t>(axis)];
+    if (margin.before == 0 && margin.after == 0) continue;
+    if (!margin.before.is_const() || !margin.after.is_const())
+      g.context().fail("pads of symbolic size have a gradient in mode constant only");
+    Tensor off_on(dx->dtype(), {2});
+    off_on.set_double(1, 1);
+    Value* from =
+        g.make("OneHot", {padded_positions(g, axis, margin),
+                          size_operand(g.graph(), g.input(0), axis), g.graph().constant(off_on)});
+    dx = axis_times_matrix(g.graph(), dx, axis, from);
+  }
+  g.wrt(0, dx);
+}
+
+void pad_gradient(GradientBuilder& g) {
+  if (g.node().string_attribute("mode") != "constant") return mirrored_pad_gradient(g);
+  Value* removed = g.make("Neg", {g.input(1)});
+  if (g.wants(0)) g.wrt(0, g.make("Pad", {g.out_grad(), removed, nullptr, g.input(3)}));
+  if (!g.wants(2)) return;
+  Value* zeros = g.make("Expand", {g.number(0), shape_operand(g.graph(), g.input(0))});
+  Value* filled = g.make("Pad", {zeros, g.input(1), g.number(1), g.input(3)});
+  Value* sum = g.make("ReduceSum", {g.mul(g.out_grad(), filled)}, {{"keepdims", int64_t{0}}});
+  g.wrt(2, g.reshaped_like(sum, g.input(2)));
+}
+
 void legacy_pads(OnnxNode& node) {
   if (auto paddings = node.take("paddings")) node.attributes["pads"] = *paddings;
   node.attribute_to_input("pads", 1);
@@ -107,14 +147,9 @@ CNNC_OP(Pad)
       }
       return mode == "constant" ? constant_padded(c, source, added) : c.load(0, source);
     })
-    .gradient([](GradientBuilder& g) {
-      const std::string& mode = g.node().string_attribute("mode");
-      if (mode != "constant")
-        g.context().fail("padding in mode ", quoted(mode), " has no gradient, only constant has");
-      if (g.wants(2)) g.context().fail("the constant of a padding has no gradient");
-      g.wrt(0, g.make("Pad", {g.out_grad(), g.make("Neg", {g.input(1)}), nullptr, g.input(3)}));
-    })
-    .example({random(f8e5m2, {2, 3}), given(Tensor::ints({0, 1, 2, 0})), given(Tensor::scalar(f8e5m2, 1.5))})
+    .gradient(pad_gradient)
+    .example({random(f8e5m2, {2, 3}), given(Tensor::ints({0, 1, 2, 0})),
+              given(Tensor::scalar(f8e5m2, 1.5))})
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({0, 1, 2, 0, 3, 1}))})
     .example({random(f32, {2, 4}), given(Tensor::ints({1, -1, 0, 2})),
               given(Tensor::scalar(f32, 1.5))})
@@ -122,6 +157,9 @@ CNNC_OP(Pad)
               given(Tensor::ints({-1}))})
     .example({random(f32, {3, 4}), given(Tensor::ints({2, 7, 1, 3}))}, {{"mode", "reflect"}})
     .example({random(f16, {3, 4}), given(Tensor::ints({2, 7, 1, -2}))}, {{"mode", "edge"}})
+    .example({random(f64, {2, 3, 4}), given(Tensor::ints({2, 0, 1, 1, 0, -2}))}, {{"mode", "edge"}})
+    .example({random(f64, {3, 4}), given(Tensor::ints({-1, 7, 1, 3}))}, {{"mode", "wrap"}})
+    .example({random(f64, {2, 4}), given(Tensor::ints({1, -1, 0, 2})), random(f64, {})})
     .example({random(u8, {3, 4}, 0, 99), given(Tensor::ints({2, 7, 1, 3}))}, {{"mode", "wrap"}})
     .example({random(boolean, {1, 3}, 0, 2), given(Tensor::ints({2, 0, 0, 2}))},
              {{"mode", "reflect"}});

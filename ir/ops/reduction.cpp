@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "ir/gradient.h"
-#include "ir/op_def.h"
+#include "ir/ops/graph_parts.h"
 #include "ir/ops/limits.h"
 #include "ir/ops/onnx_history.h"
 
@@ -128,6 +128,22 @@ Value* shared_among_winners(const GradientBuilder& g) {
   return g.mul(winners, g.div(spread(g, g.out_grad()), count));
 }
 
+// The product of all the other elements: zeros are counted apart, so that nothing is divided by
+// one. It is zero as soon as a zero is among the others.
+void product_gradient(GradientBuilder& g) {
+  Graph& graph = g.graph();
+  Value* x = g.input(0);
+  Value *axes = g.ints(kept_axes(g)), *zero = number_like(graph, x, 0);
+  const Attributes all = {{"noop_with_empty_axes", int64_t{1}}};
+  Value* is_zero = g.make("Equal", {x, zero});
+  Value* factors = g.make("Where", {is_zero, number_like(graph, x, 1), x});
+  Value* own_zeros = converted(graph, is_zero, x->dtype());
+  Value* zeros = g.make("ReduceSum", {own_zeros, axes}, all);
+  Value* others = g.div(g.make("ReduceProd", {factors, axes}, all), factors);
+  Value* slope = g.make("Where", {g.make("Equal", {zeros, own_zeros}), others, zero});
+  g.wrt(0, g.mul(spread(g, g.out_grad()), slope));
+}
+
 CNNC_OP(ReduceSum)
     .doc("Sum over the given axes, or over all; 0 over nothing.")
     .onnx({1, 11, 13})
@@ -218,9 +234,7 @@ CNNC_OP(ReduceProd)
     .attribute("noop_with_empty_axes", 0)
     .infer(reduction_type)
     .compute(reduction({.init = one, .combine = multiply}))
-    .gradient([](GradientBuilder& g) {
-      g.wrt(0, g.div(spread(g, g.mul(g.out_grad(), g.output())), g.input(0)));
-    })
+    .gradient(product_gradient)
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})
     .example({random(i64, {2, 3}, -9, 9), given(Tensor::ints({1}))})

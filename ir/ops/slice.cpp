@@ -4,6 +4,7 @@
 
 #include "ir/gradient.h"
 #include "ir/op_def.h"
+#include "ir/ops/graph_parts.h"
 #include "ir/ops/indexing.h"
 #include "ir/ops/onnx_history.h"
 
@@ -236,6 +237,14 @@ CNNC_OP(CenterCropPad)
         inside = inside && source[a] >= Scalar::i64(0) && source[a] < theirs;
       }
       return select(inside, c.load(0, source), Scalar::constant(c.dtype(), 0));
+    })
+    // Both ways have the same margins, so what was cut is padded, and the other way round.
+    .gradient([](GradientBuilder& g) {
+      std::vector<Value*> sizes;
+      for (int axis : center_axes(g.context()))
+        sizes.push_back(size_operand(g.graph(), g.input(0), axis));
+      Value* shape = g.make("Concat", sizes, {{"axis", int64_t{0}}});
+      g.wrt(0, g.make("CenterCropPad", {g.out_grad(), shape}, g.node().attributes()));
     })
     .example({random(f32, {5, 6, 3}), given(Tensor::ints({2, 9, 3}))})
     .example({random(i32, {5, 6}, 0, 9), given(Tensor::ints({8}))}, {{"axes", Ints{-1}}})

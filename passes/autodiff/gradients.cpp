@@ -1,10 +1,12 @@
 #include "passes/autodiff/gradients.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "ir/gradient.h"
+#include "passes/autodiff/control_flow.h"
 #include "passes/autodiff/scalar_nodes.h"
 
 namespace cnnc {
@@ -12,16 +14,19 @@ namespace {
 
 class Differentiation {
  public:
-  Differentiation(Graph& graph, Value* loss, const std::vector<Value*>& wrt)
-      : graph_(graph), active_(wrt.begin(), wrt.end()), loss_(loss) {}
+  Differentiation(Graph& graph, std::vector<Value*> outputs, const std::vector<Value*>& wrt)
+      : graph_(graph), active_(wrt.begin(), wrt.end()), outputs_(std::move(outputs)) {}
 
-  std::vector<Value*> run(const std::vector<Value*>& wrt) {
+  // Gradients of the outputs; made when operators stand as they will be differentiated.
+  using Seeds = std::function<std::vector<Value*>(const std::vector<Value*>& outputs)>;
+
+  std::vector<Value*> run(const std::vector<Value*>& wrt, const Seeds& seeds) {
     expand_decompositions();
     std::vector<Node*> nodes;
     for (const auto& node : graph_.nodes()) nodes.push_back(node.get());
     graph_.append_at_end();
-    const Tensor one = Tensor::scalar(loss_->dtype(), 1);
-    arrived_[loss_].push_back(fitted_to(graph_, graph_.constant(one), loss_));
+    const std::vector<Value*> arriving = seeds(outputs_);
+    for (size_t i = 0; i < outputs_.size(); ++i) arrived_[outputs_[i]].push_back(arriving[i]);
     for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) propagate(**it);
     std::vector<Value*> results;
     for (Value* w : wrt) results.push_back(total(w));
@@ -66,7 +71,7 @@ class Differentiation {
       const InsertBefore here(node);
       const std::vector<Value*> parts = node.op().decomposition(node, graph_);
       for (size_t i = 0; i < node.output_count(); ++i) {
-        if (node.output(i) == loss_) loss_ = parts[i];
+        std::replace(outputs_.begin(), outputs_.end(), node.output(i), parts[i]);
         graph_.replace_uses(node.output(i), parts[i]);
       }
     }
@@ -104,6 +109,13 @@ class Differentiation {
   static void build(GradientBuilder& builder) {
     const Node& node = builder.node();
     if (node.op().has_gradient()) return node.op().build_gradient(builder);
+    if (node.is("If")) return if_gradient(builder);
+    if (node.is("Scan")) return scan_gradient(builder);
+    if (node.is("Loop"))
+      throw Error(
+          cat(node.description(),
+              ": the loss depends on a loop that data ends; only loops "
+              "with a trip count that is known when the model is compiled have a gradient"));
     if (node.op().is_elementwise()) return elementwise(builder);
     throw Error(cat(node.description(), ": the operator ", node.op_name(),
                     " has no derivative, and the loss depends on it"));
@@ -126,14 +138,25 @@ class Differentiation {
 
   Graph& graph_;
   std::set<const Value*> active_;
-  Value* loss_;
+  std::vector<Value*> outputs_;
   std::map<Value*, std::vector<Value*>> arrived_;
 };
 
 }  // namespace
 
 std::vector<Value*> gradients(Graph& graph, Value* loss, const std::vector<Value*>& wrt) {
-  return Differentiation(graph, loss, wrt).run(wrt);
+  return Differentiation(graph, {loss}, wrt).run(wrt, [&](const std::vector<Value*>& outputs) {
+    Value* one = graph.constant(Tensor::scalar(outputs[0]->dtype(), 1));
+    return std::vector<Value*>{fitted_to(graph, one, outputs[0])};
+  });
+}
+
+std::vector<Value*> gradients(Graph& graph, const std::vector<Value*>& outputs,
+                              const std::vector<Value*>& output_gradients,
+                              const std::vector<Value*>& wrt) {
+  return Differentiation(graph, outputs, wrt).run(wrt, [&](const std::vector<Value*>&) {
+    return output_gradients;
+  });
 }
 
 }  // namespace cnnc

@@ -14,4 +14,9 @@ namespace cnnc {
 // Integers and bools carry no gradient. Throws Error naming the node when there is no derivative.
 std::vector<Value*> gradients(Graph& graph, Value* loss, const std::vector<Value*>& wrt);
 
+// The same for several outputs, each with the gradient of the loss that arrives at it (of its type).
+std::vector<Value*> gradients(Graph& graph, const std::vector<Value*>& outputs,
+                              const std::vector<Value*>& output_gradients,
+                              const std::vector<Value*>& wrt);
+
 }  // namespace cnnc

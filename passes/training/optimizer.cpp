@@ -1,7 +1,5 @@
 #include "passes/training/optimizer.h"
 
-#include <cmath>
-
 #include "ir/error.h"
 #include "ir/ops/graph_parts.h"
 
@@ -9,11 +7,6 @@ namespace cnnc {
 
 bool has_bias_correction(OptimizerKind kind) {
   return kind == OptimizerKind::adam || kind == OptimizerKind::adamw;
-}
-
-double bias_correction(const OptimizerOptions& options, int64_t steps_before) {
-  const double t = static_cast<double>(steps_before) + 1;
-  return std::sqrt(1 - std::pow(options.beta2, t)) / (1 - std::pow(options.beta1, t));
 }
 
 // ---- limits on gradients -----------------------------------------------------------------------

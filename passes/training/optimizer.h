@@ -9,10 +9,9 @@
 
 namespace cnnc {
 
-// Whether the optimiser reads the number "bias_correction"; and what it is at a step, computed outside of the graph, in
-// double (see StepNumbers). adam: sqrt(1 - beta2^t) / (1 - beta1^t), t from 1.
+// Whether the optimiser reads the number "bias_correction". It is computed outside of the graph, in double
+// (runtime/training/step_runner.h).
 bool has_bias_correction(OptimizerKind kind);
-double bias_correction(const OptimizerOptions& options, int64_t steps_before);
 
 // The gradients with the options' limits applied.
 std::vector<Value*> limited_gradients(Graph& graph, const OptimizerOptions& options, std::vector<Value*> gradients);

@@ -19,6 +19,9 @@ class Rewriter {
       Node& node = **it++;
       if (node.is("BatchNormalization")) normalize(node);
       else if (node.is("Dropout")) drop(node);
+      else if (node.is("StepNumber")) replace(node, step_number());
+      else if (node.is("PhiloxUniform")) draw(node);
+      else if (node.is("WhenTraining")) replace(node, node.input(1));
     }
     TrainingForm form;
     form.step_number = step_;
@@ -54,15 +57,35 @@ class Rewriter {
     return ratio && ratio->size() == 1 ? ratio->as_double(0) : 0.5;
   }
 
+  Value* step_number() {
+    if (step_ == nullptr) step_ = graph_.add_input({DType::i64, {}}, "step");
+    return step_;
+  }
+
+  // Every node has a stream of random numbers of its own.
+  Value* uniform(Value* like, Value* counter) {
+    return graph_.make("PhiloxUniform", {like, counter}, {{"seed", seed_}, {"stream", streams_++}});
+  }
+
+  void replace(Node& node, Value* by) {
+    graph_.replace_uses(node.output(), by);
+    graph_.erase(&node);
+  }
+
+  // One that has no seed yet gets the training's.
+  void draw(Node& node) {
+    if (node.int_attribute("seed") != 0) return;
+    const InsertBefore here(node);
+    replace(node, uniform(node.input(0), node.input(1)));
+  }
+
   // x / (1 - ratio) where a random number is at least the ratio, else 0.
   void drop(Node& node) {
     const double ratio = ratio_of(node);
     if (ratio == 0) return;
-    if (step_ == nullptr) step_ = graph_.add_input({DType::i64, {}}, "step");
     const InsertBefore here(node);
     Value* x = node.input(0);
-    Value* random = graph_.make("PhiloxUniform", {x, step_},
-                                {{"seed", seed_}, {"stream", dropouts_++}});
+    Value* random = uniform(x, step_number());
     Value* kept = graph_.make("GreaterOrEqual", {random, number_like(graph_, random, ratio)});
     Value* scaled = graph_.make("Mul", {x, number_like(graph_, x, 1 / (1 - ratio))});
     Value* y = graph_.make("Where", {kept, scaled, number_like(graph_, x, 0)});
@@ -72,7 +95,7 @@ class Rewriter {
   }
 
   Graph& graph_;
-  int64_t seed_, dropouts_ = 0;
+  int64_t seed_, streams_ = 0;
   Value* step_ = nullptr;
   std::map<Value*, Value*> next_;  // what each running statistic is after the nodes so far
 };
@@ -81,6 +104,23 @@ class Rewriter {
 
 TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed) {
   return Rewriter(graph, parameters, seed).run(parameters);
+}
+
+static bool is_unused(const Node& node) {
+  for (size_t i = 0; i < node.output_count(); ++i)
+    if (node.output(i)->use_count() > 0) return false;
+  return true;
+}
+
+void to_inference_form(Graph& graph) {
+  std::vector<Node*> nodes;
+  bool any = false;
+  for (const auto& node : graph.nodes()) nodes.push_back(node.get());
+  for (Node* node : nodes)
+    if (node->is("WhenTraining")) graph.replace_uses(node->output(), node->input(0)), any = true;
+  // Users come after their operands, so that one walk backwards finds all that nothing uses any more.
+  for (auto it = nodes.rbegin(); any && it != nodes.rend(); ++it)
+    if (is_unused(**it)) graph.erase(*it);
 }
 
 }  // namespace cnnc

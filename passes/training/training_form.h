@@ -20,7 +20,10 @@ struct TrainingForm {
 };
 
 // BatchNormalization takes the statistics of the batch and updates the running ones, unless those
-// are frozen; Dropout drops, anew at each step, by a generator that counts from `seed`.
+// are frozen; Dropout drops, anew at each step, by a generator that counts from `seed`; WhenTraining
+// passes its second operand on, whose random numbers come from the same generator.
 TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed);
+// The model without what it computes only while it is trained.
+void to_inference_form(Graph& graph);
 
 }  // namespace cnnc

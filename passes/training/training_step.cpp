@@ -79,6 +79,7 @@ class StepBuilder {
   void add_loss_inputs() {
     step_.labels = label_type(options_.loss, step_.output, given_labels_);
     labels_ = graph().add_input(step_.labels, "labels");
+    step_.has_sample_weights = options_.sample_weights;
     if (options_.sample_weights)
       weights_ = graph().add_input({DType::f32, {step_.output.dims[0]}}, "sample_weights");
   }

@@ -25,7 +25,7 @@ struct TrainingStep {
   std::unique_ptr<Graph> graph;
   size_t model_inputs = 0;
   bool is_training = false;
-  bool has_step_number = false, has_bias_correction = false;
+  bool has_step_number = false, has_bias_correction = false, has_sample_weights = false;
   std::vector<Carried> carried;
   int64_t parameter_count = 0;  // elements of trained tensors
   Type labels, output;

@@ -206,4 +206,26 @@ TEST(Model, FrozenLayersCountAsNotTrainable) {
   expect_contains(out.str(), {"Total params: 35", "Trainable params: 14", "Non-trainable params: 21"});
 }
 
+void expect_numbers(const Layer& layer, const Shape& sample, const std::vector<float>& expected) {
+  const Tensor x = input(sample);
+  const Model model(x, layer(x));
+  Arrays weights;
+  for (const Array& w : layer.weights()) weights.push_back(counting(w.shape(), 0.04f));
+  layer.set_weights(weights);
+  const Array y = model.predict(counting({2, sample[0], sample[1]}, 0.05f));
+  ASSERT_EQ(y.size(), static_cast<int64_t>(expected.size()));
+  for (int64_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y.at(i), expected[static_cast<size_t>(i)], 1e-6) << i;
+}
+
+// The numbers are Keras 3.15's, with the same weights.
+TEST(Recurrence, ComputesWhatKerasDoes) {
+  expect_numbers(LSTM(2), {4, 3}, {-0.02223995f, -0.00286616f, 0.14303227f, 0.23313057f});
+  expect_numbers(LSTM(2, {.return_sequences = true, .go_backwards = true}), {4, 3},
+                 {0.0f, 0.01582742f, -0.01705409f, -0.00025481f, -0.03956377f, -0.02789353f, -0.06138038f, -0.0556697f,
+                  0.08930368f, 0.13717557f, 0.11058234f, 0.17873757f, 0.09745477f, 0.16790679f, 0.06838595f,
+                  0.13027936f});
+  expect_numbers(GRU(2), {4, 3}, {-0.12814495f, -0.06740098f, 0.05058224f, 0.18322071f});
+  expect_numbers(GRU(2, {.go_backwards = true}), {4, 3}, {-0.211418f, -0.18073803f, -0.04158825f, 0.06521497f});
+}
+
 }  // namespace

@@ -111,6 +111,11 @@ const MatMulCase kProducts[] = {
     {"bert PV 12x128x64x128", 128, 64, 128, 12},
     {"dynamic 512x512x512", 512, 512, 512},
     {"dynamic 1x1024x1024", 1, 1024, 1024},
+    {"dense 32x128x784", 32, 128, 784},
+    {"dense transposed 32x128x784", 32, 128, 784, 1, true},
+    {"dense transposed 32x64x4096", 32, 64, 4096, 1, true},
+    {"dense transposed 32x128x2048", 32, 128, 2048, 1, true},
+    {"dense transposed 128x128x784", 128, 128, 784, 1, true},
 };
 
 // Processor time of this thread, which other programs disturb less than the time of day.
