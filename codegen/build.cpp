@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "codegen/updates.h"
 #include "passes/pipeline.h"
 #include "runtime/cpu_features.h"
 
@@ -42,7 +43,7 @@ Pipeline build_pipeline(const CompileOptions& options) {
     select_kernels(graph, options);
     return true;
   };
-  pipeline.push_back({{select}});
+  pipeline.push_back({{select, place_updates()}});
   return pipeline;
 }
 

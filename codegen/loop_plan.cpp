@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ir/scalar_math.h"
+
 namespace cnnc::codegen {
 
 // Elements that a task should have at least, so that starting it costs little beside it.
@@ -21,19 +23,19 @@ namespace {
 class Planner {
  public:
   Planner(const LoopNest& nest, const std::function<Dims(int)>& strides, int f32_lanes) : lanes_(f32_lanes) {
-    plan_.dtype = nest.output.dtype;
     plan_.loops = nest.loops;
     plan_.inner = nest.inner;
     plan_.rows = nest.rows;
     for (LoopNest::Stage stage : nest.stages) {
-      for (Scalar& e : stage.elements) e = flatten_loads(e, strides);
+      for (Scalar& e : stage.elements) e = flatten_loads(expand_math(e), strides);
       for (Scalar& e : stage.init) e = flatten_loads(e, strides);
-      stage.value = flatten_loads(stage.value, strides);
+      stage.value = flatten_loads(expand_math(stage.value), strides);
       plan_.stages.push_back(std::move(stage));
     }
-    plan_.result = flatten_loads(nest.result, strides);
+    plan_.results = nest.results;
+    for (LoopNest::Result& r : plan_.results) r.value = flatten_loads(expand_math(r.value), strides);
     Affine store;
-    const Dims out = dense_strides(nest.output.dims);
+    const Dims out = dense_strides(nest.space());
     for (size_t a = 0; a < out.size(); ++a)
       if (!(nest.loops[a] == 1)) store.coefficients[static_cast<int>(a)] = out[a];
     plan_.store_offset = store.scalar();
@@ -59,7 +61,7 @@ class Planner {
       for (Scalar& e : s.elements) fn(e);
       fn(s.value);
     }
-    fn(plan_.result);
+    for (LoopNest::Result& r : plan_.results) fn(r.value);
   }
 
   // Affine offsets of loads and of the store, and loops whose index appears anywhere else.
@@ -159,7 +161,8 @@ class Planner {
 
   // Vectors hold elements of at most 8 bytes, and texts are compared one at a time.
   bool has_vectors() {
-    bool all = size_of(plan_.dtype) <= 8;
+    bool all = std::all_of(plan_.results.begin(), plan_.results.end(),
+                           [](const LoopNest::Result& r) { return size_of(r.type.dtype) <= 8; });
     for_each_expression([&](Scalar& e) {
       visit(e, [&](const Scalar& s) {
         all &= size_of(s.dtype()) <= 8;

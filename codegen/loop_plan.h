@@ -8,14 +8,13 @@
 namespace cnnc::codegen {
 
 struct LoopPlan {
-  DType dtype = DType::f32;
   Dims loops;
   std::vector<int> inner;  // loops that stages run, in order
   std::vector<int> outer;  // the others, in order; the vector loop is not among them
-  bool rows = false;       // the result is computed over the inner loops too
-  std::vector<LoopNest::Stage> stages;  // every load has one index, its flat offset
-  Scalar result;
-  Scalar store_offset;
+  bool rows = false;       // results are computed over the inner loops too
+  std::vector<LoopNest::Stage> stages;  // every load has one index, its flat offset; functions are expanded
+  std::vector<LoopNest::Result> results;
+  Scalar store_offset;  // of every result, in elements
 
   int vector_loop = -1;  // -1: nothing to vectorise
   bool horizontal = false;  // the vector loop is an inner one: lanes are combined at the end of a stage

@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstring>
 #include <map>
+#include <set>
 
 #include "codegen/cost.h"
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "codegen/memory_operand.h"
 #include "codegen/strings.h"
+#include "codegen/updates.h"
 #include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
@@ -79,20 +81,20 @@ class Lowering {
     program().inputs.push_back(tensor(input.type(), input.name()));
   }
 
-  // The value whose memory `value` is seen through views. The final state of a loop lies where the initial one did.
-  static const Value* root_of(const Value* value) {
-    while (const Value* seen = memory_operand(*value)) value = seen;
-    return value;
-  }
-
   void add_output(size_t index) {
     const Value* value = graph_.outputs()[index];
     const Value* root = root_of(value);
+    const std::string& name = graph_.output_names()[index];
+    program().outputs.push_back(tensor(value->type(), name.empty() ? value->name() : name));
+    if (const Value* input = graph_.updated_input(index)) {
+      CNNC_CHECK(is_in_place(graph_, index)) << "output " << index << " overwrites an input that is read later";
+      program().outputs.back().updates = static_cast<uint32_t>(input->index());
+      buffers_[root] = buffers_.at(input);
+      return;
+    }
     CNNC_CHECK(root->producer() && !root->producer()->is("Constant") && !buffers_.count(root))
         << "output " << index << " has no memory of its own";
     buffers_[root] = new_buffer(BufferKind::output, value->type(), static_cast<uint32_t>(index));
-    const std::string& name = graph_.output_names()[index];
-    program().outputs.push_back(tensor(value->type(), name.empty() ? value->name() : name));
   }
 
   // The position of the last node that uses a value or a view of it. Nodes of regions come before their node.
@@ -124,14 +126,17 @@ class Lowering {
       else constants_[node.output()] = node.input(0)->constant();
       return;
     }
-    const std::string kernel = node.string_attribute("kernel");
+    std::vector<int> outputs;
     for (size_t i = 0; i < node.output_count(); ++i) {
       const Value& result = *node.output(i);
-      if (result.use_count() == 0) continue;
+      if (result.use_count() == 0 && !computes_together(node)) continue;
       // Without elements there is nothing to compute, and kernels need not provide for it.
-      if (result.type().element_count() == 0) add_empty(result);
-      else add_step(node, static_cast<int>(i), kernel, position);
+      if (result.type().element_count() == 0 && !node.is("ForEach")) add_empty(result);
+      else outputs.push_back(static_cast<int>(i));
     }
+    if (outputs.empty()) return;
+    if (computes_together(node)) return add_step(node, outputs, position);
+    for (int output : outputs) add_step(node, {output}, position);
   }
 
   void add_condition(const SizeCondition& condition) {
@@ -198,39 +203,44 @@ class Lowering {
     return result;
   }
 
-  void add_step(const Node& node, int output, const std::string& kernel, size_t position) {
+  // The step of one output, or of all that are computed together.
+  void add_step(const Node& node, const std::vector<int>& outputs, size_t position) {
+    const std::string kernel = node.string_attribute("kernel");
     const bool by_library = kernel == kStringKernel || is_dnnl_kernel(kernel);
-    Call call = by_library ? library_call(node, kernel) : kernel_call(node, output, kernel);
-    const Value& result = *node.output(static_cast<size_t>(output));
+    Call call = by_library ? library_call(node, kernel) : kernel_call(node, outputs[0], kernel);
     ProgramStep& step = call.step;
     for (int operand : call.operands)
       step.operands.push_back({buffer_of(*node.input(static_cast<size_t>(operand))), kRead});
-    if (!buffers_.count(&result)) buffers_[&result] = result_buffer(node, result, kernel, call.operands, position);
-    step.operands.push_back({buffers_.at(&result), kWrite});
-    step.name = unique_name(node, result);
+    std::set<uint32_t> taken;  // by the step's results
+    for (int output : outputs) {
+      const Value& result = *node.output(static_cast<size_t>(output));
+      if (!buffers_.count(&result)) buffers_[&result] = result_buffer(node, output, call.operands, position, taken);
+      step.operands.push_back({buffers_.at(&result), kWrite});
+      taken.insert(buffers_.at(&result));
+    }
+    step.name = unique_name(node, *node.output(static_cast<size_t>(outputs[0])));
     step.kernel_name = kernel;
     step.sources = sources_of(node);
-    step.flops_value = builder_.value(flops_of(node, output));
-    step.bytes_value = builder_.value(bytes_of(node, result, call.operands));
+    set_cost(step, node, outputs, call.operands);
     const auto now = static_cast<uint32_t>(program().steps.size());
     for (const OperandRecord& o : step.operands) program().buffers[o.buffer].last_step = now;
     program().steps.push_back(std::move(step));
   }
 
   // A new buffer, or that of an operand that ends here and may be overwritten.
-  uint32_t result_buffer(const Node& node, const Value& result, const std::string& kernel,
-                         const std::vector<int>& operands, size_t position) {
-    for (int operand : in_place_operands(node, kernel)) {
+  uint32_t result_buffer(const Node& node, int output, const std::vector<int>& operands, size_t position,
+                         const std::set<uint32_t>& taken) {
+    for (int operand : in_place_operands(node, node.string_attribute("kernel"), output)) {
       const Value* root = root_of(node.input(static_cast<size_t>(operand)));
       // A region's input is the enclosing graph's value, or a state that is read in the next trip.
       if (root->producer() == nullptr) continue;
       auto it = buffers_.find(root);
       if (it == buffers_.end() || program().buffers[it->second].kind != BufferKind::arena) continue;
-      if (last_use_.at(root) != position || shared_elsewhere(it->second, root, position)) continue;
+      if (taken.count(it->second) || last_use_.at(root) != position || shared_elsewhere(it->second, root, position)) continue;
       if (std::find(operands.begin(), operands.end(), operand) == operands.end()) continue;
       return it->second;
     }
-    return new_buffer(BufferKind::arena, result.type());
+    return new_buffer(BufferKind::arena, node.output(static_cast<size_t>(output))->type());
   }
 
   // Whether another value that lives in this buffer is needed later.
@@ -399,7 +409,8 @@ class Lowering {
   }
 
   std::string unique_name(const Node& node, const Value& result) {
-    return unique_name(!result.name().empty() ? result.name() : !node.origins().empty() ? node.origins()[0] : node.op_name());
+    const bool one = node.output_count() == 1;
+    return unique_name(one && !result.name().empty() ? result.name() : !node.origins().empty() ? node.origins()[0] : node.op_name());
   }
 
   std::string unique_name(const std::string& name) {
@@ -407,10 +418,15 @@ class Lowering {
     return count == 0 ? name : cat(name, "#", count);
   }
 
-  static Dim bytes_of(const Node& node, const Value& result, const std::vector<int>& operands) {
-    Dim bytes = result.type().bytes();
+  void set_cost(ProgramStep& step, const Node& node, const std::vector<int>& outputs, const std::vector<int>& operands) {
+    Dim flops = 0, bytes = 0;
+    for (int output : outputs) {
+      flops = flops + flops_of(node, output);
+      bytes = bytes + node.output(static_cast<size_t>(output))->type().bytes();
+    }
     for (int operand : operands) bytes = bytes + node.input(static_cast<size_t>(operand))->type().bytes();
-    return bytes;
+    step.flops_value = builder_.value(flops);
+    step.bytes_value = builder_.value(bytes);
   }
 
   const Graph& graph_;

@@ -13,7 +13,9 @@ namespace cnnc::codegen {
 // What a step needs to call its kernel. Indices point into the program's value table.
 struct KernelCall {
   uint32_t kernel = 0;
-  std::vector<int> operands;    // the node's operands that the kernel reads, in the order of its arguments; the output follows
+  // The node's operands that the kernel reads, in the order of its arguments; the output follows, or all of them where one
+  // kernel computes them together.
+  std::vector<int> operands;
   std::vector<uint32_t> sizes;  // what the kernel gets as `sizes`
   uint32_t tasks_value = 0;
   uint32_t scratch_value = UINT32_MAX;
@@ -29,7 +31,7 @@ class ObjectBuilder {
   uint32_t value(const Dim& dim);
   uint32_t value_count() const;
 
-  // A kernel for output `output` of a node. Equal nodes share a kernel. Throws Error when the node has no such kernel.
+  // A kernel for output `output` of a node, or for all of them when they are computed together. Equal nodes share a kernel. Throws Error when the node has no such kernel.
   KernelCall add_kernel(const std::string& kind, const Node& node, int output);
 
   struct Finish {

@@ -5,10 +5,11 @@
 
 #include "codegen/compile.h"
 #include "codegen/dnnl/steps.h"
-#include "codegen/memory_operand.h"
+#include "codegen/in_place.h"
 #include "codegen/packing.h"
 #include "codegen/strings.h"
 #include "codegen/weight_gradient.h"
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
@@ -57,6 +58,11 @@ const std::vector<Candidate>& llvm_candidates() {
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},
       {kStringKernel, [](const Node& n, const TargetSpec&) { return string_step_refusal(n); }},
+      {"llvm:for_each",
+       [](const Node& n, const TargetSpec&) -> Refusal {
+         if (!n.is("ForEach")) return "it is no ForEach";
+         return std::nullopt;
+       }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {
@@ -90,11 +96,6 @@ std::vector<Candidate> candidates(Kernels kernels) {
 
 bool is_computed(const Node& node) { return !node.is("Constant") && !node.op().is_view(); }
 
-const Value* root_of(const Value* value) {
-  while (const Value* seen = memory_operand(*value)) value = seen;
-  return value;
-}
-
 Value* initially_true(Graph& graph) {
   Tensor yes(DType::boolean, {});
   yes.set_int(0, 1);
@@ -107,6 +108,7 @@ void copy_shared_outputs(Graph& graph) {
   for (size_t i = 0; i < graph.outputs().size(); ++i) {
     Value* value = graph.outputs()[i];
     const Value* root = root_of(value);
+    if (root == graph.updated_input(i)) continue;  // it stays what it is
     const bool own = root->producer() && is_computed(*root->producer()) && taken.insert(root).second;
     if (own) continue;
     graph.append_at_end();

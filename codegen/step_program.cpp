@@ -35,9 +35,9 @@ StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int thr
 StepProgram::~StepProgram() { cnnc_destroy(executable_); }
 
 float StepProgram::run(const Batch& batch, const StepNumbers& numbers, const std::vector<void*>& carried,
-                       const std::vector<void*>& results) {
+                       const std::vector<void*>& kept) {
   float loss = 0;
-  const cnnc_status status = runner_.run(batch, numbers, carried.data(), results.data(), &loss);
+  const cnnc_status status = runner_.run(batch, numbers, carried.data(), kept.data(), &loss);
   if (status != CNNC_OK) throw Error(cnnc_last_error(executable_), static_cast<Fault>(exit_code(status)));
   return loss;
 }

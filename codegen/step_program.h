@@ -21,10 +21,9 @@ class StepProgram {
 
   const TrainingStep& step() const { return step_; }
   StepRunner& runner() { return runner_; }
-  // Runs one step: the carried tensors at these addresses are read, what the program returns beside
-  // the loss is written. Returns the loss. Throws Error.
+  // Runs one step (StepRunner::run). Returns the loss. Throws Error.
   float run(const Batch& batch, const StepNumbers& numbers, const std::vector<void*>& carried,
-            const std::vector<void*>& results);
+            const std::vector<void*>& kept);
 
  private:
   TrainingStep step_;

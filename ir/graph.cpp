@@ -116,7 +116,10 @@ Value* Graph::add_input(Type type, std::string name) {
 }
 
 void Graph::remove_input(size_t index) {
-  CNNC_CHECK(inputs_[index]->use_count() == 0) << "input " << index << " of graph " << name_ << " is used";
+  const Value* input = inputs_[index].get();
+  CNNC_CHECK(input->use_count() == 0) << "input " << index << " of graph " << name_ << " is used";
+  CNNC_CHECK(std::find(updated_inputs_.begin(), updated_inputs_.end(), input) == updated_inputs_.end())
+      << "input " << index << " of graph " << name_ << " is updated by an output";
   inputs_.erase(inputs_.begin() + static_cast<long>(index));
   for (size_t i = index; i < inputs_.size(); ++i) inputs_[i]->index_ = static_cast<int>(i);
 }
@@ -132,6 +135,7 @@ void Graph::move_inputs_to_end(const std::vector<Value*>& inputs) {
 void Graph::add_output(Value* value, std::string name) {
   outputs_.push_back(value);
   output_names_.push_back(std::move(name));
+  updated_inputs_.push_back(nullptr);
   ++value->output_uses_;
 }
 
@@ -145,6 +149,7 @@ void Graph::remove_outputs() {
   for (Value* output : outputs_) --output->output_uses_;
   outputs_.clear();
   output_names_.clear();
+  updated_inputs_.clear();
 }
 
 static std::atomic<int64_t> next_id = 0;
@@ -246,7 +251,10 @@ std::unique_ptr<Graph> Graph::clone() const {
     remap_captures(*clone, map);
     for (size_t i = 0; i < node->output_count(); ++i) map[node->output(i)] = clone->output(i);
   }
-  for (size_t i = 0; i < outputs_.size(); ++i) copy->add_output(mapped(outputs_[i]), output_names_[i]);
+  for (size_t i = 0; i < outputs_.size(); ++i) {
+    copy->add_output(mapped(outputs_[i]), output_names_[i]);
+    if (updated_inputs_[i]) copy->set_updated_input(i, mapped(updated_inputs_[i]));
+  }
   return copy;
 }
 

@@ -155,6 +155,10 @@ class Graph {
   // The name is what the caller of the model sees; it need not be the value's.
   void add_output(Value* value, std::string name = "");
   void set_output(size_t index, Value* value);
+  // The input that the output updates in place: a run leaves the output in the input's memory, and has none of its own for
+  // it. Null where the output has memory of its own. The meaning of the graph's nodes does not depend on it.
+  Value* updated_input(size_t output) const { return updated_inputs_[output]; }
+  void set_updated_input(size_t output, Value* input) { updated_inputs_[output] = input; }
   void remove_outputs();
 
   // In execution order. Erasing or inserting other nodes keeps iterators valid.
@@ -205,6 +209,7 @@ class Graph {
   std::vector<std::unique_ptr<Value>> inputs_;
   std::vector<Value*> outputs_;
   Strings output_names_;
+  std::vector<Value*> updated_inputs_;  // by output
   NodeList nodes_;
   NodeList::iterator insertion_point_ = nodes_.end();
   Strings current_origins_;

@@ -39,14 +39,17 @@ class NestBuilder {
   explicit NestBuilder(const Graph& body) : body_(body) {}
 
   LoopNest build() {
-    if (body_.outputs().size() != 1) throw NoNest{"the body has more than one output"};
-    const Value* root = body_.outputs()[0];
-    nest_.output = root->type();
-    nest_.loops = root->type().dims;
+    if (body_.outputs().empty()) throw NoNest{"the body has no output"};
+    for (const Value* root : body_.outputs()) {
+      if (root->type().dims != body_.outputs()[0]->type().dims) throw NoNest{"its outputs differ in size"};
+      nest_.results.push_back({root->type(), Scalar()});
+    }
+    nest_.loops = nest_.space();
     for (const auto& node : body_.nodes()) find_reduction(*node);
     for (const auto& node : body_.nodes())
       if (reductions_.count(node.get())) add_stage(*node);
-    nest_.result = element(*root, OpContext::indices(nest_.output.rank()));
+    const Scalars place = OpContext::indices(rank());
+    for (size_t r = 0; r < nest_.results.size(); ++r) nest_.results[r].value = element(*body_.outputs()[r], place);
     return std::move(nest_);
   }
 
@@ -57,6 +60,8 @@ class NestBuilder {
     bool keeps_axes = false;
     int stage = -1;
   };
+
+  int rank() const { return static_cast<int>(nest_.space().size()); }
 
   void find_reduction(const Node& node) {
     if (!node.op().has_computation()) throw NoNest{cat(node.op_name(), " has no element-by-element form")};
@@ -75,16 +80,16 @@ class NestBuilder {
   void place_loops(const Node& node, Reduction& r) {
     const Dims& space = r.computation.space;
     std::vector<int> kept = kept_axes(node, r.computation);
-    const bool same_rank = static_cast<int>(space.size()) == nest_.output.rank();
+    const bool same_rank = static_cast<int>(space.size()) == rank();
     bool rows = !kept.empty() && same_rank;
     for (size_t j = 0; rows && j < kept.size(); ++j)
-      rows = nest_.output.dims[static_cast<size_t>(kept[j])] == r.computation.reduce[j];
+      rows = nest_.space()[static_cast<size_t>(kept[j])] == r.computation.reduce[j];
     r.keeps_axes = rows;
     if (rows) {
       r.axes = kept;
     } else {
-      if (space != nest_.output.dims) throw NoNest{cat(node.op_name(), " is reshaped or broadcast after its reduction")};
-      for (size_t j = 0; j < r.computation.reduce.size(); ++j) r.axes.push_back(nest_.output.rank() + static_cast<int>(j));
+      if (space != nest_.space()) throw NoNest{cat(node.op_name(), " is reshaped or broadcast after its reduction")};
+      for (size_t j = 0; j < r.computation.reduce.size(); ++j) r.axes.push_back(rank() + static_cast<int>(j));
     }
     if (reductions_.empty()) {
       nest_.rows = rows;
@@ -204,11 +209,11 @@ std::optional<LoopNest> try_build(const Graph& body, std::string* why_not) {
 // A graph with one node and its operands as inputs, for one of its outputs.
 LoopNest single(const Node& node, int output) {
   const Computation c = node.op().computation(node, output);
+  const Type& type = node.output(static_cast<size_t>(output))->type();
   LoopNest nest;
-  nest.output = node.output(static_cast<size_t>(output))->type();
   nest.loops = c.space;
   if (!c.is_reduction()) {
-    nest.result = c.value;
+    nest.results.push_back({type, c.value});
     return nest;
   }
   for (size_t j = 0; j < c.reduce.size(); ++j) {
@@ -216,7 +221,7 @@ LoopNest single(const Node& node, int output) {
     nest.loops.push_back(c.reduce[j]);
   }
   nest.stages.push_back({c.init, c.elements, c.combine, c.value});
-  nest.result = Scalar::param(kStage, c.value.dtype());
+  nest.results.push_back({type, Scalar::param(kStage, c.value.dtype())});
   return nest;
 }
 

@@ -187,6 +187,7 @@ class Printer {
     for (size_t i = 0; i < g.outputs().size(); ++i) {
       out += (i ? ", " : " ") + name_of(*g.outputs()[i]);
       if (!g.output_names()[i].empty()) out += " as " + text_of(g.output_names()[i]);
+      if (g.updated_input(i)) out += " into " + name_of(*g.updated_input(i));
     }
     return out;
   }

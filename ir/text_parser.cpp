@@ -323,7 +323,16 @@ class GraphParser {
     do {
       Value* value = use();
       graph.add_output(value, lex_.take_word("as") ? lex_.string() : "");
+      if (lex_.take_word("into")) updated_input(graph);
     } while (lex_.take(","));
+  }
+
+  void updated_input(Graph& graph) {
+    const size_t start = (lex_.peek(), lex_.position());
+    Value* input = use();
+    if (input->producer() != nullptr || &input->graph() != &graph)
+      lex_.fail("a result goes into an input of its graph", start);
+    graph.set_updated_input(graph.outputs().size() - 1, input);
   }
 
   void check_results(const Graph& graph, const std::vector<Type>& types, size_t where) {

@@ -109,6 +109,21 @@ class Verifier {
       check_closed(graph, *graph.outputs()[i]);
       ++result_uses_[graph.outputs()[i]];
     }
+    updates(graph);
+  }
+
+  void updates(const Graph& graph) const {
+    std::set<const Value*> updated;
+    for (size_t i = 0; i < graph.outputs().size(); ++i) {
+      const Value* input = graph.updated_input(i);
+      if (input == nullptr) continue;
+      if (input->producer() != nullptr || !visible_.count(input))
+        fail("result ", i, " of graph ", quoted(graph.name()), " goes into a value that is no input");
+      if (input->type() != graph.outputs()[i]->type())
+        fail("result ", i, " is ", graph.outputs()[i]->type(), " but goes into ", described(*input), ", which is ",
+             input->type());
+      if (!updated.insert(input).second) fail("two results go into ", described(*input));
+    }
   }
 
   // All uses lie inside of the scope of a value, so they are counted when it ends.

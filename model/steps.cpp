@@ -111,8 +111,6 @@ Steps::Compiled& Steps::compiled(Programs& programs, bool training, int64_t coun
     const Type& type = step.graph->outputs()[i]->type();
     entry.kept.emplace_back(type.dtype, type.shape());
   }
-  if (training)
-    for (const TrainingStep::Carried& c : step.carried) entry.next.emplace_back(c.initial.dtype(), c.initial.shape());
   entry.program = std::make_unique<codegen::StepProgram>(std::move(step), codegen::BuildOptions{}, options_.threads);
   ++compiled_count_;
   return programs[count] = std::move(entry);
@@ -156,17 +154,16 @@ Batch Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
 
 double Steps::run(Compiled& step, const Batch& batch, const StepNumbers& numbers) {
   const std::vector<TrainingStep::Carried>& carried = step.program->step().carried;
-  const auto value_of = [&](size_t i) -> cnnc::Tensor& {
-    return step.variables[i] ? step.variables[i]->value : optimizer_state(carried[i]);
-  };
-  std::vector<void*> now, results;
-  for (size_t i = 0; i < carried.size(); ++i) now.push_back(const_cast<void*>(value_of(i).raw()));
-  for (cnnc::Tensor& tensor : step.kept) results.push_back(tensor.mutable_raw());
-  for (cnnc::Tensor& tensor : step.next) results.push_back(tensor.mutable_raw());
-  const float loss = step.program->run(batch, numbers, now, results);
-  for (size_t i = 0; i < step.next.size(); ++i) std::swap(step.next[i], value_of(i));
+  const bool updates = step.program->step().is_training;
+  std::vector<void*> addresses, kept;
+  for (size_t i = 0; i < carried.size(); ++i) {
+    cnnc::Tensor& value = step.variables[i] ? step.variables[i]->value : optimizer_state(carried[i]);
+    // Whoever holds a copy of a value keeps it.
+    addresses.push_back(updates ? value.mutable_raw() : const_cast<void*>(value.raw()));
+  }
+  for (cnnc::Tensor& tensor : step.kept) kept.push_back(tensor.mutable_raw());
   last_ = &step;
-  return loss;
+  return step.program->run(batch, numbers, addresses, kept);
 }
 
 double Steps::train(const Source& source, const int64_t* rows, int64_t count) {

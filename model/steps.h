@@ -44,7 +44,7 @@ class Steps {
   struct Compiled {
     std::unique_ptr<codegen::StepProgram> program;
     std::vector<std::shared_ptr<Variable>> variables;  // of each carried tensor; null for the optimizer's
-    std::vector<cnnc::Tensor> kept, next;
+    std::vector<cnnc::Tensor> kept;
   };
   using Programs = std::map<int64_t, Compiled>;
 

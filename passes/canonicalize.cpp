@@ -9,7 +9,7 @@ namespace cnnc {
 static std::vector<Rewrite> canonicalize_rewrites() {
   std::vector<Rewrite> all;
   for (auto* family : {no_op_rewrites, shape_operand_rewrites, reshape_rewrites, gather_rewrites, cast_rewrites,
-                       arithmetic_rewrites, strength_rewrites, clamp_rewrites, global_pool_rewrites}) {
+                       arithmetic_rewrites, strength_rewrites, clamp_rewrites, pool_rewrites}) {
     std::vector<Rewrite> rewrites = family();
     std::move(rewrites.begin(), rewrites.end(), std::back_inserter(all));
   }

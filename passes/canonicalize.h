@@ -21,6 +21,6 @@ std::vector<Rewrite> strength_rewrites();
 // Relu, Clip, Min and Max with constants.
 std::vector<Rewrite> clamp_rewrites();
 // Pools over the whole image become reductions.
-std::vector<Rewrite> global_pool_rewrites();
+std::vector<Rewrite> pool_rewrites();
 
 }  // namespace cnnc

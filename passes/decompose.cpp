@@ -10,8 +10,8 @@ namespace {
 
 bool stays_whole(const Node& node) {
   if (!node.op().has_decomposition()) return true;
-  // As a loop nest, BatchNormalization would compute a square root for every element; its parts compute one for a channel.
-  if (node.is("Gemm") || node.is("BatchNormalization")) return false;
+  // As a loop nest, a batch normalization would compute a square root for every element; its parts compute one for a channel.
+  if (node.is("Gemm") || node.is("BatchNormalization") || node.is("NormalizeBatch")) return false;
   for (size_t i = 0; i < node.output_count(); ++i)
     if (node.output(i)->use_count() > 0 && !loop_nest(node, static_cast<int>(i))) return false;
   return true;

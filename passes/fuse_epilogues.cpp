@@ -113,9 +113,9 @@ bool fuse_root(Graph& graph, Node* root) {
       front.push_back(transpose);
   nodes.insert(nodes.begin(), front.begin(), front.end());
   if (nodes.size() == 1) return false;
-  FusionCandidate candidate = fuse_body(nodes, result);
+  FusionCandidate candidate = fuse_body(nodes, {result});
   if (!contraction_view(*candidate.body)) return false;
-  replace_by_fused(graph, std::move(candidate), nodes, result);
+  replace_by_fused(graph, std::move(candidate), nodes, {result}, *result->producer());
   return true;
 }
 

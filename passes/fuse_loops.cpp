@@ -41,7 +41,7 @@ int cost_of(const Node& node) {
   int cost = 0;
   const auto nest = loop_nest(node);
   if (!nest->stages.empty()) return 1000;
-  visit(nest->result, [&](const Scalar& s) {
+  visit(nest->results[0].value, [&](const Scalar& s) {
     if (s->args.empty() || s.op() == ScalarOp::load || s.dtype() == DType::i64) return;
     const bool function = s.op() >= ScalarOp::exp && s.op() <= ScalarOp::expm1;
     cost += function || s.op() == ScalarOp::pow ? 8 : 1;
@@ -66,7 +66,7 @@ class ReadingVisitor {
       for (const Scalar& e : s.elements) add(e, true);
       add(s.value, false);
     }
-    add(nest.result, nest.rows || nest.stages.empty());
+    for (const LoopNest::Result& r : nest.results) add(r.value, nest.rows || nest.stages.empty());
     return reading_;
   }
 
@@ -105,17 +105,33 @@ bool worth_it(const Node& producer, const Node& consumer) {
   return reading.loads == 1 || cost * (reading.loads - 1) <= 12;
 }
 
+// Whether every user may compute the producer for itself: an operator or two on one tensor, which they read instead of the
+// result, and on small operands. (Centring by the mean before variance, scale and gradient.)
+bool is_free(const Node& producer) {
+  const Value& result = *producer.output();
+  int whole = 0;
+  for (const Value* operand : producer.inputs()) {
+    if (operand == nullptr) return false;
+    if (operand->type() == result.type()) ++whole;
+    else if (!operand->type().element_count().is_const()) return false;
+    else if (operand->type().element_count() == result.type().element_count()) return false;
+  }
+  if (whole != 1 || cost_of(producer) > 2) return false;
+  return std::all_of(result.users().begin(), result.users().end(), [](const auto& use) { return is_loop_node(*use.first); });
+}
+
 // The consumer with one of its producers inside, or null.
 Node* fuse_one(Graph& graph, Node* consumer) {
   for (Value* operand : consumer->inputs()) {
     Node* producer = operand ? operand->producer() : nullptr;
-    if (producer == nullptr || operand->is_graph_output() || operand->users().size() != 1) continue;
+    if (producer == nullptr || operand->is_graph_output()) continue;
     if (&producer->graph() != &graph || !is_loop_node(*producer)) continue;
+    if (operand->users().size() != 1 && !is_free(*producer)) continue;
     if (size_of_body(*producer) + size_of_body(*consumer) > kMaxNodes || !worth_it(*producer, *consumer)) continue;
     const std::vector<Node*> nodes{producer, consumer};
-    FusionCandidate candidate = fuse_body(nodes, consumer->output());
+    FusionCandidate candidate = fuse_body(nodes, {consumer->output()});
     if (!loop_nest(*candidate.body)) continue;
-    return replace_by_fused(graph, std::move(candidate), nodes, consumer->output());
+    return replace_by_fused(graph, std::move(candidate), nodes, {consumer->output()}, *consumer);
   }
   return nullptr;
 }

@@ -20,9 +20,9 @@ class BodyBuilder {
  public:
   BodyBuilder() { candidate_.body = std::make_unique<Graph>("body"); }
 
-  FusionCandidate build(const std::vector<Node*>& nodes, Value* result) {
+  FusionCandidate build(const std::vector<Node*>& nodes, const std::vector<Value*>& results) {
     for (const Node* node : nodes) add(*node);
-    candidate_.body->add_output(map_.at(result));
+    for (const Value* result : results) candidate_.body->add_output(map_.at(result));
     return std::move(candidate_);
   }
 
@@ -68,17 +68,21 @@ class BodyBuilder {
 
 }  // namespace
 
-FusionCandidate fuse_body(const std::vector<Node*>& nodes, Value* result) { return BodyBuilder().build(nodes, result); }
+FusionCandidate fuse_body(const std::vector<Node*>& nodes, const std::vector<Value*>& results) {
+  return BodyBuilder().build(nodes, results);
+}
 
-Node* replace_by_fused(Graph& graph, FusionCandidate candidate, const std::vector<Node*>& nodes, Value* result) {
+Node* replace_by_fused(Graph& graph, FusionCandidate candidate, const std::vector<Node*>& nodes,
+                       const std::vector<Value*>& results, const Node& place) {
   Strings origins;
   for (const Node* node : nodes) origins.insert(origins.end(), node->origins().begin(), node->origins().end());
   std::sort(origins.begin(), origins.end());
   origins.erase(std::unique(origins.begin(), origins.end()), origins.end());
-  const InsertBefore here(*result->producer());
-  Node* fused = graph.add("Fused", candidate.operands, {{"body", std::shared_ptr<Graph>(std::move(candidate.body))}}, 1);
+  const InsertBefore here(place);
+  Node* fused = graph.add("Fused", candidate.operands, {{"body", std::shared_ptr<Graph>(std::move(candidate.body))}},
+                          static_cast<int>(results.size()));
   fused->add_origins(origins);
-  graph.replace_uses(result, fused->output());
+  for (size_t i = 0; i < results.size(); ++i) graph.replace_uses(results[i], fused->output(i));
   for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
     bool used = false;
     for (size_t i = 0; i < (*it)->output_count(); ++i) used |= (*it)->output(i)->use_count() > 0;

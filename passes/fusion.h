@@ -13,12 +13,14 @@ struct FusionCandidate {
   std::vector<Value*> operands;  // as many as the body has inputs
 };
 
-// The body that computes `result` from `nodes`, which are in execution order. Bodies of Fused nodes among them are taken over,
+// The body that computes `results` from `nodes`, which are in execution order. Bodies of Fused nodes among them are taken over,
 // operators that have only a decomposition are decomposed, constants of one element are copied into the body.
-FusionCandidate fuse_body(const std::vector<Node*>& nodes, Value* result);
+FusionCandidate fuse_body(const std::vector<Node*>& nodes, const std::vector<Value*>& results);
 
-// Puts a Fused node in the place of `result`'s producer, which is the last of `nodes`; erases those that nothing uses any more.
-Node* replace_by_fused(Graph& graph, FusionCandidate candidate, const std::vector<Node*>& nodes, Value* result);
+// Puts a Fused node before `place`, where all operands are defined, for the `results` of `nodes`; erases those of `nodes` that
+// nothing uses any more.
+Node* replace_by_fused(Graph& graph, FusionCandidate candidate, const std::vector<Node*>& nodes,
+                       const std::vector<Value*>& results, const Node& place);
 
 // Whether `node` may become part of a Fused node at all.
 bool can_be_fused(const Node& node);

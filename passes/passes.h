@@ -36,6 +36,10 @@ Pass pack_pixels();
 Pass fuse_epilogues();
 // Element-wise operators, movement and reductions that share one loop nest become one kernel.
 Pass fuse_loops();
+// Reductions of the same tensor over the same loops become one kernel.
+Pass fuse_siblings();
+// A long reduction to few elements becomes one of many parts and one of their results.
+Pass split_reductions();
 // Brings convolutions and pools to [N, spatial..., C], between Transposes.
 Pass channels_last();
 // Merges, cancels and drops Transposes, and folds them into the weights of dense layers.

@@ -24,7 +24,9 @@ Pipeline inference_pipeline() {
        kUntilFixedPoint},
       {{pack_pixels(), transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
+      {{split_reductions()}},
       {{fuse_loops()}},
+      {{fuse_siblings()}},
   };
 }
 

@@ -139,6 +139,10 @@ CNNC_API cnnc_status cnnc_input_info(const cnnc_executable* executable, int32_t 
 CNNC_API cnnc_status cnnc_output_info(const cnnc_executable* executable, int32_t index,
                                       cnnc_tensor_info* out);
 
+/* The input that the output updates in place, as a training step does its weights; -1 for an output
+ * with memory of its own. */
+CNNC_API int32_t cnnc_output_updates(const cnnc_executable* executable, int32_t index);
+
 /* Plans a run with inputs of these shapes (their `data` is not read) and writes dtype, rank, dims
  * and the bytes needed into `outputs`, leaving `data` alone. */
 CNNC_API cnnc_status cnnc_prepare(cnnc_executable* executable, const cnnc_tensor_view* inputs,
@@ -147,7 +151,10 @@ CNNC_API cnnc_status cnnc_prepare(cnnc_executable* executable, const cnnc_tensor
 
 /* Runs the model. Every output needs `data` with at least the bytes that cnnc_prepare names; its
  * dtype, rank and dims are written. Inputs and outputs must not overlap. When the shapes are those
- * of the last call, nothing is allocated. On failure the outputs hold no result. */
+ * of the last call, nothing is allocated. On failure the outputs hold no result.
+ *
+ * An output that updates an input (cnnc_output_updates) takes over the input's memory: nothing is
+ * given for it, its `data` and `bytes` become the input's, and what the input held before is gone. */
 CNNC_API cnnc_status cnnc_run(cnnc_executable* executable, const cnnc_tensor_view* inputs,
                               int32_t input_count, cnnc_tensor_view* outputs,
                               int32_t output_count);

@@ -198,6 +198,13 @@ cnnc_status cnnc_output_info(const cnnc_executable* exe, int32_t index, cnnc_ten
   return tensor_info(exe, exe->plan.outputs, index, out);
 }
 
+int32_t cnnc_output_updates(const cnnc_executable* exe, int32_t index) {
+  const Records<TensorRecord>& outputs = exe->plan.outputs;
+  if (index < 0 || static_cast<uint32_t>(index) >= outputs.count) return -1;
+  const uint32_t input = outputs[static_cast<uint32_t>(index)].updates;
+  return input == kNone ? -1 : static_cast<int32_t>(input);
+}
+
 const char* cnnc_last_error(const cnnc_executable* exe) { return exe->error.text; }
 
 int32_t cnnc_thread_count(const cnnc_executable* exe) { return exe->threads; }

@@ -14,7 +14,7 @@ class PlanReader {
   bool read() {
     return check_header() && open_sections() && check_strings() && check_symbols() &&
            check_tensors(plan_.inputs, "input") && check_tensors(plan_.outputs, "output") &&
-           check_dims() && check_conditions() && check_buffers() && check_steps();
+           check_updates() && check_dims() && check_conditions() && check_buffers() && check_steps();
   }
 
  private:
@@ -114,6 +114,22 @@ class PlanReader {
     return true;
   }
 
+  // Each input is updated by one output at most.
+  bool check_updates() {
+    for (uint32_t i = 0; i < plan_.outputs.count; ++i) {
+      const uint32_t input = plan_.outputs[i].updates;
+      if (input == kNone) continue;
+      if (input >= plan_.inputs.count || plan_.inputs[input].dtype != plan_.outputs[i].dtype ||
+          plan_.inputs[input].rank != plan_.outputs[i].rank) {
+        return damaged("update", i);
+      }
+      for (uint32_t other = 0; other < i; ++other) {
+        if (plan_.outputs[other].updates == input) return damaged("update", i);
+      }
+    }
+    return true;
+  }
+
   bool check_dims() {
     for (uint32_t i = 0; i < plan_.dims.count; ++i) {
       const DimRecord& dim = plan_.dims[i];
@@ -146,7 +162,8 @@ class PlanReader {
       case BufferKind::strings:
         return buffer.offset % kArenaAlignment == 0 && buffer.offset <= limits_.weights_bytes;
       case BufferKind::input: return buffer.base < plan_.inputs.count;
-      case BufferKind::output: return buffer.base < plan_.outputs.count;
+      case BufferKind::output:
+        return buffer.base < plan_.outputs.count && plan_.outputs[buffer.base].updates == kNone;
       case BufferKind::view: return buffer.base < index && is_value(buffer.offset_value);
       case BufferKind::slice:
         return buffer.base < index && buffer.offset_value <= 1 && is_sliced(buffer);
@@ -226,7 +243,8 @@ class PlanReader {
            is_optional_value(step.bytes_value);
   }
 
-  // A step may touch an arena buffer only while it is alive, and never write constants or inputs.
+  // A step may touch an arena buffer only while it is alive, and never write constants, nor inputs that
+  // no output updates.
   bool check_operands(const StepRecord& step, uint32_t index) const {
     for (uint32_t i = 0; i < step.operand_count; ++i) {
       const OperandRecord& operand = plan_.operands[step.first_operand + i];
@@ -247,8 +265,15 @@ class PlanReader {
     const BufferRecord* root = &buffer;
     while (root->kind == BufferKind::view || root->kind == BufferKind::slice)
       root = &plan_.buffers[root->base];
-    return root->kind == BufferKind::constant || root->kind == BufferKind::strings ||
-           root->kind == BufferKind::input;
+    return root->kind == BufferKind::constant ||
+           (root->kind == BufferKind::input && !is_updated(root->base));
+  }
+
+  bool is_updated(uint32_t input) const {
+    for (const TensorRecord& output : plan_.outputs) {
+      if (output.updates == input) return true;
+    }
+    return false;
   }
 
   const uint8_t* blob_;

@@ -60,6 +60,7 @@ struct TensorRecord {
   int32_t dtype; // cnnc_dtype
   uint32_t first_dim;
   uint32_t rank;
+  uint32_t updates; // output: the input whose memory it takes over; kNone: it has its own
 };
 
 struct BufferRecord {

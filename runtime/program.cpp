@@ -66,7 +66,7 @@ class PlanWriter {
   TensorRecord record(const ProgramTensor& tensor) {
     const TensorRecord result{strings_.add(tensor.name), tensor.dtype,
                               static_cast<uint32_t>(dims_.size()),
-                              static_cast<uint32_t>(tensor.dims.size())};
+                              static_cast<uint32_t>(tensor.dims.size()), tensor.updates};
     for (const ProgramDim& dim : tensor.dims) {
       dims_.push_back({dim.value, dim.symbol, dim.fixed, strings_.add(dim.text), 0});
     }

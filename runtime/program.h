@@ -28,6 +28,7 @@ struct ProgramTensor {
   std::string name;
   int32_t dtype = 0; // cnnc_dtype, numbered as in ONNX
   std::vector<ProgramDim> dims;
+  uint32_t updates = kNone; // output: the input whose memory it takes over
 };
 
 // Checked when sizes are bound: the value is 0.

@@ -84,6 +84,7 @@ bool check_overlap(cnnc_executable* exe, const cnnc_tensor_view* inputs,
   const Plan& plan = exe->plan;
   const char* name = plan.text(plan.outputs[output].name);
   for (uint32_t i = 0; i < plan.inputs.count; ++i) {
+    if (plan.outputs[output].updates == i) continue;
     if (overlap(outputs[output], inputs[i])) {
       return exe->error.set("output '%s' overlaps input '%s' in memory", name,
                             plan.text(plan.inputs[i].name));
@@ -113,6 +114,10 @@ bool check_views(cnnc_executable* exe, const cnnc_tensor_view* inputs, cnnc_tens
   }
   for (uint32_t i = 0; i < plan.outputs.count; ++i) {
     describe_output(*exe, plan.outputs[i], &outputs[i]);
+    if (plan.outputs[i].updates != kNone) {
+      outputs[i].data = inputs[plan.outputs[i].updates].data;
+      outputs[i].bytes = inputs[plan.outputs[i].updates].bytes;
+    }
     if (!check_memory(exe, "output", plan.outputs[i], outputs[i], view_bytes(outputs[i])) ||
         !check_overlap(exe, inputs, outputs, i)) {
       return false;

@@ -109,11 +109,22 @@ cnnc_tensor_view view_of(const Tensor& tensor) {
 std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs, int threads) {
   const ScopedExecutable executable(model.model(), threads);
   std::vector<cnnc_tensor_view> in, out(static_cast<size_t>(cnnc_output_count(executable.get())));
-  for (const Tensor& input : inputs) in.push_back(view_of(input));
+  std::vector<Tensor> updated = inputs;  // those that outputs update are copied before they are written
+  for (int32_t i = 0; i < cnnc_output_count(executable.get()); ++i) {
+    const int32_t input = cnnc_output_updates(executable.get(), i);
+    if (input >= 0) updated[static_cast<size_t>(input)].mutable_raw();
+  }
+  for (const Tensor& input : updated) in.push_back(view_of(input));
   const auto inputs_n = static_cast<int32_t>(in.size()), outputs_n = static_cast<int32_t>(out.size());
   executable.check(cnnc_prepare(executable.get(), in.data(), inputs_n, out.data(), outputs_n));
   std::vector<Tensor> results;
-  for (cnnc_tensor_view& view : out) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    cnnc_tensor_view& view = out[i];
+    const int32_t input = cnnc_output_updates(executable.get(), static_cast<int32_t>(i));
+    if (input >= 0) {
+      results.push_back(updated[static_cast<size_t>(input)]);
+      continue;
+    }
     results.emplace_back(static_cast<DType>(view.dtype), Shape(view.dims, view.dims + view.rank));
     view.data = results.back().mutable_raw();
     view.bytes = results.back().bytes();

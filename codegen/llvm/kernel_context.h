@@ -25,6 +25,9 @@ struct StepNumber {
 struct KernelNeeds {
   StepNumber tasks;
   std::optional<StepNumber> scratch;  // bytes per thread
+  // For a kernel that reads `args` and `sizes` itself: the operands there, before all outputs, and the sizes.
+  std::vector<int> operands = {};
+  Dims sizes = {};
 };
 
 // The function of one kernel while its body is emitted.
@@ -34,9 +37,11 @@ struct KernelContext {
   int output_index;
   VectorIsa isa;
   std::function<llvm::Value*(int operand)> operand;  // address; the node's operand numbers
-  llvm::Value* output;
+  std::function<llvm::Value*(size_t output)> output_at;  // address; of kernels that compute all outputs together
+  llvm::Value* output;  // that of `output_index`, or of the first
   SizeResolver size;
   llvm::Value *begin, *end, *scratch;
+  llvm::Value *args, *sizes;  // the kernel's tables of addresses and sizes
 
   // For the emitters of contraction.h.
   Size size_of(const Dim& dim) const { return dim.is_const() ? Size(dim.value()) : Size(size(dim)); }
@@ -48,6 +53,7 @@ using KernelEmitter = std::function<KernelNeeds(KernelContext&)>;
 const KernelEmitter* find_kernel_emitter(const std::string& kind);
 
 KernelNeeds emit_loops_kernel(KernelContext& context);
+KernelNeeds emit_for_each_kernel(KernelContext& context);
 KernelNeeds emit_contraction_kernel(KernelContext& context);
 KernelNeeds emit_depthwise_kernel(KernelContext& context);
 KernelNeeds emit_matmul_kernel(KernelContext& context);

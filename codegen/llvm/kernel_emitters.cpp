@@ -5,6 +5,7 @@ namespace cnnc::codegen {
 const KernelEmitter* find_kernel_emitter(const std::string& kind) {
   static const std::map<std::string, KernelEmitter> kEmitters = {
       {"llvm:loops", emit_loops_kernel},
+      {"llvm:for_each", emit_for_each_kernel},
       {"llvm:contract", emit_contraction_kernel},
       {"llvm:depthwise", emit_depthwise_kernel},
       {"llvm:matmul", emit_matmul_kernel},

@@ -1,6 +1,7 @@
 #include "codegen/llvm/loops.h"
 
 #include <cmath>
+#include <set>
 
 #include "codegen/guards.h"
 #include "codegen/llvm/loop_builder.h"
@@ -18,7 +19,10 @@ constexpr size_t kMaxPieces = 64;
 class LoopEmitter {
  public:
   LoopEmitter(llvm::IRBuilderBase& builder, const LoopPlan& plan, const LoopOperands& operands)
-      : b_(builder), plan_(plan), operands_(operands), result_(plan.result), at_(plan.loops.size(), nullptr) {}
+      : b_(builder), plan_(plan), operands_(operands), at_(plan.loops.size(), nullptr),
+        params_(operands.params) {
+    for (const LoopNest::Result& r : plan.results) results_.push_back(r.value);
+  }
 
   void emit() {
     for (int l = 0; l < static_cast<int>(plan_.loops.size()); ++l) at_[static_cast<size_t>(l)] = b_.getInt64(0);
@@ -59,23 +63,34 @@ class LoopEmitter {
     }
   }
 
-  // The vector loop, cut where a guard of the result changes its mind, so that no piece has to ask.
+  // The vector loop, cut where a guard of a result changes its mind, so that no piece has to ask.
   void vector_loop_in_pieces(llvm::function_ref<void(int lanes, Value* mask)> body) {
     const auto [begin, end] = range(plan_.vector_loop);
     const Dim& extent = plan_.loops[static_cast<size_t>(plan_.vector_loop)];
-    std::vector<int64_t> cuts;
-    if (plan_.stages.empty() && extent.is_const())
-      cuts = guard_breaks(plan_.result, plan_.vector_loop, extent.value(), kMaxPieces);
+    std::vector<int64_t> cuts = pieces();
     if (cuts.empty()) return vector_loop(begin, end, body);
     cuts.insert(cuts.begin(), 0);
     cuts.push_back(extent.value());
+    const Scalars whole = results_;
     for (size_t i = 0; i + 1 < cuts.size(); ++i) {
-      result_ = within_range(plan_.result, plan_.vector_loop, cuts[i], cuts[i + 1]);
+      for (size_t r = 0; r < whole.size(); ++r)
+        results_[r] = within_range(whole[r], plan_.vector_loop, cuts[i], cuts[i + 1]);
       Value* first = max(b_, begin, b_.getInt64(static_cast<uint64_t>(cuts[i])));
       Value* last = min(b_, end, b_.getInt64(static_cast<uint64_t>(cuts[i + 1])));
       vector_loop(first, max(b_, first, last), body);
     }
-    result_ = plan_.result;
+    results_ = whole;
+  }
+
+  // Where the guards of results change, inside of the vector loop; empty when nowhere or at too many places.
+  std::vector<int64_t> pieces() const {
+    const Dim& extent = plan_.loops[static_cast<size_t>(plan_.vector_loop)];
+    if (!plan_.stages.empty() || !extent.is_const()) return {};
+    std::set<int64_t> cuts;
+    for (const Scalar& result : results_)
+      for (int64_t at : guard_breaks(result, plan_.vector_loop, extent.value(), kMaxPieces)) cuts.insert(at);
+    if (cuts.size() > kMaxPieces) return {};
+    return {cuts.begin(), cuts.end()};
   }
 
   // Runs the vector loop: whole groups of vectors, then single vectors, the last one masked.
@@ -133,29 +148,35 @@ class LoopEmitter {
 
   // One point of the outer loops, or a vector of neighbouring points.
   void point(int lanes, Value* mask) {
-    for (size_t k = 0; k < plan_.stages.size(); ++k) {
-      if (plan_.horizontal) horizontal_stage(k);
-      else vertical_stage(k, lanes, mask);
+    for (size_t k = 0; k < plan_.stages.size();) {
+      const StageRange stages{k, end_of_group(k)};
+      if (plan_.horizontal) horizontal_stages(stages);
+      else vertical_stages(stages, lanes, mask);
+      k = stages.end;
     }
-    if (!plan_.rows) return store_result(lanes, mask);
+    if (!plan_.rows) return store_results(lanes, mask);
     if (plan_.horizontal) {
       inner_loops(0, plan_.inner.size() - 1, {}, [&](const Values&) {
         const auto [begin, end] = range(plan_.vector_loop);
-        vector_loop(begin, end, [&](int row_lanes, Value* row_mask) { store_result(row_lanes, row_mask); });
+        vector_loop(begin, end, [&](int row_lanes, Value* row_mask) { store_results(row_lanes, row_mask); });
         return Values{};
       });
     } else {
       inner_loops(0, plan_.inner.size(), {}, [&](const Values&) {
-        store_result(lanes, mask);
+        store_results(lanes, mask);
         return Values{};
       });
     }
   }
 
-  void store_result(int lanes, Value* mask) {
+  // A result may take the place of an operand that another one reads too, so nothing is stored before all are computed.
+  void store_results(int lanes, Value* mask) {
     ExpressionEmitter emitter(b_, scope(lanes, mask));
-    Value* value = emitter.emit_vector(result_);
-    emitter.store(operands_.output, emitter.emit(plan_.store_offset), plan_.dtype, value);
+    Values values;
+    for (const Scalar& result : results_) values.push_back(emitter.emit_vector(result));
+    const Emitted offset = emitter.emit(plan_.store_offset);
+    for (size_t r = 0; r < results_.size(); ++r)
+      emitter.store(operands_.output(r), offset, plan_.results[r].type.dtype, values[r]);
   }
 
   // Loops first..last-1 of `inner` around `body`, which carries accumulators.
@@ -166,6 +187,49 @@ class LoopEmitter {
     return emit_loop(b_, b_.getInt64(0), extent(loop), 1, carried, [&](Value* at, const Values& values) {
       set(loop, at);
       return inner_loops(first + 1, last, values, body);
+    });
+  }
+
+  // Neighbouring stages that run in one loop: none needs the result of another.
+  struct StageRange {
+    size_t begin, end;
+  };
+
+  size_t end_of_group(size_t begin) const {
+    size_t end = begin + 1;
+    while (end < plan_.stages.size() && !needs_stages(plan_.stages[end], begin)) ++end;
+    return end;
+  }
+
+  // Whether a stage needs results of stages from `first` on while it runs.
+  static bool needs_stages(const LoopNest::Stage& stage, size_t first) {
+    bool found = false;
+    for (const Scalars* list : {&stage.init, &stage.elements})
+      for (const Scalar& e : *list)
+        visit(e, [&](const Scalar& s) {
+          found |= s.op() == ScalarOp::param && s->integer >= kStage + static_cast<int64_t>(first);
+        });
+    return found;
+  }
+
+  // Calls `fn` for each stage with its part of the accumulators and appends what it returns.
+  Values for_each_stage(StageRange stages, const Values& accumulators,
+                        const std::function<Values(size_t stage, const Values&)>& fn) {
+    Values all;
+    size_t at = 0;
+    for (size_t k = stages.begin; k < stages.end; ++k) {
+      const size_t n = plan_.stages[k].init.size();
+      const Values own(accumulators.begin() + static_cast<long>(at), accumulators.begin() + static_cast<long>(at + n));
+      const Values result = fn(k, own);
+      all.append(result.begin(), result.end());
+      at += n;
+    }
+    return all;
+  }
+
+  Values accumulate_all(StageRange stages, const Values& accumulators, int lanes, Value* mask) {
+    return for_each_stage(stages, accumulators, [&](size_t k, const Values& own) {
+      return accumulate(plan_.stages[k], own, lanes, mask);
     });
   }
 
@@ -208,47 +272,62 @@ class LoopEmitter {
   }
 
   // Lanes are different outputs.
-  void vertical_stage(size_t k, int lanes, Value* mask) {
-    const LoopNest::Stage& stage = plan_.stages[k];
-    const Values sums = inner_loops(0, plan_.inner.size(), initial(stage, lanes), [&](const Values& accumulators) {
-      return accumulate(stage, accumulators, lanes, mask);
+  void vertical_stages(StageRange stages, int lanes, Value* mask) {
+    Values start;
+    for (size_t k = stages.begin; k < stages.end; ++k) start.append(initial(plan_.stages[k], lanes));
+    const Values sums = inner_loops(0, plan_.inner.size(), start, [&](const Values& accumulators) {
+      return accumulate_all(stages, accumulators, lanes, mask);
     });
-    finish(k, sums, lanes);
+    for_each_stage(stages, sums, [&](size_t k, const Values& own) {
+      finish(k, own, lanes);
+      return Values{};
+    });
   }
 
   // Lanes are parts of one output's reduction: they start at the first elements or at init, and are combined at the end.
-  void horizontal_stage(size_t k) {
-    const LoopNest::Stage& stage = plan_.stages[k];
+  void horizontal_stages(StageRange stages) {
     const int wide = plan_.lanes * plan_.unroll;
     const auto [begin, end] = range(plan_.vector_loop);
     Value* wide_end = whole_groups(begin, end, wide);
     // Wide lanes start with `init` too, so combining them must not count it again; identities do not.
-    const Values sums =
-        inner_loops(0, plan_.inner.size() - 1, identity(stage, wide), [&](const Values& carried) {
-          Values values = emit_loop(b_, begin, wide_end, wide, carried, [&](Value* at, const Values& a) {
-            set(plan_.vector_loop, at);
-            return accumulate(stage, a, wide, nullptr);
-          });
-          return masked_tail(stage, values, wide_end, end, wide);
-        });
-    Values total = initial(stage, 1);
-    const Values lanes = reduce_lanes(stage, sums, wide);
-    finish(k, combine(stage, {total[0], lanes[0]}, 1), 1);
+    Values start;
+    for (size_t k = stages.begin; k < stages.end; ++k) start.append(identity(plan_.stages[k], wide));
+    const Values sums = inner_loops(0, plan_.inner.size() - 1, start, [&](const Values& carried) {
+      Values values = emit_loop(b_, begin, wide_end, wide, carried, [&](Value* at, const Values& a) {
+        set(plan_.vector_loop, at);
+        return accumulate_all(stages, a, wide, nullptr);
+      });
+      return masked_tail(stages, values, wide_end, end, wide);
+    });
+    for_each_stage(stages, sums, [&](size_t k, const Values& own) {
+      const LoopNest::Stage& stage = plan_.stages[k];
+      finish(k, combine(stage, {initial(stage, 1)[0], reduce_lanes(stage, own, wide)[0]}, 1), 1);
+      return Values{};
+    });
   }
 
   // The elements that fill no group of vectors: one step at native width for each vector, lanes beyond the end keep theirs.
-  Values masked_tail(const LoopNest::Stage& stage, const Values& values, Value* begin, Value* end, int wide) {
+  Values masked_tail(StageRange stages, const Values& values, Value* begin, Value* end, int wide) {
     if (const auto b = constant_of(begin), e = constant_of(end); b && e && *b == *e) return values;
-    Values parts = split(values[0], wide / plan_.lanes);
-    Values first{parts[0]};
+    std::vector<Values> parts;
+    Values first;
+    for (Value* value : values) {
+      parts.push_back(split(value, wide / plan_.lanes));
+      first.push_back(parts.back()[0]);
+    }
     const Values result = emit_loop(b_, begin, end, plan_.lanes, first, [&](Value* at, const Values& a) {
       set(plan_.vector_loop, at);
       Value* mask = plan_.lanes == 1 ? nullptr : lane_mask(b_, plan_.lanes, sub(b_, end, at));
-      const Values next = accumulate(stage, a, plan_.lanes, mask);
-      return Values{mask ? b_.CreateSelect(mask, next[0], a[0]) : next[0]};
+      Values next = accumulate_all(stages, a, plan_.lanes, mask);
+      for (size_t i = 0; mask && i < next.size(); ++i) next[i] = b_.CreateSelect(mask, next[i], a[i]);
+      return next;
     });
-    parts[0] = result[0];
-    return {join(parts)};
+    Values joined;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      parts[i][0] = result[i];
+      joined.push_back(join(parts[i]));
+    }
+    return joined;
   }
 
   Values split(Value* wide, int parts) {
@@ -320,7 +399,7 @@ class LoopEmitter {
   llvm::IRBuilderBase& b_;
   const LoopPlan& plan_;
   const LoopOperands& operands_;
-  Scalar result_;                // plan_.result, or what it is in a piece of the vector loop
+  Scalars results_;              // of the plan, or what they are in a piece of the vector loop
   std::vector<Value*> at_;       // the point of each loop
   std::map<int, Value*> params_; // results of stages
   Value* chunk_begin_ = nullptr;

@@ -7,8 +7,9 @@ namespace cnnc::codegen {
 
 struct LoopOperands {
   std::function<llvm::Value*(int operand)> operand;  // address of element 0
-  llvm::Value* output = nullptr;
+  std::function<llvm::Value*(size_t result)> output;  // the same for results
   std::function<llvm::Value*(const Dim&)> size;
+  std::map<int, llvm::Value*> params;  // those of the nest's expressions that are known before its loops
   llvm::Value* begin = nullptr;  // first task
   llvm::Value* end = nullptr;    // one past the last
 };

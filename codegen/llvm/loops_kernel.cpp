@@ -1,18 +1,8 @@
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/loops.h"
 #include "ir/error.h"
-#include "ir/scalar_math.h"
 
 namespace cnnc::codegen {
-
-static LoopNest expanded(LoopNest nest) {
-  for (LoopNest::Stage& stage : nest.stages) {
-    for (Scalar& e : stage.elements) e = expand_math(e);
-    stage.value = expand_math(stage.value);
-  }
-  nest.result = expand_math(nest.result);
-  return nest;
-}
 
 KernelNeeds emit_loops_kernel(KernelContext& k) {
   std::string why_not;
@@ -21,8 +11,9 @@ KernelNeeds emit_loops_kernel(KernelContext& k) {
   const auto strides = [&](int operand) {
     return dense_strides(k.node.input(static_cast<size_t>(operand))->type().dims);
   };
-  const LoopPlan plan = plan_loops(expanded(*nest), strides, k.isa.f32_lanes);
-  emit_loops(k.builder, plan, {k.operand, k.output, k.size, k.begin, k.end});
+  const LoopPlan plan = plan_loops(*nest, strides, k.isa.f32_lanes);
+  const auto output = [&](size_t r) { return plan.results.size() == 1 ? k.output : k.output_at(r); };
+  emit_loops(k.builder, plan, {k.operand, output, k.size, {}, k.begin, k.end});
   return {{plan.tasks(), nullptr}, std::nullopt};
 }
 

@@ -161,20 +161,20 @@ class KernelArguments {
     return sizes_[dim.str()] = load(1, i64, dims_.size() - 1);
   }
 
-  // The output's address comes last; known only when all operands are.
-  Value* output_placeholder() {
+  // Outputs' addresses come last; where is known only when all operands are.
+  Value* output(size_t i) {
+    llvm::LoadInst*& load = outputs_[i];
+    if (load != nullptr) return load;
     llvm::IRBuilder<> b(entry_, entry_->begin());
-    auto* type = llvm::PointerType::get(function_->getContext(), 0);
-    output_slot_ = b.CreateGEP(type, function_->getArg(0), b.getInt64(0));
-    output_ = b.CreateLoad(type, output_slot_, "output");
-    return output_;
+    load = b.CreateLoad(llvm::PointerType::get(function_->getContext(), 0), function_->getArg(0), "output");
+    return load;
   }
 
-  void fix_output() {
-    llvm::IRBuilder<> b(output_);
-    auto* type = llvm::PointerType::get(function_->getContext(), 0);
-    Value* slot = b.CreateConstGEP1_64(type, function_->getArg(0), order_.size());
-    output_->setOperand(0, slot);
+  void fix_outputs() {
+    for (const auto& [i, load] : outputs_) {
+      llvm::IRBuilder<> b(load);
+      load->setOperand(0, b.CreateConstGEP1_64(load->getType(), function_->getArg(0), order_.size() + i));
+    }
   }
 
   const std::vector<int>& order() const { return order_; }
@@ -193,8 +193,7 @@ class KernelArguments {
   std::map<std::string, Value*> sizes_;
   std::vector<int> order_;
   Dims dims_;
-  llvm::LoadInst* output_ = nullptr;
-  Value* output_slot_ = nullptr;
+  std::map<size_t, llvm::LoadInst*> outputs_;
 };
 }  // namespace
 
@@ -218,24 +217,28 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
                        output,
                        {parts_->target.f32_lanes, parts_->target.registers, parts_->target.fma, parts_->target.masks},
                        [&](int i) { return arguments.operand(i); },
-                       arguments.output_placeholder(),
+                       [&](size_t i) { return arguments.output(i); },
+                       arguments.output(0),
                        [&](const Dim& d) { return arguments.size(d); },
                        f->getArg(2),
                        f->getArg(3),
-                       f->getArg(4)};
+                       f->getArg(4),
+                       f->getArg(0),
+                       f->getArg(1)};
   const KernelNeeds needs = (*emitter)(kernel);
   b.CreateRetVoid();
-  arguments.fix_output();
+  arguments.fix_outputs();
   llvm::IRBuilder<>(entry).CreateBr(body);
   std::string broken;
   llvm::raw_string_ostream broken_stream(broken);
   CNNC_CHECK(!llvm::verifyFunction(*f, &broken_stream)) << node.description() << ": " << broken;
-  if (kind == "llvm:loops") parts_->unoptimized.push_back(f);
+  if (kind == "llvm:loops" || kind == "llvm:for_each") parts_->unoptimized.push_back(f);
 
   KernelCall call;
   call.kernel = static_cast<uint32_t>(parts_->kernels.size());
-  call.operands = arguments.order();
-  for (const Dim& d : arguments.dims()) call.sizes.push_back(value(d));
+  CNNC_CHECK(needs.operands.empty() || arguments.order().empty()) << kind << " asks for operands in two ways";
+  call.operands = needs.operands.empty() ? arguments.order() : needs.operands;
+  for (const Dim& d : needs.sizes.empty() ? arguments.dims() : needs.sizes) call.sizes.push_back(value(d));
   call.tasks_value = parts_->number(needs.tasks);
   if (needs.scratch) call.scratch_value = parts_->number(*needs.scratch);
   parts_->kernels.push_back(f);

@@ -1,4 +1,5 @@
 // BatchNormalization.
+#include "ir/gradient.h"
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
 
@@ -53,23 +54,82 @@ Value* running(Graph& g, Value* old, Value* current, double momentum) {
   return converted(g, g.make("Add", {kept, added}), old->dtype());
 }
 
+// Mean and variance of each channel over the batch.
+struct BatchStatistics {
+  Ints axes{0};  // all but the channels
+  Value *mean, *centred, *variance;  // mean and variance are f32[C], centred is like the input
+};
+
+BatchStatistics batch_statistics(Graph& g, Value* x) {
+  BatchStatistics s;
+  for (int i = 2; i < x->rank(); ++i) s.axes.push_back(i);
+  const Moments m = moments(g, widened(g, x), s.axes);
+  Value* channels = g.constant(Tensor::ints({-1}));
+  s.mean = g.make("Reshape", {m.mean, channels});
+  s.centred = m.centred;
+  s.variance = g.make("Reshape", {m.variance, channels});
+  return s;
+}
+
+// Elements of each channel, as a number of x's type.
+Value* elements_of_channel(Graph& g, Value* x, const Ints& axes) {
+  Value* count = size_operand(g, x, 0);
+  for (size_t i = 1; i < axes.size(); ++i) count = g.make("Mul", {count, size_operand(g, x, static_cast<int>(axes[i]))});
+  return converted(g, count, x->dtype());
+}
+
+std::vector<Value*> normalize_batch_parts(const Node& node, Graph& g) {
+  const BatchStatistics s = batch_statistics(g, node.input(0));
+  return {from_statistics(node, g, s.mean, s.variance)};
+}
+
+// With c = x - mean, v = 1 / sqrt(variance + epsilon) and means over each channel:
+// dx = (dy - mean(dy) - c v^2 mean(dy c)) scale v. Two sums in one pass over dy and x, then one pass for dx.
+void normalize_batch_gradient(GradientBuilder& b) {
+  Graph& g = b.graph();
+  Value* x = widened(g, b.input(0));
+  Value* dy = widened(g, b.out_grad());
+  const BatchStatistics s = batch_statistics(g, b.input(0));
+  Value* inverse = inverse_deviation(g, s.variance, b.node().float_attribute("epsilon"));
+  Value* channels = b.ints({-1});
+  const auto sum = [&](Value* v) { return g.make("Reshape", {reduced(g, "ReduceSum", v, s.axes), channels}); };
+  Value *dy_sum = sum(dy), *product_sum = sum(b.mul(dy, s.centred));
+  b.wrt(1, converted(g, b.mul(product_sum, inverse), b.input(1)->dtype()));
+  b.wrt(2, converted(g, dy_sum, b.input(2)->dtype()));
+  Value* count = elements_of_channel(g, x, s.axes);
+  const auto spread = [&](Value* v) { return placed(g, v, x->rank()); };
+  Value* tilt = b.mul(b.mul(inverse, inverse), b.div(product_sum, count));
+  Value* rest = b.sub(b.sub(dy, spread(b.div(dy_sum, count))), b.mul(s.centred, spread(tilt)));
+  Value* factor = b.mul(converted(g, b.input(1), x->dtype()), inverse);
+  b.wrt(0, converted(g, b.mul(rest, spread(factor)), b.input(0)->dtype()));
+}
+
 std::vector<Value*> batch_norm_parts(const Node& node, Graph& g) {
   const OpContext c(node);
-  Value *mean = node.input(3), *variance = node.input(4);
-  std::vector<Value*> statistics{mean, variance};
-  if (is_training(c)) {
-    Ints axes{0};
-    for (int i = 2; i < c.rank(); ++i) axes.push_back(i);
-    const Moments m = moments(g, widened(g, node.input(0)), axes);
-    Value* channels = g.constant(Tensor::ints({-1}));
-    mean = g.make("Reshape", {m.mean, channels});
-    variance = g.make("Reshape", {m.variance, channels});
-    statistics = {running(g, node.input(3), mean, c.number("momentum")),
-                  running(g, node.input(4), variance, c.number("momentum"))};
+  if (!is_training(c)) {
+    std::vector<Value*> results{from_statistics(node, g, node.input(3), node.input(4))};
+    for (size_t i = 1; i < node.output_count(); ++i) results.push_back(node.input(2 + i));
+    return results;
   }
-  std::vector<Value*> results{from_statistics(node, g, mean, variance)};
-  for (size_t i = 1; i < node.output_count(); ++i) results.push_back(statistics[i - 1]);
+  std::vector<Value*> results{g.make("NormalizeBatch", {node.input(0), node.input(1), node.input(2)},
+                                     {{"epsilon", c.number("epsilon")}})};
+  if (node.output_count() == 1) return results;
+  const BatchStatistics s = batch_statistics(g, node.input(0));
+  results.push_back(running(g, node.input(3), s.mean, c.number("momentum")));
+  results.push_back(running(g, node.input(4), s.variance, c.number("momentum")));
+  results.resize(node.output_count());
   return results;
+}
+
+std::vector<Type> normalize_batch_type(const OpContext& c) {
+  c.require(c.rank() >= 1, "the input has no axes, need at least one");
+  for (size_t i = 1; i < 3; ++i) {
+    const std::string& name = c.node().op().inputs()[i].name;
+    c.require(c.rank(i) == 1, name, " ", c.type(i), " has ", c.rank(i), " axes, need 1");
+    require_equal(c, c.dims(i)[0], "the size of " + name, c.rank() == 1 ? Dim(1) : c.dims()[1],
+                  "the number of channels");
+  }
+  return {c.type()};
 }
 
 // Before opset 14 the number of outputs told training from inference.
@@ -81,6 +141,20 @@ void training_by_outputs(OnnxNode& n) {
         cat(n.op, ": outputs saved_mean and saved_var, which opset 14 removed, are not supported"));
   n.attributes["training_mode"] = int64_t{1};
 }
+
+CNNC_OP(NormalizeBatch)
+    .doc(
+        "BatchNormalization with training_mode, its output alone: (x - mean) / sqrt(variance + epsilon) times a scale plus a "
+        "bias, with mean and variance of each channel of the batch.")
+    .input("X", kFloatTypes)
+    .input("scale", kFloatTypes, "T1")
+    .input("B", kFloatTypes, "T1")
+    .attribute("epsilon", 9.999999747378752e-06)
+    .infer(normalize_batch_type)
+    .decompose(normalize_batch_parts)
+    .gradient(normalize_batch_gradient)
+    .example({random(DType::f32, {2, 3, 4, 5}), random(DType::f32, {3}), random(DType::f32, {3})})
+    .example({random(DType::f64, {4, 3}), random(DType::f64, {3}), random(DType::f64, {3})}, {{"epsilon", 0.01}});
 
 CNNC_OP(BatchNormalization)
     .doc(

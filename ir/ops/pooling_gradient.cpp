@@ -2,6 +2,8 @@
 //
 // Each element of the input sums over the windows that contain it, instead of each window scattering
 // into the input, so that elements are independent and the order of the sum is fixed.
+#include <algorithm>
+
 #include "ir/ops/contraction.h"
 #include "ir/ops/limits.h"
 #include "ir/ops/pooling.h"
@@ -42,6 +44,36 @@ Holder holder_of(const Pool& pool) {
   return holder;
 }
 
+// Whether each element lies in one window at most, so that its gradient needs no sum.
+bool windows_are_apart(const Pool& pool) {
+  return std::all_of(pool.window.begin(), pool.window.end(), [](const WindowAxis& axis) {
+    return axis.dilation == 1 && axis.kernel.is_const() && axis.kernel.value() <= axis.stride;
+  });
+}
+
+// Of windows that are apart: the only one that can hold the output's element, and which tap that is.
+struct OnlyHolder {
+  Holder holder;
+  Scalar tap;  // the number of the tap, in row-major order
+};
+
+OnlyHolder only_holder_of(const Pool& pool) {
+  OnlyHolder only{{{}, Scalar::boolean(true)}, Scalar::i64(0)};
+  for (size_t i = 0; i < pool.window.size(); ++i) {
+    const WindowAxis& axis = pool.window[i];
+    const Scalar at = Scalar::index(pool.layout.spatial(static_cast<int>(i))) + Scalar::size(axis.pad_begin);
+    const Scalar window = floor_div(at, Scalar::i64(axis.stride));
+    const Scalar tap = at - window * Scalar::i64(axis.stride);
+    Scalar& exists = only.holder.exists;
+    if (axis.kernel.value() < axis.stride) exists = exists && tap < Scalar::size(axis.kernel);
+    const Dim beyond = axis.input + axis.pad_begin - axis.output * axis.stride;
+    if (beyond.upper_bound().value_or(1) > 0) exists = exists && window < Scalar::size(axis.output);
+    only.holder.window.push_back(window);
+    only.tap = only.tap * Scalar::size(axis.kernel) + tap;
+  }
+  return only;
+}
+
 Scalars place_of(const Pool& pool, const Scalars& spatial) {
   return pool.layout.indices(Scalar::index(0), Scalar::index(pool.layout.channel()), spatial);
 }
@@ -57,10 +89,16 @@ Scalar tap_number(const Pool& pool, DType dtype) {
 
 // ---- MaxPool
 
+// Bytes do for all windows of common sizes; their greatest number stands for none.
+DType tap_type(const Pool& pool) {
+  const Dim taps = product(kernel_sizes(pool.window));
+  return taps.is_const() && taps.value() < 256 ? DType::u8 : DType::i32;
+}
+
 std::vector<Type> taps_type(const OpContext& c) {
   const Pool pool = pool_geometry(c);
   const Dims& dims = c.dims();
-  return {{DType::i32, pool.layout.dims(dims[0], dims[static_cast<size_t>(pool.layout.channel())],
+  return {{tap_type(pool), pool.layout.dims(dims[0], dims[static_cast<size_t>(pool.layout.channel())],
                                         output_sizes(pool.window))}};
 }
 
@@ -77,7 +115,7 @@ Computation winning_taps(const OpContext& c, int) {
   const Scalar none = Scalar::constant_int(DType::i32, -1);
   const Scalar number = tap_number(pool, DType::i32);
   Computation result;
-  result.dtype = DType::i32;
+  result.dtype = c.output_type().dtype;
   result.space = c.output_type().dims;
   result.reduce = kernel_sizes(pool.window);
   result.elements = {inside ? select(inside, x, lowest(dtype)) : x,
@@ -89,7 +127,7 @@ Computation winning_taps(const OpContext& c, int) {
   const Scalar better =
       tap >= zero && (at < zero || value > best || (is_nan(value) && !is_nan(best)));
   result.combine = {select(better, value, best), select(better, tap, at)};
-  result.value = at;
+  result.value = cast(at, result.dtype);
   return result;
 }
 
@@ -105,12 +143,29 @@ Computation winning_taps(const OpContext& c, int) {
                                                       {"pads", Ints{1, 1, 1, 1}},
                                                       {"channels_last", int64_t{1}}});
 
+Computation element_of(const OpContext& c, const Scalar& value) {
+  Computation result;
+  result.dtype = c.output_type().dtype;
+  result.space = c.output_type().dims;
+  result.value = value;
+  return result;
+}
+
+Computation max_pool_element(const OpContext& c, const Pool& pool) {
+  const OnlyHolder only = only_holder_of(pool);
+  const Scalars place = place_of(pool, only.holder.window);
+  const Scalar dy = c.load(kGradient, place), zero = dy.like(0);
+  const Scalar wins = c.load(kTaps, place) == cast(only.tap, c.dtype(kTaps));
+  return element_of(c, select(only.holder.exists, select(wins, dy, zero), zero));
+}
+
 Computation max_pool_sum(const OpContext& c, int) {
   const Pool pool = data_geometry(c);
+  if (windows_are_apart(pool)) return max_pool_element(c, pool);
   const Holder holder = holder_of(pool);
   const Scalars place = place_of(pool, holder.window);
   const Scalar dy = load_for_sum(c, kGradient, place);
-  const Scalar wins = c.load(kTaps, place) == tap_number(pool, DType::i32);
+  const Scalar wins = c.load(kTaps, place) == tap_number(pool, c.dtype(kTaps));
   const Scalar zero = dy.like(0);
   return sum_of(c, kernel_sizes(pool.window),
                 select(holder.exists, select(wins, dy, zero), zero));
@@ -123,12 +178,18 @@ Computation max_pool_sum(const OpContext& c, int) {
             "`taps` are those of MaxPoolTaps.")
         .input("dY", kFloatTypes)
         .input("X", kFloatTypes)
-        .input("taps", {DType::i32}, "")
+        .input("taps", {DType::u8, DType::i32}, "")
         .infer([](const OpContext& c) -> std::vector<Type> { return {c.type(kData)}; })
         .compute(max_pool_sum)
         .example({random(DType::f32, {1, 2, 5, 5}), random(DType::f32, {1, 2, 6, 7}),
                   random(DType::i32, {1, 2, 5, 5}, 0, 6)},
                  {{"kernel_shape", Ints{2, 3}}})
+        .example({random(DType::f32, {2, 4, 3, 5}), random(DType::f32, {2, 8, 7, 5}),
+                  random(DType::u8, {2, 4, 3, 5}, 0, 4)},
+                 {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{2, 2}}, {"channels_last", int64_t{1}}})
+        .example({random(DType::f32, {1, 2, 3, 3}), random(DType::f32, {1, 2, 7, 8}),
+                  random(DType::u8, {1, 2, 3, 3}, 0, 4)},
+                 {{"kernel_shape", Ints{2, 2}}, {"strides", Ints{3, 3}}, {"pads", Ints{1, 0, 0, 0}}})
         .example({random(DType::f64, {1, 3, 4, 2}), random(DType::f64, {1, 6, 7, 2}),
                   random(DType::i32, {1, 3, 4, 2}, 0, 9)},
                  {{"kernel_shape", Ints{3, 3}},
@@ -138,12 +199,9 @@ Computation max_pool_sum(const OpContext& c, int) {
 
 // ---- AveragePool
 
-Computation average_pool_sum(const OpContext& c, int) {
-  const Pool pool = data_geometry(c);
-  const Holder holder = holder_of(pool);
-  const Scalar dy = load_for_sum(c, kGradient, place_of(pool, holder.window));
-  if (c.integer("of_sums"))
-    return sum_of(c, kernel_sizes(pool.window), select(holder.exists, dy, dy.like(0)));
+// dY of a window, divided among its elements.
+Scalar share_of(const OpContext& c, const Pool& pool, const Holder& holder, const Scalar& dy) {
+  if (c.integer("of_sums")) return dy;
   Scalar count = Scalar::i64(1);
   for (size_t i = 0; i < pool.window.size(); ++i)
     count = count *
@@ -151,7 +209,19 @@ Computation average_pool_sum(const OpContext& c, int) {
   const Scalar divisor = count.is_constant()
                              ? Scalar::constant(dy.dtype(), static_cast<double>(count->integer))
                              : cast(count, dy.dtype());
-  return sum_of(c, kernel_sizes(pool.window), select(holder.exists, dy / divisor, dy.like(0)));
+  return dy / divisor;
+}
+
+Computation average_pool_sum(const OpContext& c, int) {
+  const Pool pool = data_geometry(c);
+  if (windows_are_apart(pool)) {
+    const Holder holder = only_holder_of(pool).holder;
+    const Scalar dy = c.load(kGradient, place_of(pool, holder.window));
+    return element_of(c, select(holder.exists, share_of(c, pool, holder, dy), dy.like(0)));
+  }
+  const Holder holder = holder_of(pool);
+  const Scalar dy = load_for_sum(c, kGradient, place_of(pool, holder.window));
+  return sum_of(c, kernel_sizes(pool.window), select(holder.exists, share_of(c, pool, holder, dy), dy.like(0)));
 }
 
 [[maybe_unused]] OpDef& op_AveragePoolGradient =
@@ -167,6 +237,11 @@ Computation average_pool_sum(const OpContext& c, int) {
         .compute(average_pool_sum)
         .example({random(DType::f32, {1, 2, 5, 5}), random(DType::f32, {1, 2, 6, 7})},
                  {{"kernel_shape", Ints{2, 3}}})
+        .example({random(DType::f32, {2, 3, 3, 5}), random(DType::f32, {2, 5, 7, 5})},
+                 {{"kernel_shape", Ints{2, 2}},
+                  {"strides", Ints{2, 3}},
+                  {"pads", Ints{1, 0, 0, 0}},
+                  {"channels_last", int64_t{1}}})
         .example({random(DType::f64, {1, 3, 4, 2}), random(DType::f64, {1, 6, 7, 2})},
                  {{"kernel_shape", Ints{3, 3}},
                   {"strides", Ints{2, 2}},

@@ -1,5 +1,6 @@
 // Optimisers as graph parts.
 #pragma once
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -8,64 +9,32 @@
 
 namespace cnnc {
 
-// A tensor that steps carry along: an input of the graph and the output that replaces it.
-struct CarriedState {
-  std::string name;
-  Value* input;
-  Value* next;
-  double initial;  // every element at the start
-};
-
-// Numbers that change from step to step, inputs of rank 0. What they are at step t is computed
-// outside of the graph, in double (runtime/training/step_runner.h).
-struct StepInputs {
-  Value* learning_rate = nullptr;
-  // adam: sqrt(1 - beta2^t) / (1 - beta1^t), adamax: 1 / (1 - beta1^t); t from 1
-  Value* bias_correction = nullptr;
-};
-
-// Whether the optimiser reads StepInputs::bias_correction.
+// Whether the optimiser reads the number "bias_correction". It is computed outside of the graph, in double
+// (runtime/training/step_runner.h).
 bool has_bias_correction(OptimizerKind kind);
 // The beta2 of its formula: 0 for adamax, whose second moment is a maximum that needs none.
 double correction_beta2(const OptimizerOptions& options);
 
-class OptimizerBuilder {
- public:
-  OptimizerBuilder(Graph& graph, const OptimizerOptions& options, const StepInputs& step)
-      : g_(graph), options_(options), step_(step) {}
+// The gradients with the options' limits applied.
+std::vector<Value*> limited_gradients(Graph& graph, const OptimizerOptions& options, std::vector<Value*> gradients);
 
-  // All gradients with the limits applied.
-  std::vector<Value*> limited(std::vector<Value*> gradients);
-  // The parameter after a step; state is added as inputs of the graph.
-  Value* updated(Value* parameter, Value* gradient);
-  const std::vector<CarriedState>& state() const { return state_; }
+// What one step makes of a parameter, as the body of a ForEach node. Shared inputs, single elements: "apply" (bool; when
+// false everything stays as it is), "learning_rate" and, if the optimiser has one, "bias_correction". Then rows: the
+// parameter, its gradient and the states. Results: the parameter and the states after the step.
+struct UpdateRule {
+  // A tensor like the parameter that steps carry along.
+  struct State {
+    std::string name;
+    double initial;  // every element at the start
+  };
 
- private:
-  // A state tensor like the parameter; `set` tells what it becomes.
-  Value* add_state(const char* name, double initial = 0);
-  Value* set(Value* state, Value* next);
-
-  Value* make(std::string_view op, std::vector<Value*> inputs) {
-    return g_.make(op, std::move(inputs));
-  }
-  Value* scaled(Value* x, double factor);
-  // factor * old + (1 - factor) * x
-  Value* moving_average(Value* old, Value* x, double factor);
-  Value* stepped_back(Value* parameter, Value* step) { return make("Sub", {parameter, step}); }
-
-  Value* sgd(Value* w, Value* g);
-  Value* adam(Value* w, Value* g);
-  Value* rmsprop(Value* w, Value* g);
-  Value* adagrad(Value* w, Value* g);
-  Value* lion(Value* w, Value* g);
-  Value* adadelta(Value* w, Value* g);
-  Value* adamax(Value* w, Value* g);
-
-  Graph& g_;
-  const OptimizerOptions& options_;
-  StepInputs step_;
-  const Value* parameter_ = nullptr;  // that is being updated
-  std::vector<CarriedState> state_;
+  std::shared_ptr<Graph> body;
+  int64_t shared = 0;
+  std::vector<State> states;
 };
+UpdateRule update_rule(const OptimizerOptions& options, DType dtype);
+
+// The rule for tensors that other nodes compute: inputs "apply", the old row and the new one.
+std::shared_ptr<Graph> guarded_copy(DType dtype);
 
 }  // namespace cnnc

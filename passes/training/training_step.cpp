@@ -1,5 +1,8 @@
 #include "passes/training/training_step.h"
 
+#include <cmath>
+#include <map>
+
 #include "ir/error.h"
 #include "ir/ops/graph_parts.h"
 #include "passes/autodiff/gradients.h"
@@ -32,18 +35,21 @@ class StepBuilder {
     TrainingForm form = to_training_form(graph(), parameters, options_.seed);
     step_.has_step_number = form.step_number != nullptr;
     add_labels(targets_[0]);
-    StepInputs numbers;
-    numbers.learning_rate = graph().add_input({DType::f32, {}}, "learning_rate");
+    std::vector<Value*> numbers{graph().add_input({DType::f32, {}}, "learning_rate")};
     step_.has_bias_correction = has_bias_correction(options_.optimizer.kind);
-    if (step_.has_bias_correction)
-      numbers.bias_correction = graph().add_input({DType::f32, {}}, "bias_correction");
+    if (step_.has_bias_correction) numbers.push_back(graph().add_input({DType::f32, {}}, "bias_correction"));
     graph().append_at_end();
     Value* loss = penalized(parameters, regularized(parameters, data_loss()));
     set_outputs(loss, options_.keep_output);
     // As outputs of the graph these follow when differentiation takes nodes apart.
     for (const RunningStatistic& s : form.statistics)
       carry(s.name, s.initial, s.value, s.next, true);
-    add_updates(parameters, loss, numbers);
+    const std::vector<Value*> slopes = slopes_of(parameters, loss);
+    // With a loss that is no number, everything carried stays as it is.
+    Value* size = graph().make("Abs", {loss});
+    numbers.insert(numbers.begin(), graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)}));
+    guard_statistics(numbers[0], form.statistics.size());
+    add_updates(parameters, slopes, numbers);
     return finish();
   }
 
@@ -137,25 +143,87 @@ class StepBuilder {
     return loss;
   }
 
-  void add_updates(const Parameters& parameters, Value* loss, const StepInputs& numbers) {
+  std::vector<Value*> slopes_of(const Parameters& parameters, Value* loss) {
     std::vector<Value*> wrt;
     for (const auto& p : parameters.trained) wrt.push_back(p.value);
     std::vector<Value*> slopes = gradients(graph(), loss, wrt);
     graph().append_at_end();
     for (size_t i = 0; i < wrt.size(); ++i)
       if (slopes[i] == nullptr) slopes[i] = graph().constant(Tensor(wrt[i]->dtype(), wrt[i]->type().shape()));
-    OptimizerBuilder optimizer(graph(), options_.optimizer, numbers);
-    slopes = optimizer.limited(std::move(slopes));
-    for (size_t i = 0; i < wrt.size(); ++i) {
+    return limited_gradients(graph(), options_.optimizer, std::move(slopes));
+  }
+
+  // Running statistics are the outputs carried first.
+  void guard_statistics(Value* apply, size_t count) {
+    std::map<DType, std::vector<size_t>> changed;  // by element type
+    const size_t first = graph().outputs().size() - count;
+    for (size_t i = first; i < first + count; ++i)
+      if (graph().outputs()[i] != graph().updated_input(i)) changed[graph().outputs()[i]->dtype()].push_back(i);
+    for (const auto& [dtype, outputs] : changed) {
+      std::vector<Value*> operands{apply};
+      for (size_t i : outputs) operands.insert(operands.end(), {graph().updated_input(i), graph().outputs()[i]});
+      const Node& update = for_each(guarded_copy(dtype), 1, outputs.size(), 1, std::move(operands));
+      for (size_t k = 0; k < outputs.size(); ++k) graph().set_output(outputs[k], update.output(k));
+    }
+  }
+
+  const Node& for_each(std::shared_ptr<Graph> body, int64_t shared, size_t sets, size_t results,
+                       std::vector<Value*> operands) {
+    const Attributes attributes{{"body", std::move(body)}, {"sets", static_cast<int64_t>(sets)}, {"shared", shared}};
+    return *graph().add("ForEach", std::move(operands), attributes, static_cast<int>(sets * results));
+  }
+
+  // One node updates all parameters of an element type and their state.
+  void add_updates(const Parameters& parameters, const std::vector<Value*>& slopes, const std::vector<Value*>& shared) {
+    std::map<DType, std::vector<size_t>> by_type;
+    for (size_t i = 0; i < slopes.size(); ++i) by_type[slopes[i]->dtype()].push_back(i);
+    std::vector<Update> updates(slopes.size());
+    for (const auto& [dtype, members] : by_type) update_together(parameters, slopes, shared, members, updates);
+    for (size_t i = 0; i < updates.size(); ++i) {
       const auto& p = parameters.trained[i];
-      carry(p.name, p.initial, p.value, optimizer.updated(p.value, slopes[i]), true);
+      carry(p.name, p.initial, p.value, updates[i].next, true);
       step_.parameter_count += p.initial.size();
     }
-    for (const CarriedState& s : optimizer.state()) {
-      Tensor initial(s.input->dtype(), s.input->type().shape());
-      for (int64_t k = 0; s.initial != 0 && k < initial.size(); ++k) initial.set_double(k, s.initial);
-      carry(s.name, initial, s.input, s.next, false);
+    for (const Update& update : updates)
+      for (const UpdatedState& s : update.states) carry(s.input->name(), s.initial, s.input, s.next, false);
+  }
+
+  struct UpdatedState {
+    Value *input, *next;
+    Tensor initial;
+  };
+  // What becomes of a parameter and of the optimiser's state beside it.
+  struct Update {
+    Value* next = nullptr;
+    std::vector<UpdatedState> states;
+  };
+
+  void update_together(const Parameters& parameters, const std::vector<Value*>& slopes, const std::vector<Value*>& shared,
+                       const std::vector<size_t>& members, std::vector<Update>& updates) {
+    const UpdateRule rule = update_rule(options_.optimizer, slopes[members[0]]->dtype());
+    std::vector<Value*> operands = shared;
+    for (size_t i : members) {
+      Value* w = parameters.trained[i].value;
+      operands.insert(operands.end(), {w, slopes[i]});
+      for (const UpdateRule::State& s : rule.states) {
+        Value* input = graph().add_input(w->type(), w->name() + "/" + s.name);
+        operands.push_back(input);
+        updates[i].states.push_back({input, nullptr, filled(w->type(), s.initial)});
+      }
     }
+    const size_t results = 1 + rule.states.size();
+    const Node& node = for_each(rule.body, rule.shared, members.size(), results, std::move(operands));
+    size_t at = 0;
+    for (size_t i : members) {
+      updates[i].next = node.output(at++);
+      for (UpdatedState& s : updates[i].states) s.next = node.output(at++);
+    }
+  }
+
+  static Tensor filled(const Type& type, double value) {
+    Tensor tensor(type.dtype, type.shape());
+    for (int64_t k = 0; value != 0 && k < tensor.size(); ++k) tensor.set_double(k, value);
+    return tensor;
   }
 
   void carry(const std::string& name, const Tensor& initial, Value* input, Value* next,
@@ -163,6 +231,7 @@ class StepBuilder {
     step_.carried.push_back({name, initial, is_parameter});
     inputs_.push_back(input);
     graph().add_output(next, name);
+    graph().set_updated_input(graph().outputs().size() - 1, input);
   }
 
   // Carried tensors are the last inputs, in the order of the outputs.

@@ -14,7 +14,8 @@ namespace cnnc {
 // first, "step" (i64) if anything is random, labels and weights of the first objective,
 // "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the
 // loss; for evaluation (and with keep_output) the outputs of all objectives, and of several
-// objectives also their losses; for training the carried tensors after the step, in the same order.
+// objectives also their losses; for training the carried tensors after the step, which update the
+// inputs in place, in the same order. With a loss that is no finite number they stay as they are.
 struct TrainingStep {
   // A tensor that one step hands to the next.
   struct Carried {

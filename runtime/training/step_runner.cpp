@@ -67,12 +67,13 @@ void StepRunner::set_inputs(const Batch& batch, const StepNumbers& numbers,
 }
 
 cnnc_status StepRunner::run(const Batch& batch, const StepNumbers& numbers, void* const* carried,
-                            void* const* results, float* loss) {
+                            void* const* kept, float* loss) {
   const cnnc_status status = prepare(batch.size);
   if (status != CNNC_OK) return status;
   set_inputs(batch, numbers, carried);
   outputs_[0].data = loss;
-  for (size_t i = 1; i < outputs_.size(); ++i) outputs_[i].data = results[i - 1];
+  const size_t updated = layout_.is_training ? static_cast<size_t>(layout_.carried) : 0;
+  for (size_t i = 1; i < outputs_.size() - updated; ++i) outputs_[i].data = kept[i - 1];
   return cnnc_run(executable_, inputs_.data(), static_cast<int32_t>(inputs_.size()),
                   outputs_.data(), static_cast<int32_t>(outputs_.size()));
 }

@@ -37,10 +37,11 @@ class StepRunner {
     return outputs_[static_cast<size_t>(index)];
   }
 
-  // One step. `carried` are the addresses of the carried tensors, `results` those of all outputs
-  // but the loss.
+  // One step. `carried` are the addresses of the carried tensors; training updates them in place,
+  // unless the loss is no finite number. `kept` are the addresses of the results between the loss
+  // and the carried tensors.
   cnnc_status run(const Batch& batch, const StepNumbers& numbers, void* const* carried,
-                  void* const* results, float* loss);
+                  void* const* kept, float* loss);
 
   cnnc_executable* executable() const { return executable_; }
   const StepLayout& layout() const { return layout_; }

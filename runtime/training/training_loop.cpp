@@ -52,21 +52,17 @@ ExitCode TrainingLoop::create(const Samples* samples, const LoopOptions& options
 bool TrainingLoop::allocate(const InitialTensor* initial, size_t count, ErrorText* error) {
   size_t bytes = 0;
   for (size_t i = 0; i < count; ++i) bytes += aligned(initial[i].tensor.view.bytes);
-  bool ok = tensors_.allocate(count);
-  for (int k = 0; k < 2; ++k) {
-    ok = ok && memory_[k].reserve(bytes) && addresses_[k].allocate(count);
+  if (!tensors_.allocate(count) || !memory_.reserve(bytes) || !addresses_.allocate(count)) {
+    return error->set("out of memory: weights and optimizer need %zu bytes", bytes);
   }
-  if (!ok) return error->set("out of memory: weights and optimizer need %zu bytes", 2 * bytes);
   for (size_t i = 0, at = 0; i < count; ++i) {
     const cnnc_tensor_view& view = initial[i].tensor.view;
-    for (int k = 0; k < 2; ++k) addresses_[k][i] = memory_[k].data() + at;
+    addresses_[i] = memory_.data() + at;
     tensors_[i] = initial[i].tensor;
-    if (view.data) memcpy(addresses_[0][i], view.data, view.bytes);
-    else fill(view, addresses_[0][i], initial[i].fill);
+    if (view.data) memcpy(addresses_[i], view.data, view.bytes);
+    else fill(view, addresses_[i], initial[i].fill);
     at += aligned(view.bytes);
   }
-  current_ = addresses_[0].data();
-  next_ = addresses_[1].data();
   return true;
 }
 
@@ -104,7 +100,7 @@ ExitCode TrainingLoop::step(ErrorText* error) {
   StepRunner* runner = source_(batch.size, error);
   if (!runner) return kExitModel;
   float loss = 0;
-  const cnnc_status status = runner->run(batch, numbers(), current_, next_, &loss);
+  const cnnc_status status = runner->run(batch, numbers(), addresses_.data(), nullptr, &loss);
   if (status != CNNC_OK) {
     error->set("%s", cnnc_last_error(runner->executable()));
     return exit_code(status);
@@ -112,9 +108,6 @@ ExitCode TrainingLoop::step(ErrorText* error) {
   ++position_.step;
   ++position_.batch;
   if (!isfinite(loss)) return bad_loss(loss, error);
-  void** old = current_;
-  current_ = next_;
-  next_ = old;
   position_.loss_sum += static_cast<double>(loss) * static_cast<double>(batch.size);
   position_.samples_seen += batch.size;
   return kExitOk;
@@ -132,7 +125,7 @@ double TrainingLoop::epoch_loss() const {
 }
 
 const Array<CarriedTensor>& TrainingLoop::tensors() {
-  for (size_t i = 0; i < tensors_.size(); ++i) tensors_[i].view.data = current_[i];
+  for (size_t i = 0; i < tensors_.size(); ++i) tensors_[i].view.data = addresses_[i];
   return tensors_;
 }
 
@@ -174,7 +167,7 @@ ExitCode TrainingLoop::resume(const Checkpoint& checkpoint, ErrorText* error) {
   if (!is_same_training(checkpoint, error)) return kExitUsage;
   for (size_t i = 0; i < tensors_.size(); ++i) {
     const CarriedTensor* found = checkpoint.find(tensors_[i], error);
-    memcpy(current_[i], found->view.data, found->view.bytes);
+    memcpy(addresses_[i], found->view.data, found->view.bytes);
   }
   position_ = checkpoint.position();
   ordered_epoch_ = -1;

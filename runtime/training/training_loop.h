@@ -64,7 +64,7 @@ class TrainingLoop {
 
   // The carried tensors as they are now, and their addresses.
   const Array<CarriedTensor>& tensors();
-  void* const* addresses() const { return current_; }
+  void* const* addresses() const { return addresses_.data(); }
 
  private:
   bool allocate(const InitialTensor* initial, size_t count, ErrorText* error);
@@ -79,9 +79,8 @@ class TrainingLoop {
   TrainingPosition position_;
   int64_t ordered_epoch_ = -1; // that the order of the rows is for
   Array<CarriedTensor> tensors_;
-  MemoryBlock memory_[2];
-  Array<void*> addresses_[2];
-  void **current_ = nullptr, **next_ = nullptr;
+  MemoryBlock memory_; // of the carried tensors
+  Array<void*> addresses_;
 };
 
 // What random numbers of a step count from: other ones for every seed.

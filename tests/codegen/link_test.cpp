@@ -151,7 +151,7 @@ TEST_F(Link, SharedLibraryExportsTheWholeInterface) {
   link_as("libmodel.so", Artefact::shared_library);
   const std::string exported = shell("nm -D --defined-only " + path("libmodel.so")).text;
   for (const char* function : {"cnnc_create", "cnnc_destroy", "cnnc_input_count", "cnnc_output_count", "cnnc_input_info",
-                               "cnnc_output_info", "cnnc_prepare", "cnnc_run", "cnnc_last_error", "cnnc_thread_count",
+                               "cnnc_output_info", "cnnc_output_updates", "cnnc_prepare", "cnnc_run", "cnnc_last_error", "cnnc_thread_count",
                                "cnnc_memory_bytes", "cnnc_step_count", "cnnc_step_query", "cnnc_dtype_bits",
                                "cnnc_dtype_name"})
     EXPECT_NE(std::string::npos, exported.find(cat(" ", function, "\n"))) << function;

@@ -17,6 +17,7 @@ namespace {
 const std::map<std::string, std::string> kWithoutGradient = {
     {"AffineSample", "varies images in front of all weights"},
     {"Fused", "passes make it of differentiated graphs"},
+    {"ForEach", "updates what has been differentiated"},
     {"PackPanels", "code generation makes it of differentiated graphs"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},

@@ -45,6 +45,7 @@ Result run(const std::vector<std::string>& args, const std::string& input = "") 
   const AffineModel affine;
   int in[2], out[2], err[2];
   EXPECT_EQ(pipe2(in, O_CLOEXEC) | pipe2(out, O_CLOEXEC) | pipe2(err, O_CLOEXEC), 0);
+  fflush(stdout);  // or the child writes what this process has not written yet
   const pid_t pid = fork();
   if (pid == 0) {
     close(in[1]);

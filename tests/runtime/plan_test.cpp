@@ -102,6 +102,8 @@ TEST(Plan, RefusesReferencesOutsideTheProgram) {
       with([](Program& p) { p.buffers[2].kind = BufferKind::view, p.buffers[2].base = 2; }),
       with([](Program& p) { p.inputs[0].dtype = 99; }),
       with([](Program& p) { p.symbols[0].defined_by = 0; }),
+      with([](Program& p) { p.outputs[0].updates = 0; }), // and has memory of its own
+      with([](Program& p) { p.outputs[0].updates = 1; }), // there is one input
   };
   for (const Program& program : bad) {
     Plan plan;
