@@ -5,17 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "ir/graph.h"
+#include "codegen/library_call.h"
 
 namespace cnnc::codegen {
-
-// A step that a library computes (runtime/model.h).
-struct LibraryCall {
-  std::string symbol;             // of the cnnc_library_step
-  std::vector<uint8_t> params;    // its parameter blob (runtime/dnnl_params.h)
-  std::vector<int> operands;      // the node's operands in the step's order; the output follows
-  Dims sizes;
-};
 
 // "dnnl:convolution", "dnnl:matmul", "dnnl:pooling".
 bool is_dnnl_kernel(const std::string& kernel);

@@ -12,6 +12,9 @@
 // The library steps that a model may refer to (runtime/dnnl_*.cpp).
 extern "C" {
 extern const cnnc_library_step cnnc_dnnl_convolution, cnnc_dnnl_matmul, cnnc_dnnl_pooling;
+#ifdef CNNC_HAS_MPI
+extern const cnnc_library_step cnnc_mpi_all_reduce_begin, cnnc_mpi_all_reduce_end;
+#endif
 }
 
 namespace cnnc::codegen {
@@ -41,6 +44,10 @@ static void define_library_steps(llvm::orc::LLJIT& jit) {
   define("cnnc_dnnl_convolution", cnnc_dnnl_convolution);
   define("cnnc_dnnl_matmul", cnnc_dnnl_matmul);
   define("cnnc_dnnl_pooling", cnnc_dnnl_pooling);
+#ifdef CNNC_HAS_MPI
+  define("cnnc_mpi_all_reduce_begin", cnnc_mpi_all_reduce_begin);
+  define("cnnc_mpi_all_reduce_end", cnnc_mpi_all_reduce_end);
+#endif
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
 }
 

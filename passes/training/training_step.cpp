@@ -3,6 +3,7 @@
 #include "ir/error.h"
 #include "ir/ops/graph_parts.h"
 #include "passes/autodiff/gradients.h"
+#include "passes/training/all_reduce.h"
 #include "passes/training/losses.h"
 #include "passes/training/optimizer.h"
 #include "passes/training/parameters.h"
@@ -37,8 +38,10 @@ class StepBuilder {
     step_.has_bias_correction = has_bias_correction(options_.optimizer.kind);
     if (step_.has_bias_correction)
       numbers.bias_correction = graph().add_input({DType::f32, {}}, "bias_correction");
+    step_.has_share = options_.several_processes;
+    if (step_.has_share) share_ = graph().add_input({DType::f32, {}}, "share");
     graph().append_at_end();
-    Value* loss = penalized(parameters, regularized(parameters, data_loss()));
+    Value* loss = shared(penalized(parameters, regularized(parameters, data_loss())));
     graph().remove_outputs();
     graph().add_output(loss, "loss");
     if (options_.keep_output) graph().add_output(output_, "output");
@@ -107,6 +110,20 @@ class StepBuilder {
     return loss;
   }
 
+  // The sum of the processes' shares is the whole.
+  Value* shared(Value* part) { return share_ == nullptr ? part : graph().make("Mul", {part, share_}); }
+
+  // Makes the loss, the statistics and the gradients those of the whole batch.
+  void reduce_over_processes(std::vector<Value*>& slopes) {
+    std::vector<Value*> values = graph().outputs();
+    for (size_t i = 1; i < values.size(); ++i) values[i] = shared(values[i]);
+    const size_t outputs = values.size();
+    values.insert(values.end(), slopes.begin(), slopes.end());
+    values = all_reduced(graph(), values);
+    for (size_t i = 0; i < outputs; ++i) graph().set_output(i, values[i]);
+    slopes.assign(values.begin() + static_cast<std::ptrdiff_t>(outputs), values.end());
+  }
+
   void add_updates(const Parameters& parameters, Value* loss, const StepInputs& numbers) {
     std::vector<Value*> wrt;
     for (const auto& p : parameters.trained) wrt.push_back(p.value);
@@ -114,6 +131,7 @@ class StepBuilder {
     graph().append_at_end();
     for (size_t i = 0; i < wrt.size(); ++i)
       if (slopes[i] == nullptr) slopes[i] = graph().constant(Tensor(wrt[i]->dtype(), wrt[i]->type().shape()));
+    if (share_ != nullptr) reduce_over_processes(slopes);
     OptimizerBuilder optimizer(graph(), options_.optimizer, numbers);
     slopes = optimizer.limited(std::move(slopes));
     for (size_t i = 0; i < wrt.size(); ++i) {
@@ -147,6 +165,7 @@ class StepBuilder {
   Value* output_ = nullptr;
   Value* labels_ = nullptr;
   Value* weights_ = nullptr;
+  Value* share_ = nullptr;
   std::vector<Value*> inputs_;
 };
 

@@ -11,7 +11,8 @@
 namespace cnnc {
 
 // Inputs: the model's, "step" (i64) if anything is random, "labels", "sample_weights" if asked for,
-// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the loss, for evaluation (and with keep_output) the model's
+// "learning_rate", "bias_correction" if the optimiser has one, "share" (the part of the batch that this process has) if
+// several processes train, and the carried tensors. Outputs: the loss, for evaluation (and with keep_output) the model's
 // output, and for training the carried tensors after the step, in the same order.
 struct TrainingStep {
   // A tensor that one step hands to the next.
@@ -25,6 +26,7 @@ struct TrainingStep {
   size_t model_inputs = 0;
   bool is_training = false;
   bool has_step_number = false, has_bias_correction = false, has_sample_weights = false;
+  bool has_share = false;
   std::vector<Carried> carried;
   int64_t parameter_count = 0;  // elements of trained tensors
   Type labels, output;
