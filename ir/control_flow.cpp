@@ -148,6 +148,7 @@ class RegionCloser {
       if (input == nullptr) {
         if (!region.nodes().empty()) region.set_insertion_point(region.nodes().front()->position());
         input = region.constant(*value->constant());
+        input->set_name(value->name());
         region.append_at_end();
       }
       return input;

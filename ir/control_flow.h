@@ -47,7 +47,8 @@ std::vector<Value*> scan_of_loop(const Node& loop, Graph& g);
 std::vector<Value*> inline_graph(Graph& into, const Graph& body, const std::vector<Value*>& inputs);
 
 // The values of enclosing graphs that these regions use become inputs behind the ones that they
-// have, alike in all of them. Constants are copied into the regions instead. Returns the values.
+// have, alike in all of them. Constants are copied into the regions instead, with their names.
+// Returns the values.
 std::vector<Value*> close_regions(const std::vector<Graph*>& regions);
 
 // The reference. `run` interprets a region over inputs.

@@ -28,7 +28,9 @@ Pass fold_batch_norm();
 Pass fold_pads();
 // Operators that exporters wrote in pieces become one node again.
 Pass recognize_operators();
-// Conv or MatMul and the element-wise operators on its result become one kernel.
+// Convolutions to few channels compute neighbouring pixels as channels of one.
+Pass pack_pixels();
+// Conv, ConvTranspose or MatMul and the element-wise operators on its result become one kernel.
 Pass fuse_epilogues();
 // Element-wise operators, movement and reductions that share one loop nest become one kernel.
 Pass fuse_loops();

@@ -21,7 +21,7 @@ Pipeline inference_pipeline() {
       {{fold_transposes(), move_transposes(), fold_pads(), fold_batch_norm(), canonicalize(), simplify_regions(), fold_constants(),
         cse(), eliminate_dead_code()},
        kUntilFixedPoint},
-      {{transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
+      {{pack_pixels(), transposes_to_views(), fold_constants(), cse(), eliminate_dead_code()}, kUntilFixedPoint},
       {{fuse_epilogues()}},
       {{fuse_loops()}},
   };

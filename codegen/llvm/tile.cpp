@@ -1,6 +1,7 @@
 #include "codegen/llvm/tile.h"
 
 #include <llvm/IR/Constants.h>
+#include <llvm/IR/InlineAsm.h>
 #include <llvm/IR/Intrinsics.h>
 
 #include <algorithm>
@@ -108,6 +109,14 @@ class TileEmitter {
            spans(tile_.step_stride, tile_.weight_strides[2]);
   }
 
+  // The input of a column by an address that no optimisation sees through. Where windows overlap, all input that columns
+  // share would else be kept in registers, which the sums need; multiplications load it as fast from memory.
+  Value* apart_from_other_columns(Value* pointer) {
+    if (tile_.columns.size() == 1 || llvm::isa<llvm::Argument>(pointer)) return pointer;
+    auto* type = llvm::FunctionType::get(b_.getPtrTy(), {b_.getPtrTy()}, false);
+    return b_.CreateCall(type, llvm::InlineAsm::get(type, "", "=r,0", false), {pointer});
+  }
+
   // Whether all channels of a column, `stride` apart, end where the next column begins.
   bool spans(const Value* stride, const Value* column) const {
     auto channels = constant_of(tile_.channels), s = constant_of(stride), c = constant_of(column);
@@ -120,7 +129,7 @@ class TileEmitter {
     uint64_t pixels = tile_.columns[first];
     if (pixels == 0) return sums;
     auto columns = [&](Value* kw, int64_t count, const Values& carried) {
-      return reduce(at(input, mul(b_, kw, tile_.tap_strides[2])),
+      return reduce(apart_from_other_columns(at(input, mul(b_, kw, tile_.tap_strides[2]))),
                     at(weights, mul(b_, kw, tile_.weight_strides[2])), mul(b_, tile_.channels, count), pixels,
                     carried);
     };

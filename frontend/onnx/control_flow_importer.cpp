@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frontend/onnx/graph_importer.h"
+#include "frontend/onnx/known_number.h"
 #include "ir/control_flow.h"
 
 namespace cnnc {
@@ -18,50 +19,6 @@ std::vector<Type> types_of(const Values& values) {
     types.push_back(value->type());
   }
   return types;
-}
-
-// What a single number is, where it is computed from constants only.
-class NumberEvaluator {
- public:
-  std::optional<Tensor> value_of(const Value* value, int depth = 0) {
-    if (const Tensor* constant = value->constant()) return *constant;
-    const auto it = known_.find(value);
-    if (it != known_.end()) return it->second;
-    return known_[value] = is_number(value) ? computed(value, depth) : std::nullopt;
-  }
-
- private:
-  static bool is_number(const Value* value) {
-    const Node* node = value->producer();
-    return node != nullptr && node->op().is_pure() && !is_control_flow(*node) &&
-           value->type().is_static() && value->type().element_count().value() <= 1;
-  }
-
-  std::optional<Tensor> computed(const Value* value, int depth) {
-    constexpr int kDeepest = 64;
-    const Node& node = *value->producer();
-    std::vector<Tensor> tensors;
-    std::vector<const Tensor*> operands(node.inputs().size(), nullptr);
-    tensors.reserve(operands.size());
-    for (size_t i = 0; i < operands.size(); ++i) {
-      if (node.input(i) == nullptr) continue;
-      std::optional<Tensor> tensor =
-          depth < kDeepest ? value_of(node.input(i), depth + 1) : std::nullopt;
-      if (!tensor) return std::nullopt;
-      tensors.push_back(std::move(*tensor));
-      operands[i] = &tensors.back();
-    }
-    return interpret_node(node, operands)[static_cast<size_t>(value->index())];
-  }
-
-  std::map<const Value*, std::optional<Tensor>> known_;
-};
-
-// A condition or trip count as a constant where it is computed from constants.
-void fold_number(Graph& graph, Value*& value) {
-  if (value == nullptr || value->known_ints()) return;
-  if (std::optional<Tensor> number = NumberEvaluator().value_of(value))
-    value = graph.constant(std::move(*number));
 }
 
 // The axis at `from` moved to `to`; the others keep their order.
@@ -162,15 +119,16 @@ GraphImporter::Results GraphImporter::import_if(Scope& scope, onnx::NodeProto& p
 
 // ---- Loop
 
-// How often a Loop runs when numbers tell at import.
+// How often a Loop runs at most when numbers tell at import.
 static std::optional<int64_t> known_trips(const Values& operands) {
-  const auto known = operands[0] ? operands[0]->known_ints() : std::nullopt;
+  if (operands[0] == nullptr) return INT64_MAX;
+  const auto known = operands[0]->known_ints();
   if (!known || known->size() != 1) return std::nullopt;
   return std::max<int64_t>(0, (*known)[0]);
 }
 
-// A Loop that ends is as often as it says the nodes of its body, if its sizes change from trip to
-// trip. Else it stays a loop.
+// A Loop stays one if sizes are the same in each trip and known; else numbers have to tell how
+// often it runs, and it becomes the nodes of its body as many times.
 GraphImporter::Results GraphImporter::import_loop(Scope& scope, onnx::NodeProto& proto) {
   Values operands = operands_of(scope, proto);
   operands.resize(std::max<size_t>(operands.size(), 2));
@@ -181,9 +139,8 @@ GraphImporter::Results GraphImporter::import_loop(Scope& scope, onnx::NodeProto&
   const auto trips = known_trips(operands);
   if (!trips || regions.count("body") == 0)
     return import_whole_loop(scope, proto, operands, attributes, regions);
-  onnx::GraphProto body = *regions.at("body");  // import takes tensors out of it
   try {
-    return import_whole_loop(scope, proto, operands, attributes, {{"body", &body}});
+    return import_whole_loop(scope, proto, operands, attributes, regions);
   } catch (const DependsOnFailed&) {
   } catch (const Error& e) {
     if (e.fault() == Fault::limit || e.fault() == Fault::internal) throw;
@@ -193,9 +150,12 @@ GraphImporter::Results GraphImporter::import_loop(Scope& scope, onnx::NodeProto&
 }
 
 // One trip with these values for the body's inputs; its outputs.
-GraphImporter::Results GraphImporter::import_trip(Scope& scope, const onnx::GraphProto& proto,
+GraphImporter::Results GraphImporter::import_trip(Scope& scope, onnx::GraphProto& body,
                                                   const Results& inputs) {
-  onnx::GraphProto body = proto;  // import takes tensors out of it
+  function_nodes_ += body.node_size();
+  if (function_nodes_ > options_.limits.function_nodes)
+    throw Error(cat("its loops unroll to more than ", options_.limits.function_nodes, " nodes"),
+                Fault::limit);
   Scope trip(scope.graph(), scope.opsets(), &scope);
   define_initializers(trip, body);
   if (inputs.size() != static_cast<size_t>(body.input_size()))
@@ -217,11 +177,8 @@ static Value* number(Graph& graph, DType dtype, int64_t n) {
 }
 
 GraphImporter::Results GraphImporter::unroll_loop(Scope& scope, const Values& operands,
-                                                  const onnx::GraphProto& body, int64_t trips) {
+                                                  onnx::GraphProto& body, int64_t trips) {
   constexpr int64_t kMostTrips = 1000;
-  if (trips > kMostTrips)
-    throw Error(cat("its sizes change from trip to trip, and ", trips, " trips are more than ",
-                    kMostTrips, ", the limit for that"));
   Graph& graph = scope.graph();
   const size_t states = operands.size() - 2;
   if (static_cast<size_t>(body.output_size()) < 1 + states)
@@ -230,12 +187,17 @@ GraphImporter::Results GraphImporter::unroll_loop(Scope& scope, const Values& op
   std::vector<Values> stacks(static_cast<size_t>(body.output_size()) - 1 - states);
   Value* condition = operands[1];
   for (int64_t t = 0; t < trips; ++t) {
+    fold_number(graph, condition);
     const auto goes_on = condition ? condition->known_ints() : Ints{1};
     if (!goes_on || goes_on->size() != 1)
       throw Error(
-          "its sizes change from trip to trip, and data decides when it ends; sizes that "
-          "data decides are not supported");
+          "its sizes depend on the trip, and data decides when it ends; sizes that data decides "
+          "are "
+          "not supported");
     if ((*goes_on)[0] == 0) break;
+    if (t == kMostTrips)
+      throw Error(cat("its sizes depend on the trip, and it runs more than ", kMostTrips,
+                      " times, the limit for that"));
     Results inputs{{.value = number(graph, DType::i64, t)},
                    {.value = number(graph, DType::boolean, 1)}};
     inputs.insert(inputs.end(), carried.begin(), carried.end());

@@ -62,9 +62,9 @@ class GraphImporter {
   Results import_loop(Scope& scope, onnx::NodeProto& proto);
   Results import_whole_loop(Scope& scope, onnx::NodeProto& proto, std::vector<Value*> operands,
                             Attributes attributes, const Regions& regions);
-  Results import_trip(Scope& scope, const onnx::GraphProto& proto, const Results& inputs);
+  Results import_trip(Scope& scope, onnx::GraphProto& body, const Results& inputs);
   Results unroll_loop(Scope& scope, const std::vector<Value*>& operands,
-                      const onnx::GraphProto& body, int64_t trips);
+                      onnx::GraphProto& body, int64_t trips);
   Results import_scan(Scope& scope, onnx::NodeProto& proto);
 
   // ---- node_importer.cpp: nodes and calls ----

@@ -101,8 +101,8 @@ std::vector<Type> loop_types(const OpContext& c) {
   const CarriedParts parts = carried_parts(c.node());
   std::vector<Type> inputs{{DType::i64, {}}, {DType::boolean, {}}};
   for (size_t i = 0; i < 2; ++i)
-    c.require(!c.has(i) || product(c.dims(i)) == 1, "input ", i, " is of type ", c.type(i),
-              ", need one element");
+    if (c.has(i))
+      c.require(product(c.dims(i)) == 1, "input ", i, " is ", c.type(i), ", need one element");
   for (size_t i = 2; i < c.input_count(); ++i) inputs.push_back(c.type(i));
   check_inputs(c, "body", inputs);
   const Graph& body = region_of(c, "body");

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
+#include "passes/regions.h"
 
 namespace cnnc {
 namespace {
@@ -40,10 +42,62 @@ Uses uses_of(const Value& value) {
   return uses;
 }
 
+bool is_candidate(const Node& node, const std::set<std::string>& names) {
+  return node.is("Constant") && node.output()->constant() && names.count(node.output()->name());
+}
+
+// A weight that stands in a region of a node; null when there is none.
+const Node* weight_in_region(const Node& node, const std::set<std::string>& names) {
+  const Node* found = nullptr;
+  for_each_region(node, [&](Graph& region) {
+    for (const auto& inner : region.nodes()) {
+      if (found || !is_candidate(*inner, names)) continue;
+      const Tensor& tensor = *inner->output()->constant();
+      const bool may_train = is_float(tensor.dtype()) && !tensor.shape().empty();
+      if (may_train && uses_of(*inner->output()).weight) found = inner.get();
+    }
+  });
+  return found;
+}
+
+// Makes a constant of this name a capture of the node: one more input of each of its regions.
+void capture(Node& node, const std::string& name, Value* outer) {
+  for_each_region(node, [&](Graph& region) {
+    Value* input = region.add_input(outer->type(), name);
+    for (auto it = region.nodes().begin(); it != region.nodes().end();) {
+      Node& inner = **it++;
+      if (!inner.is("Constant") || inner.output()->name() != name) continue;
+      region.replace_uses(inner.output(), input);
+      region.erase(&inner);
+    }
+  });
+  node.add_input(outer);
+  if (node.attribute("num_captures"))
+    node.set_attribute("num_captures", node.int_attribute("num_captures") + 1);
+}
+
+// Weights that regions use become constants of the graph around all of them, which the regions
+// capture: a parameter is an input of the whole step.
+void lift_weights(Graph& graph, const std::set<std::string>& names) {
+  for (auto it = graph.nodes().begin(); it != graph.nodes().end(); ++it) {
+    Node& node = **it;
+    if (!is_control_flow(node)) continue;
+    for_each_region(node, [&](Graph& region) { lift_weights(region, names); });
+    const InsertBefore here(node);
+    while (const Node* weight = weight_in_region(node, names)) {
+      const std::string name = weight->output()->name();
+      Value* outer = graph.constant(*weight->output()->constant());
+      outer->set_name(name);
+      capture(node, name, outer);
+    }
+  }
+}
+
 }  // namespace
 
 Parameters promote_parameters(Graph& graph, const std::set<std::string>& candidates,
                               const std::set<std::string>& frozen) {
+  lift_weights(graph, candidates);
   Parameters result;
   std::map<std::string, Value*> promoted;
   std::set<std::string> unknown = frozen;

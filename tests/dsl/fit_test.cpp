@@ -277,9 +277,6 @@ TEST(Faults, OfFit) {
   FitOptions options = quiet(1);
   options.validation_split = 0.99;
   expect_contains(fault_of([&] { model.fit(points(4), options); }), {"validation_split", "there are 4"});
-  options = quiet(1);
-  options.callbacks = {EarlyStopping()};
-  expect_contains(fault_of([&] { model.fit(points(4), options); }), {"val_loss", "accuracy, loss"});
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ const std::map<std::string, std::string> kWithoutGradient = {
     {"PackPanels", "code generation makes it of differentiated graphs"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},
+    {"GridSampleImageGradient", "is a gradient itself"},
+    {"GridSampleGridGradient", "is a gradient itself"},
     {"MaxPoolGradient", "is a gradient itself"},
     {"AveragePoolGradient", "is a gradient itself"},
 };

@@ -4,9 +4,8 @@ import os
 import unittest
 
 import numpy as np
-import onnx
 
-from command import FILE, LIMIT, MODEL, OK, USAGE, helper, numpy_helper, save_model, tensor_info, weights
+from command import FILE, LIMIT, MODEL, OK, USAGE, TensorProto, helper, numpy_helper, save_model, tensor_info, weights
 from training import CLASSES, TrainTest, save_noisy_cnn, softmax, tensors_of
 
 
@@ -170,6 +169,31 @@ class SeveralInputsAndOutputs(TrainTest):
         self.refuse(USAGE, *output, words=["data of 'z'", "f64[10,2]"])
 
 
+class Loops(TrainTest):
+    def save_loop(self, *count):
+        """y = x w^turns, in a loop; `count` are the nodes that compute its turns."""
+        again, turn = (tensor_info(name, [], kind) for name, kind in (("again", TensorProto.BOOL), ("turn", TensorProto.INT64)))
+        body = helper.make_graph([helper.make_node("Mul", ["h", "w"], ["next"]),
+                                  helper.make_node("Identity", ["again"], ["go_on"])],
+                                 "body", [turn, again, tensor_info("h", ["n", 4])],
+                                 [tensor_info("go_on", [], TensorProto.BOOL), tensor_info("next", ["n", 4])])
+        self.w = np.float32(1.1) + weights(1, 1, 4) * np.float32(0.1)
+        save_model(self.model, [*count, helper.make_node("Loop", ["turns", "", "x"], ["y"], name="powers", body=body)],
+                   [tensor_info("x", ["n", 4])], [tensor_info("y", ["n", 4])], [numpy_helper.from_array(self.w, "w")])
+
+    def test_weights_of_a_body_are_trained(self):
+        self.save_loop(helper.make_node("Constant", [], ["turns"], value_int=3))
+        self.train("--batch-size", 10, "--no-shuffle", "--lr", 0.1)
+        slope = softmax(self.x * self.w**3) - np.eye(4)[self.y]
+        want = self.w - 0.1 * (slope * self.x * 3 * self.w**2).mean(0)
+        np.testing.assert_allclose(tensors_of(self.out)["w"], want, atol=1e-6)
+
+    def test_loop_that_data_ends_has_no_gradient(self):
+        self.save_loop(helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0),
+                       helper.make_node("Cast", ["most"], ["turns"], to=TensorProto.INT64))
+        self.refuse(MODEL, words=["powers", "Loop", "trip count"])
+
+
 class BadTrainingInput(TrainTest):
     def test_label_out_of_range(self):
         self.y[4] = CLASSES
@@ -240,20 +264,6 @@ class BadTrainingInput(TrainTest):
         save_model(self.model, [helper.make_node("Relu", ["x"], ["y"])], [tensor_info("x", ["n", 4])],
                    [tensor_info("y", ["n", 4])])
         self.refuse(MODEL, words=["no weights"])
-
-    def test_operator_without_a_gradient(self):
-        body = helper.make_graph(
-            [helper.make_node("Mul", ["h", "h"], ["next"]), helper.make_node("ReduceSum", ["h"], ["sum"], keepdims=0),
-             helper.make_node("Less", ["sum", "limit"], ["going"])], "body",
-            [tensor_info("i", [], onnx.TensorProto.INT64), tensor_info("go", [], onnx.TensorProto.BOOL),
-             tensor_info("h", [10, 4])],
-            [tensor_info("going", [], onnx.TensorProto.BOOL), tensor_info("next", [10, 4])])
-        save_model(self.model, [helper.make_node("Mul", ["x", "w"], ["s"]),
-                                helper.make_node("Loop", ["n", "yes", "s"], ["y"], name="powers", body=body)],
-                   [tensor_info("x", [10, 4])], [tensor_info("y", [10, 4])],
-                   [numpy_helper.from_array(weights(1, 4), "w"), numpy_helper.from_array(np.int64(3), "n"),
-                    numpy_helper.from_array(np.float32(9), "limit"), numpy_helper.from_array(np.bool_(True), "yes")])
-        self.refuse(MODEL, "--batch-size", 10, words=["powers", "loop that data ends"])
 
 
 if __name__ == "__main__":
