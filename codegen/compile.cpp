@@ -1,5 +1,6 @@
 #include "codegen/compile.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "codegen/lower.h"
@@ -48,7 +49,8 @@ CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectK
   CompiledModel model;
   model.object = builder.finish(finish_of(lowered, kind));
   model.weights = std::move(lowered.weights);
-  model.uses_dnnl = !lowered.libraries.empty();
+  model.uses_dnnl = std::any_of(lowered.libraries.begin(), lowered.libraries.end(),
+                                [](const std::string& symbol) { return symbol.rfind("cnnc_dnnl", 0) == 0; });
   model.target = options.target;
   return model;
 }

@@ -7,7 +7,7 @@
 
 #include "codegen/cost.h"
 #include "codegen/dnnl/steps.h"
-#include "codegen/mpi_steps.h"
+#include "codegen/all_reduce_steps.h"
 #include "codegen/in_place.h"
 #include "codegen/memory_operand.h"
 #include "ir/control_flow.h"
@@ -181,7 +181,7 @@ class Lowering {
   }
 
   Call library_call(const Node& node, const std::string& kernel) {
-    const LibraryCall call = kernel == kMpiKernel ? mpi_call(node) : dnnl_call(kernel, node);
+    const LibraryCall call = kernel == kAllReduceKernel ? all_reduce_call(node) : dnnl_call(kernel, node);
     std::vector<std::string>& libraries = result_.libraries;
     auto it = std::find(libraries.begin(), libraries.end(), call.symbol);
     if (it == libraries.end()) it = libraries.insert(libraries.end(), call.symbol);
@@ -196,7 +196,7 @@ class Lowering {
   }
 
   void add_step(const Node& node, int output, const std::string& kernel, size_t position) {
-    Call call = is_dnnl_kernel(kernel) || kernel == kMpiKernel ? library_call(node, kernel) : kernel_call(node, output, kernel);
+    Call call = is_dnnl_kernel(kernel) || kernel == kAllReduceKernel ? library_call(node, kernel) : kernel_call(node, output, kernel);
     const Value& result = *node.output(static_cast<size_t>(output));
     ProgramStep& step = call.step;
     for (int operand : call.operands)

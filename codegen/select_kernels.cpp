@@ -5,7 +5,7 @@
 
 #include "codegen/compile.h"
 #include "codegen/dnnl/steps.h"
-#include "codegen/mpi_steps.h"
+#include "codegen/all_reduce_steps.h"
 #include "codegen/memory_operand.h"
 #include "codegen/packing.h"
 #include "codegen/weight_gradient.h"
@@ -56,7 +56,7 @@ const std::vector<Candidate>& llvm_candidates() {
          return view ? matmul_refusal(*view) : why_not;
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},
-      {kMpiKernel, [](const Node& n, const TargetSpec&) { return mpi_refusal(n); }},
+      {kAllReduceKernel, [](const Node& n, const TargetSpec&) { return all_reduce_refusal(n); }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {

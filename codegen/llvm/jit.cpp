@@ -9,12 +9,10 @@
 
 #include "ir/error.h"
 
-// The library steps that a model may refer to (runtime/dnnl_*.cpp).
+// The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/all_reduce.cpp).
 extern "C" {
 extern const cnnc_library_step cnnc_dnnl_convolution, cnnc_dnnl_matmul, cnnc_dnnl_pooling;
-#ifdef CNNC_HAS_MPI
-extern const cnnc_library_step cnnc_mpi_all_reduce_begin, cnnc_mpi_all_reduce_end;
-#endif
+extern const cnnc_library_step cnnc_all_reduce_begin, cnnc_all_reduce_end;
 }
 
 namespace cnnc::codegen {
@@ -44,10 +42,8 @@ static void define_library_steps(llvm::orc::LLJIT& jit) {
   define("cnnc_dnnl_convolution", cnnc_dnnl_convolution);
   define("cnnc_dnnl_matmul", cnnc_dnnl_matmul);
   define("cnnc_dnnl_pooling", cnnc_dnnl_pooling);
-#ifdef CNNC_HAS_MPI
-  define("cnnc_mpi_all_reduce_begin", cnnc_mpi_all_reduce_begin);
-  define("cnnc_mpi_all_reduce_end", cnnc_mpi_all_reduce_end);
-#endif
+  define("cnnc_all_reduce_begin", cnnc_all_reduce_begin);
+  define("cnnc_all_reduce_end", cnnc_all_reduce_end);
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
 }
 
