@@ -18,6 +18,8 @@ const std::map<std::string, std::string> kWithoutGradient = {
     {"AffineSample", "varies images in front of all weights"},
     {"Fused", "passes make it of differentiated graphs"},
     {"PackPanels", "code generation makes it of differentiated graphs"},
+    {"AllReduceBegin", "is made after differentiation"},
+    {"AllReduceEnd", "is made after differentiation"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},
     {"GridSampleImageGradient", "is a gradient itself"},
