@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/all_reduce_steps.h"
 #include "codegen/cost.h"
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
@@ -189,7 +190,9 @@ class Lowering {
   }
 
   Call library_call(const Node& node, const std::string& kernel) {
-    const LibraryCall call = kernel == kStringKernel ? string_step_call(node) : dnnl_call(kernel, node);
+    const LibraryCall call = kernel == kStringKernel      ? string_step_call(node)
+                             : kernel == kAllReduceKernel ? all_reduce_call(node)
+                                                          : dnnl_call(kernel, node);
     std::vector<std::string>& libraries = result_.libraries;
     auto it = std::find(libraries.begin(), libraries.end(), call.symbol);
     if (it == libraries.end()) it = libraries.insert(libraries.end(), call.symbol);
@@ -206,7 +209,7 @@ class Lowering {
   // The step of one output, or of all that are computed together.
   void add_step(const Node& node, const std::vector<int>& outputs, size_t position) {
     const std::string kernel = node.string_attribute("kernel");
-    const bool by_library = kernel == kStringKernel || is_dnnl_kernel(kernel);
+    const bool by_library = kernel == kStringKernel || kernel == kAllReduceKernel || is_dnnl_kernel(kernel);
     Call call = by_library ? library_call(node, kernel) : kernel_call(node, outputs[0], kernel);
     ProgramStep& step = call.step;
     for (int operand : call.operands)

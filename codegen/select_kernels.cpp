@@ -3,6 +3,7 @@
 #include <functional>
 #include <set>
 
+#include "codegen/all_reduce_steps.h"
 #include "codegen/compile.h"
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
@@ -63,6 +64,7 @@ const std::vector<Candidate>& llvm_candidates() {
          if (!n.is("ForEach")) return "it is no ForEach";
          return std::nullopt;
        }},
+      {kAllReduceKernel, [](const Node& n, const TargetSpec&) { return all_reduce_refusal(n); }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {

@@ -13,6 +13,7 @@ StepLayout layout_of(const TrainingStep& step) {
   layout.has_step_number = step.has_step_number;
   layout.has_weights = step.has_sample_weights;
   layout.has_bias_correction = step.has_bias_correction;
+  layout.has_share = step.has_share;
   return layout;
 }
 

@@ -64,16 +64,21 @@ static StepPrograms::Options program_options(const TrainerOptions& options, int6
   return {full_batch, options.threads, options.profile, options.build};
 }
 
+// Samples of the first batch that are this process's.
+static int64_t first_batch(const LoopOptions& loop, const Samples& samples) {
+  return std::max<int64_t>(loop.shard.size(std::min(loop.batch_size, samples.count())), 1);
+}
+
 Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions options)
     : model_(std::move(model)),
       samples_(samples),
       options_(std::move(options)),
       start_(seconds_now()),
       training_([this](const Dim& batch) { return model_.training_step(batch); },
-                program_options(options_, options_.loop.batch_size)),
+                program_options(options_, options_.loop.shard.size(options_.loop.batch_size))),
       evaluation_([this](const Dim& batch) { return model_.evaluation_step(batch); },
                   program_options(options_, 0)),
-      first_(training_.program(std::min(options_.loop.batch_size, samples.count()))) {
+      first_(training_.program(first_batch(options_.loop, samples))) {
   set_optimizer(options_.loop, model_.options.optimizer);
   ErrorText error;
   const AccuracyRule rule = accuracy_rule(model_.options.loss, first_.step());

@@ -1,6 +1,9 @@
 // cnnc train: trains an ONNX model on samples in files.
+#include <cstdlib>
+
 #include "frontend/onnx/save_weights.h"
 #include "ir/error.h"
+#include "runtime/mpi/processes.h"
 #include "runtime/output_summary.h"
 #include "tools/commands.h"
 #include "tools/training_options.h"
@@ -52,8 +55,36 @@ RunOptions TrainCommand::run_options() const {
   return options;
 }
 
+#ifdef CNNC_HAS_MPI
+constexpr const char* kDescription =
+    "train an ONNX model; writes it with the new weights. Several of it under mpirun (MPI) share each batch";
+#else
+constexpr const char* kDescription = "train an ONNX model; writes it with the new weights";
+#endif
+
+// Where mpirun has started several of this command.
+Shard join() {
+#ifdef CNNC_HAS_MPI
+  return join_processes();
+#else
+  if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr)
+    std::fprintf(stderr, "warning: this cnnc was built without MPI; each process trains by itself\n");
+  return {};
+#endif
+}
+
+void leave() {
+#ifdef CNNC_HAS_MPI
+  leave_processes();
+#endif
+}
+
 void TrainCommand::run() {
-  const RunOptions run_options = this->run_options();
+  const Shard shard = join();
+  const bool speaks = shard.index == 0;  // for all processes; they have the same tensors
+  if (!speaks) output.clear(), checkpoint.clear(), data.quiet = true;
+  RunOptions run_options = this->run_options();
+  run_options.quiet = !speaks;
   ErrorText error;
   for (const std::string& path : {output, checkpoint})
     check(path.empty() || check_writable(path.c_str(), &error), error, Fault::file);
@@ -64,6 +95,7 @@ void TrainCommand::run() {
   codegen::TrainedModel model = trained_model(data, all, training.loss.output);
   model.options = training.options(model.initializers);
   model.options.sample_weights = data.files.has_weights();
+  model.options.several_processes = shard.count > 1;
   Samples samples = all.samples(), validation;
   const bool validates = validation_split != 0;
   if (validates)
@@ -71,19 +103,21 @@ void TrainCommand::run() {
 
   codegen::TrainerOptions options = trainer_options();
   options.loop.seed = seed.value_or(start.position().seed);
+  options.loop.shard = shard;
   codegen::Trainer trainer(std::move(model), samples, options);
   if (!resume.empty()) trainer.resume(start);
-  report_start(data.json, trainer.compile_seconds(), trainer.parameter_count());
-  trainer.run(run_options, validates ? &validation : nullptr);
+  if (speaks) report_start(data.json, trainer.compile_seconds(), trainer.parameter_count());
+  trainer.run(run_options, validates && speaks ? &validation : nullptr);
   if (profile) print_profile(stderr, trainer.executable());
   if (!output.empty()) save_onnx_weights(data.model, trainer.weights(), output);
-  report_end(data.json);
+  if (speaks) report_end(data.json);
+  leave();
 }
 
 }  // namespace
 
 void add_train(CLI::App& app, CommandStatus&) {
-  CLI::App* sub = app.add_subcommand("train", "train an ONNX model; writes it with the new weights");
+  CLI::App* sub = app.add_subcommand("train", kDescription);
   auto command = std::make_shared<TrainCommand>();
   command->data.add_to(*sub);
   command->training.add_to(*sub, true);

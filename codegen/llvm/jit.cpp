@@ -9,10 +9,11 @@
 
 #include "ir/error.h"
 
-// The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/text_steps.cpp).
+// The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/text_steps.cpp, runtime/all_reduce.cpp).
 extern "C" {
 extern const cnnc_library_step cnnc_dnnl_convolution, cnnc_dnnl_matmul, cnnc_dnnl_pooling;
 extern const cnnc_library_step cnnc_format_numbers, cnnc_parse_numbers;
+extern const cnnc_library_step cnnc_all_reduce_begin, cnnc_all_reduce_end;
 }
 
 namespace cnnc::codegen {
@@ -44,6 +45,8 @@ static void define_library_steps(llvm::orc::LLJIT& jit) {
   define("cnnc_dnnl_pooling", cnnc_dnnl_pooling);
   define("cnnc_format_numbers", cnnc_format_numbers);
   define("cnnc_parse_numbers", cnnc_parse_numbers);
+  define("cnnc_all_reduce_begin", cnnc_all_reduce_begin);
+  define("cnnc_all_reduce_end", cnnc_all_reduce_end);
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
 }
 

@@ -94,6 +94,7 @@ struct TrainingOptions {
   std::map<std::string, Penalty> penalties;
   std::set<std::string> frozen;  // names of tensors that stay as they are
   bool sample_weights = false;   // the step takes a weight for each sample
+  bool several_processes = false;  // a step sums over all of them; it takes its own share of the batch
   bool keep_output = false;      // a training step also returns what metrics need
   uint64_t seed = 0;             // of Dropout
 };

@@ -6,6 +6,7 @@
 #include "ir/error.h"
 #include "ir/ops/graph_parts.h"
 #include "passes/autodiff/gradients.h"
+#include "passes/training/all_reduce.h"
 #include "passes/training/losses.h"
 #include "passes/training/optimizer.h"
 #include "passes/training/parameters.h"
@@ -38,15 +39,17 @@ class StepBuilder {
     std::vector<Value*> numbers{graph().add_input({DType::f32, {}}, "learning_rate")};
     step_.has_bias_correction = has_bias_correction(options_.optimizer.kind);
     if (step_.has_bias_correction) numbers.push_back(graph().add_input({DType::f32, {}}, "bias_correction"));
+    step_.has_share = options_.several_processes;
+    if (step_.has_share) share_ = graph().add_input({DType::f32, {}}, "share");
     graph().append_at_end();
-    Value* loss = penalized(parameters, regularized(parameters, data_loss()));
+    Value* loss = shared(penalized(parameters, regularized(parameters, data_loss())));
     set_outputs(loss, options_.keep_output);
     // As outputs of the graph these follow when differentiation takes nodes apart.
     for (const RunningStatistic& s : form.statistics)
       carry(s.name, s.initial, s.value, s.next, true);
     const std::vector<Value*> slopes = slopes_of(parameters, loss);
     // With a loss that is no number, everything carried stays as it is.
-    Value* size = graph().make("Abs", {loss});
+    Value* size = graph().make("Abs", {graph().outputs()[0]});
     numbers.insert(numbers.begin(), graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)}));
     guard_statistics(numbers[0], form.statistics.size());
     add_updates(parameters, slopes, numbers);
@@ -143,6 +146,21 @@ class StepBuilder {
     return loss;
   }
 
+  // The sum of the processes' shares is the whole.
+  Value* shared(Value* part) { return share_ == nullptr ? part : graph().make("Mul", {part, share_}); }
+
+  // Makes the loss, the statistics and the gradients those of the whole batch.
+  void reduce_over_processes(std::vector<Value*>& slopes) {
+    std::vector<size_t> outputs{0};
+    for (size_t i = 1 + step_.kept; i < graph().outputs().size(); ++i) outputs.push_back(i);
+    std::vector<Value*> values;
+    for (size_t i : outputs) values.push_back(i == 0 ? graph().outputs()[i] : shared(graph().outputs()[i]));
+    values.insert(values.end(), slopes.begin(), slopes.end());
+    values = all_reduced(graph(), values);
+    for (size_t k = 0; k < outputs.size(); ++k) graph().set_output(outputs[k], values[k]);
+    slopes.assign(values.begin() + static_cast<std::ptrdiff_t>(outputs.size()), values.end());
+  }
+
   std::vector<Value*> slopes_of(const Parameters& parameters, Value* loss) {
     std::vector<Value*> wrt;
     for (const auto& p : parameters.trained) wrt.push_back(p.value);
@@ -150,6 +168,7 @@ class StepBuilder {
     graph().append_at_end();
     for (size_t i = 0; i < wrt.size(); ++i)
       if (slopes[i] == nullptr) slopes[i] = graph().constant(Tensor(wrt[i]->dtype(), wrt[i]->type().shape()));
+    if (share_ != nullptr) reduce_over_processes(slopes);
     return limited_gradients(graph(), options_.optimizer, std::move(slopes));
   }
 
@@ -243,6 +262,7 @@ class StepBuilder {
   TrainingStep step_;
   const TrainingOptions& options_;
   std::vector<Target> targets_;
+  Value* share_ = nullptr;  // null where one process trains
   std::vector<Value*> inputs_;
 };
 

@@ -12,8 +12,8 @@ namespace cnnc {
 
 // Inputs: the model's, then labels and "sample_weights" (if asked for) of each objective but the
 // first, "step" (i64) if anything is random, labels and weights of the first objective,
-// "learning_rate", "bias_correction" if the optimiser has one, and the carried tensors. Outputs: the
-// loss; for evaluation (and with keep_output) the outputs of all objectives, and of several
+// "learning_rate", "bias_correction" if the optimiser has one, "share" (the part of the batch that
+// this process has) if several processes train, and the carried tensors. Outputs: the loss; for evaluation (and with keep_output) the outputs of all objectives, and of several
 // objectives also their losses; for training the carried tensors after the step, which update the
 // inputs in place, in the same order. With a loss that is no finite number they stay as they are.
 struct TrainingStep {
@@ -28,6 +28,7 @@ struct TrainingStep {
   size_t model_inputs = 0;  // all before the step's number
   bool is_training = false;
   bool has_step_number = false, has_bias_correction = false, has_sample_weights = false;
+  bool has_share = false;
   std::vector<Carried> carried;
   int64_t parameter_count = 0;  // elements of trained tensors
   Type labels, output;  // of the first objective

@@ -76,12 +76,8 @@ int64_t Batches::size(int64_t index) const {
   return left < batch_size_ ? left : batch_size_;
 }
 
-int64_t Batches::begin(int64_t index) const {
-  return index * batch_size_ + size(index) * shard_.index / shard_.count;
-}
-
-int64_t Batches::end(int64_t index) const {
-  return index * batch_size_ + size(index) * (shard_.index + 1) / shard_.count;
+double Batches::share(int64_t index) const {
+  return static_cast<double>(shard_.size(size(index))) / static_cast<double>(size(index));
 }
 
 // Fisher-Yates.
@@ -101,26 +97,28 @@ bool Batches::shuffle(uint64_t seed, int64_t epoch, ErrorText* error) {
   return true;
 }
 
-const void* Batches::rows(const cnnc_tensor_view& tensor, int64_t index, Array<char>* copy) const {
+const void* Batches::rows(const cnnc_tensor_view& tensor, int64_t first, int64_t count,
+                          Array<char>* copy) const {
   const size_t bytes = row_bytes(tensor);
   const auto* data = static_cast<const char*>(tensor.data);
-  const auto first = static_cast<size_t>(begin(index));
-  if (order_.size() == 0) return data + first * bytes;
-  const auto count = static_cast<size_t>(part_size(index));
-  for (size_t i = 0; i < count; ++i) {
-    memcpy(copy->data() + i * bytes, data + static_cast<size_t>(order_[first + i]) * bytes, bytes);
+  if (order_.size() == 0) return data + static_cast<size_t>(first) * bytes;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto row = static_cast<size_t>(order_[static_cast<size_t>(first + i)]);
+    memcpy(copy->data() + static_cast<size_t>(i) * bytes, data + row * bytes, bytes);
   }
   return copy->data();
 }
 
 Batch Batches::batch(int64_t index) {
+  const int64_t all = size(index), own = shard_.size(all);
+  const int64_t first = index * batch_size_ + (own > 0 ? shard_.begin(all) : 0);
   Batch batch;
-  batch.size = part_size(index);
+  batch.size = own > 0 ? own : 1;
   for (int32_t i = 0; i < samples_->input_count; ++i) {
-    batch.inputs[i] = rows(samples_->inputs[i], index, &inputs_[i]);
+    batch.inputs[i] = rows(samples_->inputs[i], first, batch.size, &inputs_[i]);
   }
-  batch.labels = rows(samples_->labels, index, &labels_);
-  if (samples_->weights.data) batch.weights = rows(samples_->weights, index, &weights_);
+  batch.labels = rows(samples_->labels, first, batch.size, &labels_);
+  if (samples_->weights.data) batch.weights = rows(samples_->weights, first, batch.size, &weights_);
   return batch;
 }
 

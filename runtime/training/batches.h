@@ -32,6 +32,9 @@ struct Batch {
 // The samples that one of several processes takes of every batch: its part of the rows.
 struct Shard {
   int32_t index = 0, count = 1;
+
+  int64_t begin(int64_t rows) const { return rows * index / count; }
+  int64_t size(int64_t rows) const { return rows * (index + 1) / count - begin(rows); }
 };
 
 class Batches {
@@ -42,20 +45,19 @@ class Batches {
   int64_t count() const { return (samples_->count() + batch_size_ - 1) / batch_size_; }
   // Samples of the whole batch.
   int64_t size(int64_t index) const;
-  // Samples of this shard's part of it.
-  int64_t part_size(int64_t index) const { return end(index) - begin(index); }
+  // The part of it that is this shard's, from 0 to 1.
+  double share(int64_t index) const;
 
   // Another order for every epoch, which the seed and the epoch decide. Without a call rows stay in
   // their order.
   bool shuffle(uint64_t seed, int64_t epoch, ErrorText* error);
 
-  // This shard's part of a batch. Valid until the next call.
+  // This shard's part of a batch; a batch of fewer samples than shards leaves some a sample that their share of 0 takes
+  // out again. Valid until the next call.
   Batch batch(int64_t index);
 
  private:
-  int64_t begin(int64_t index) const;
-  int64_t end(int64_t index) const;
-  const void* rows(const cnnc_tensor_view& tensor, int64_t index, Array<char>* copy) const;
+  const void* rows(const cnnc_tensor_view& tensor, int64_t first, int64_t count, Array<char>* copy) const;
 
   const Samples* samples_ = nullptr;
   int64_t batch_size_ = 1;

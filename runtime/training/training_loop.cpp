@@ -40,7 +40,7 @@ ExitCode TrainingLoop::create(const Samples* samples, const LoopOptions& options
   options_ = options;
   source_ = source;
   if (!check_rows(*samples, error)) return kExitUsage;
-  if (!batches_.create(samples, options.batch_size, {}, error)) return kExitLimit;
+  if (!batches_.create(samples, options.batch_size, options.shard, error)) return kExitLimit;
   position_ = {};
   position_.seed = options.seed;
   position_.batch_size = options.batch_size;
@@ -74,6 +74,7 @@ StepNumbers TrainingLoop::numbers() const {
     numbers.bias_correction =
         static_cast<float>(bias_correction(options_.beta1, options_.beta2, position_.step));
   }
+  numbers.share = static_cast<float>(batches_.share(position_.batch));
   return numbers;
 }
 
@@ -108,8 +109,9 @@ ExitCode TrainingLoop::step(ErrorText* error) {
   ++position_.step;
   ++position_.batch;
   if (!isfinite(loss)) return bad_loss(loss, error);
-  position_.loss_sum += static_cast<double>(loss) * static_cast<double>(batch.size);
-  position_.samples_seen += batch.size;
+  const int64_t samples = batches_.size(position_.batch - 1);
+  position_.loss_sum += static_cast<double>(loss) * static_cast<double>(samples);
+  position_.samples_seen += samples;
   return kExitOk;
 }
 

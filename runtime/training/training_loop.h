@@ -39,6 +39,7 @@ struct LoopOptions {
   LearningRate learning_rate;
   bool has_bias_correction = false; // Adam's, by these:
   double beta1 = 0, beta2 = 0;
+  Shard shard; // of every batch, where several processes train
 };
 
 class TrainingLoop {

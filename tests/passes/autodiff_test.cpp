@@ -19,6 +19,8 @@ const std::map<std::string, std::string> kWithoutGradient = {
     {"Fused", "passes make it of differentiated graphs"},
     {"ForEach", "updates what has been differentiated"},
     {"PackPanels", "code generation makes it of differentiated graphs"},
+    {"AllReduceBegin", "is made after differentiation"},
+    {"AllReduceEnd", "is made after differentiation"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},
     {"GridSampleImageGradient", "is a gradient itself"},

@@ -200,7 +200,7 @@ class Help(CommandTest):
         for command in re.findall(r"^  ([a-z]+) ", out, re.MULTILINE):
             with self.subTest(command):
                 text, _ = self.expect(OK, command, "--help")
-                self.assertLess(len(text.splitlines()), 66)
+                self.assertLess(len(text.splitlines()), 60)
 
     def test_version(self):
         self.assertRegex(self.expect(OK, "--version")[0], r"cnnc \d+\.\d+\.\d+")
