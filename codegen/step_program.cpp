@@ -26,6 +26,7 @@ StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int thr
   cnnc_options create{};
   create.threads = threads;
   create.profile = profile;
+  create.flush_denormals = 1;
   create.error = error.text;
   create.error_bytes = sizeof error.text;
   const cnnc_status status = cnnc_create(model_->model(), &create, &executable_);

@@ -94,6 +94,8 @@ typedef struct cnnc_options {
   uint64_t max_bytes; /* limit of working memory besides weights; 0: none */
   char* error;        /* when cnnc_create fails, its message is written here if not NULL */
   size_t error_bytes;
+  int32_t flush_denormals; /* nonzero: numbers below the smallest normal one count as 0 during a run. Arithmetic on
+                              them is up to a hundred times slower, and averages that decay, as in training, end there */
 } cnnc_options;
 
 /* A dense, row-major tensor in the caller's memory, aligned to its element type. */

@@ -73,6 +73,8 @@ bool allocate_tables(cnnc_executable* exe) {
          exe->arena_buffers.allocate(plan.buffers.count) &&
          exe->arena_workspace.allocate(size_t{2} * plan.buffers.count) &&
          exe->args.allocate(plan.operands.count) &&
+         exe->ranges.allocate(size_t{plan.inputs.count} + plan.outputs.count) &&
+         exe->checked_ranges.allocate(size_t{plan.inputs.count} + plan.outputs.count) &&
          exe->step_sizes.allocate(plan.sizes.count) &&
          exe->boundary_operands.allocate(plan.operands.count) &&
          exe->slice_operands.allocate(slice_operand_count(plan)) &&
@@ -120,7 +122,7 @@ cnnc_status set_up(cnnc_executable* exe, const cnnc_options& options) {
     exe->error.set("out of memory while opening the model");
     return CNNC_OUT_OF_MEMORY;
   }
-  exe->team = create_team(exe->threads);
+  exe->team = create_team(exe->threads, options.flush_denormals != 0);
   if (!exe->team) {
     exe->error.set("out of memory while starting %d threads", exe->threads);
     return CNNC_OUT_OF_MEMORY;

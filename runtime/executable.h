@@ -39,6 +39,10 @@ struct SliceOperand {
   int64_t offset;     // in the slice
 };
 
+struct MemoryRange {
+  uintptr_t begin, bytes;
+};
+
 struct cnnc_executable {
   const cnnc_model* model;
   cnnc::Plan plan;
@@ -57,6 +61,8 @@ struct cnnc_executable {
   cnnc::Array<uint32_t> arena_workspace;
   cnnc::Array<const char*> texts;        // elements of all constant strings, in the order of their buffers
   cnnc::Array<void*> args;               // per operand
+  // Of inputs, then outputs, now and when they were checked last (overlap.h).
+  cnnc::Array<MemoryRange> ranges, checked_ranges;
   cnnc::Array<int64_t> step_sizes;       // per size record
   cnnc::Array<BoundaryOperand> boundary_operands;
   uint32_t boundary_operand_count;

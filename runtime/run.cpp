@@ -2,6 +2,7 @@
 #include "runtime/control.h"
 #include "runtime/executable.h"
 #include "runtime/host_tensor.h"
+#include "runtime/overlap.h"
 #include "runtime/team.h"
 
 namespace cnnc {
@@ -71,34 +72,6 @@ void describe_output(const cnnc_executable& exe, const TensorRecord& output,
   }
 }
 
-bool overlap(const cnnc_tensor_view& a, const cnnc_tensor_view& b) {
-  const auto a_begin = reinterpret_cast<uintptr_t>(a.data);
-  const auto b_begin = reinterpret_cast<uintptr_t>(b.data);
-  const auto a_bytes = static_cast<uintptr_t>(view_bytes(a));
-  const auto b_bytes = static_cast<uintptr_t>(view_bytes(b));
-  return a_bytes && b_bytes && a_begin < b_begin + b_bytes && b_begin < a_begin + a_bytes;
-}
-
-bool check_overlap(cnnc_executable* exe, const cnnc_tensor_view* inputs,
-                   const cnnc_tensor_view* outputs, uint32_t output) {
-  const Plan& plan = exe->plan;
-  const char* name = plan.text(plan.outputs[output].name);
-  for (uint32_t i = 0; i < plan.inputs.count; ++i) {
-    if (plan.outputs[output].updates == i) continue;
-    if (overlap(outputs[output], inputs[i])) {
-      return exe->error.set("output '%s' overlaps input '%s' in memory", name,
-                            plan.text(plan.inputs[i].name));
-    }
-  }
-  for (uint32_t i = 0; i < output; ++i) {
-    if (overlap(outputs[output], outputs[i])) {
-      return exe->error.set("output '%s' overlaps output '%s' in memory", name,
-                            plan.text(plan.outputs[i].name));
-    }
-  }
-  return true;
-}
-
 bool check_output_count(cnnc_executable* exe, int32_t count) {
   if (count == cnnc_output_count(exe)) return true;
   return exe->error.set("%d outputs given, the model has %d", count, cnnc_output_count(exe));
@@ -118,12 +91,11 @@ bool check_views(cnnc_executable* exe, const cnnc_tensor_view* inputs, cnnc_tens
       outputs[i].data = inputs[plan.outputs[i].updates].data;
       outputs[i].bytes = inputs[plan.outputs[i].updates].bytes;
     }
-    if (!check_memory(exe, "output", plan.outputs[i], outputs[i], view_bytes(outputs[i])) ||
-        !check_overlap(exe, inputs, outputs, i)) {
+    if (!check_memory(exe, "output", plan.outputs[i], outputs[i], view_bytes(outputs[i]))) {
       return false;
     }
   }
-  return true;
+  return check_overlap(exe, inputs, outputs);
 }
 
 void set_boundary_args(cnnc_executable* exe, const cnnc_tensor_view* inputs,

@@ -55,6 +55,7 @@ struct Worker {
 
 struct Team {
   int32_t threads;
+  bool flush_denormals;
   pid_t process;   // after fork() the child has no workers
   Worker* workers; // threads - 1
   Ticket* tickets; // one for each thread's part
@@ -79,6 +80,20 @@ constexpr int kYields = 40;
 constexpr size_t kStackBytes = 256 << 10;
 
 void pause() { __builtin_ia32_pause(); }
+
+// How the thread's arithmetic treats denormal numbers, while it lives.
+class FloatingPointMode {
+ public:
+  explicit FloatingPointMode(bool flush_denormals) : before_(__builtin_ia32_stmxcsr()) {
+    constexpr unsigned kFlushResults = 1 << 15, kOperandsAreZero = 1 << 6;
+    if (flush_denormals) __builtin_ia32_ldmxcsr(before_ | kFlushResults | kOperandsAreZero);
+  }
+  ~FloatingPointMode() { __builtin_ia32_ldmxcsr(before_); }
+  FloatingPointMode(const FloatingPointMode&) = delete;
+
+ private:
+  unsigned before_;
+};
 
 void futex(std::atomic<uint32_t>* word, int operation, uint32_t value) {
   syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, nullptr, nullptr, 0);
@@ -139,6 +154,7 @@ void wake_sleepers(Team* team) {
 void* run_worker(void* argument) {
   auto* worker = static_cast<Worker*>(argument);
   Team* team = worker->team;
+  const FloatingPointMode mode(team->flush_denormals);
   for (int idle = 0; !team->stop.load(std::memory_order_relaxed);) {
     if (work(team, worker->index)) idle = 0;
     else if (++idle < kSpins) pause();
@@ -193,7 +209,7 @@ bool start_worker(Worker* worker) {
 
 } // namespace
 
-Team* create_team(int32_t threads) {
+Team* create_team(int32_t threads, bool flush_denormals) {
   auto* team = static_cast<Team*>(aligned_alloc(64, (sizeof(Team) + 63) / 64 * 64));
   auto* tickets = static_cast<Ticket*>(aligned_alloc(64, sizeof(Ticket) * static_cast<size_t>(threads)));
   auto* workers = static_cast<Worker*>(calloc(static_cast<size_t>(threads), sizeof(Worker)));
@@ -204,6 +220,7 @@ Team* create_team(int32_t threads) {
   __builtin_memset(static_cast<void*>(team), 0, sizeof *team);
   __builtin_memset(static_cast<void*>(tickets), 0, sizeof(Ticket) * static_cast<size_t>(threads));
   team->threads = threads;
+  team->flush_denormals = flush_denormals;
   team->process = getpid();
   team->tickets = tickets;
   team->workers = workers;
@@ -230,6 +247,7 @@ void destroy_team(Team* team) {
 
 int64_t run_steps(Team* team, Scratch scratch, RunStep* steps, uint32_t count) {
   team->scratch = scratch;
+  const FloatingPointMode mode(team->flush_denormals);
   for (uint32_t i = 0; i < count; ++i)
     if (run_step(team, steps[i])) return i;
   return -1;
@@ -237,6 +255,7 @@ int64_t run_steps(Team* team, Scratch scratch, RunStep* steps, uint32_t count) {
 
 int64_t run_steps_timed(Team* team, Scratch scratch, RunStep* steps, uint32_t count) {
   team->scratch = scratch;
+  const FloatingPointMode mode(team->flush_denormals);
   for (uint32_t i = 0; i < count; ++i) {
     const int64_t start = now_ns();
     if (run_step(team, steps[i])) return i;

@@ -16,8 +16,9 @@ namespace cnnc {
 struct Team;
 
 // The calling thread is one of `threads`; the others are started here and sleep until there is work. With fewer threads
-// than asked for when the system gives no more; null when memory is short.
-Team* create_team(int32_t threads);
+// than asked for when the system gives no more; null when memory is short. With `flush_denormals` all of them count
+// denormal numbers as 0 while they run steps.
+Team* create_team(int32_t threads, bool flush_denormals);
 void destroy_team(Team* team); // null is allowed
 
 struct Scratch {

@@ -52,6 +52,7 @@ class LazyProgram {
     options.threads = threads_;
     options.error = error->text;
     options.error_bytes = sizeof error->text;
+    options.flush_denormals = 1;
     if (cnnc_create(model_, &options, &executable_) != CNNC_OK) return nullptr;
     return runner_.create(executable_, layout_, error) ? &runner_ : nullptr;
   }

@@ -13,8 +13,9 @@ namespace {
 
 class ExecutableTest : public testing::Test {
  protected:
-  void create(int threads, bool profile = false) {
+  void create(int threads, bool profile = false, bool flush_denormals = false) {
     cnnc_options options{};
+    options.flush_denormals = flush_denormals;
     options.threads = threads;
     options.profile = profile;
     options.error = error_;
@@ -54,6 +55,22 @@ class ExecutableTest : public testing::Test {
   cnnc_executable* exe_ = nullptr;
   char error_[512] = "";
 };
+
+TEST_F(ExecutableTest, FlushesDenormalsOnRequestAndOnlyWhileRunning) {
+  const float denormal = 1e-39f;
+  for (const bool flush : {false, true}) {
+    create(3, false, flush);
+    for (float& weight : affine_.weights) weight = 0;
+    std::vector<float> x(3000, denormal), y(x.size());
+    cnnc_tensor_view in = rows(x), out = rows(y);
+    ASSERT_EQ(cnnc_run(exe_, &in, 1, &out, 1), CNNC_OK) << cnnc_last_error(exe_);
+    for (const float value : y) ASSERT_EQ(value, flush ? 0 : 2 * denormal);
+    volatile float small = denormal;
+    EXPECT_NE(small * 1.0f, 0);
+    cnnc_destroy(exe_);
+  }
+  exe_ = nullptr;
+}
 
 TEST_F(ExecutableTest, RunsEveryBatchOnOneThread) {
   create(1);
@@ -122,6 +139,8 @@ TEST_F(ExecutableTest, SaysWhichInputIsWrong) {
   bad = in, bad.data = nullptr;
   EXPECT_EQ(run_error(bad, out), "input 'x' has no memory");
   EXPECT_EQ(run_error(in, in), "output 'y' overlaps input 'x' in memory");
+  check_run(2);
+  EXPECT_EQ(run_error(in, in), "output 'y' overlaps input 'x' in memory");  // also after a run where all was well
   EXPECT_EQ(run_error(in, out, 0), "0 inputs given, the model has 1");
   bad = out, bad.bytes = 8;
   EXPECT_EQ(run_error(in, bad), "output 'y' has 8 bytes of memory, its shape needs 48");
