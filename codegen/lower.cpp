@@ -276,7 +276,7 @@ class Lowering {
     step.flags = kControlStep;
     step.kernel = static_cast<uint32_t>(control.op);
     step.kernel_name = cat("control:", kNames[step.kernel]);
-    step.name = unique_name(node.origins().empty() ? node.op_name() : node.origins()[0]);
+    step.name = unique_name(node.origins().empty() ? node.op_name() : node.origins().first());
     step.sources = sources_of(node);
     step.tasks_value = builder_.value(1);
     step.params = bytes_of(control.params);
@@ -407,13 +407,13 @@ class Lowering {
 
   static std::string sources_of(const Node& node) {
     std::string sources;
-    for (const std::string& origin : node.origins()) sources += (sources.empty() ? "" : "\n") + origin;
+    for (const std::string& origin : node.origins().names()) sources += (sources.empty() ? "" : "\n") + origin;
     return sources;
   }
 
   std::string unique_name(const Node& node, const Value& result) {
     const bool one = node.output_count() == 1;
-    return unique_name(one && !result.name().empty() ? result.name() : !node.origins().empty() ? node.origins()[0] : node.op_name());
+    return unique_name(one && !result.name().empty() ? result.name() : !node.origins().empty() ? node.origins().first() : node.op_name());
   }
 
   std::string unique_name(const std::string& name) {

@@ -20,7 +20,7 @@ static std::string name_of_source(const Value& value) {
 static std::string label_of(const Node& node) {
   std::string label = escaped(node.op_name());
   if (const Attribute* kernel = node.attribute("kernel")) label += "\\n" + escaped(std::get<std::string>(*kernel));
-  for (const std::string& origin : node.origins()) label += "\\n" + escaped(origin);
+  for (const std::string& origin : node.origins().names()) label += "\\n" + escaped(origin);
   return label;
 }
 

@@ -10,12 +10,6 @@ namespace cnnc {
 
 bool Value::ById::operator()(const Node* a, const Node* b) const { return a->id() < b->id(); }
 
-int Value::use_count() const {
-  int count = output_uses_;
-  for (const auto& [user, operands] : users_) count += operands;
-  return count;
-}
-
 std::optional<Ints> Value::known_ints() const {
   if (!content_) return std::nullopt;
   Ints ints;
@@ -73,16 +67,11 @@ Graph* Node::region(std::string_view name) const {
   return region ? region->get() : nullptr;
 }
 
-void Node::add_origins(const Strings& origins) {
-  Strings merged;
-  std::set_union(origins_.begin(), origins_.end(), origins.begin(), origins.end(), std::back_inserter(merged));
-  origins_ = std::move(merged);
-}
-
 std::string Node::description() const {
+  const Strings origins = origins_.names();
   std::string names;
-  for (size_t i = 0; i < origins_.size() && i < 3; ++i) names += (i ? ", " : "") + quoted(origins_[i]);
-  if (origins_.size() > 3) names += cat(" and ", origins_.size() - 3, " more");
+  for (size_t i = 0; i < origins.size() && i < 3; ++i) names += (i ? ", " : "") + quoted(origins[i]);
+  if (origins.size() > 3) names += cat(" and ", origins.size() - 3, " more");
   if (names.empty()) return cat("node ", op_name());
   return cat("node ", names, " (", op_name(), ")");
 }
@@ -101,10 +90,14 @@ Graph::~Graph() {
   }
 }
 
-void Graph::add_use(Value* value, Node* user) { ++value->users_[user]; }
+void Graph::add_use(Value* value, Node* user) {
+  ++value->users_[user];
+  ++value->node_uses_;
+}
 
 void Graph::remove_use(Value* value, Node* user) {
   auto it = value->users_.find(user);
+  --value->node_uses_;
   if (--it->second == 0) value->users_.erase(it);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ir/attribute.h"
+#include "ir/origins.h"
 #include "ir/type.h"
 
 namespace cnnc {
@@ -44,7 +45,7 @@ class Value {
   // Nodes that use it, in order of creation, with the number of operands that are this value.
   const std::map<Node*, int, ById>& users() const { return users_; }
   // Uses by nodes and as outputs of its graph.
-  int use_count() const;
+  int use_count() const { return node_uses_ + output_uses_; }
   bool is_graph_output() const { return output_uses_ > 0; }
 
   // The elements, when they are integers that can be written as sizes: constants, shapes, and arithmetic on them.
@@ -70,6 +71,7 @@ class Value {
   std::string name_;
   std::optional<Dims> content_;
   std::map<Node*, int, ById> users_;
+  int node_uses_ = 0;    // the sum of users_
   int output_uses_ = 0;
 };
 
@@ -100,9 +102,9 @@ class Node {
   // The region; null when there is none.
   Graph* region(std::string_view name) const;
 
-  // Names of the source nodes that this node stands for, sorted, kept through every pass.
-  const Strings& origins() const { return origins_; }
-  void add_origins(const Strings& origins);
+  // Names of the source nodes that this node stands for, kept through every pass.
+  const Origins& origins() const { return origins_; }
+  void add_origins(const Origins& origins) { origins_.join(origins); }
   // "node 'conv1' (Conv)": for messages.
   std::string description() const;
 
@@ -124,7 +126,7 @@ class Node {
   std::vector<Value*> inputs_;
   std::vector<std::unique_ptr<Value>> outputs_;
   Attributes attributes_;
-  Strings origins_;
+  Origins origins_;
   NodeList::iterator position_;
 };
 
@@ -178,8 +180,8 @@ class Graph {
   void set_insertion_point(NodeList::iterator where) { insertion_point_ = where; }
   void append_at_end() { insertion_point_ = nodes_.end(); }
   // New nodes get these origins.
-  void set_current_origins(Strings origins) { current_origins_ = std::move(origins); }
-  const Strings& current_origins() const { return current_origins_; }
+  void set_current_origins(Origins origins) { current_origins_ = std::move(origins); }
+  const Origins& current_origins() const { return current_origins_; }
 
   // All uses of `from`, also as graph output, become uses of `to`. `to` inherits the name when it has none.
   void replace_uses(Value* from, Value* to);
@@ -212,7 +214,7 @@ class Graph {
   std::vector<Value*> updated_inputs_;  // by output
   NodeList nodes_;
   NodeList::iterator insertion_point_ = nodes_.end();
-  Strings current_origins_;
+  Origins current_origins_;
   std::vector<SizeCondition> conditions_;
   Node* parent_ = nullptr;
 };
@@ -226,7 +228,7 @@ class InsertBefore {
  private:
   Graph& graph_;
   NodeList::iterator where_;
-  Strings origins_;
+  Origins origins_;
 };
 
 // ---- ir/text.cpp ---------------------------------------------------------------------------------------------------

@@ -168,9 +168,9 @@ class Printer {
       out += (i ? ", " : "") + (node.input(i) ? name_of(*node.input(i)) : "_");
     out += ")" + attributes(node, indent) + " : " + types;
     if (options_.origins && !node.origins().empty()) {
-      out += " loc(";
-      for (size_t i = 0; i < node.origins().size(); ++i) out += (i ? "," : "") + text_of(node.origins()[i]);
-      out += ")";
+      std::string names;
+      for (const std::string& name : node.origins().names()) names += (names.empty() ? "" : ",") + text_of(name);
+      out += " loc(" + names + ")";
     }
     return out;
   }

@@ -100,7 +100,7 @@ std::vector<Row> node_rows(const ModelState& state) {
     for (const Value* input : node->inputs())
       for (const BuiltWeight& weight : state.weights)
         if (input != nullptr && input->name() == weight.name) count += weight.variable->value.size();
-    const std::string name = node->origins().empty() ? "-" : node->origins()[0];
+    const std::string name = node->origins().empty() ? "-" : node->origins().first();
     rows.push_back({name + " (" + node->op_name() + ")", shape_text(node->output()->type()), grouped(count)});
   }
   return rows;

@@ -77,7 +77,7 @@ Model Model::up_to(const std::string& name) const {
   Value* found = nullptr;
   for (const auto& node : graph->nodes()) {
     if (node->is("Constant")) continue;
-    const bool of_layer = node->origins() == Strings{name};
+    const bool of_layer = node->origins().names() == Strings{name};
     for (size_t i = 0; i < node->output_count(); ++i)
       if (of_layer || node->output(i)->name() == name) found = node->output(i);
   }

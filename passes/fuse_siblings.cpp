@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
@@ -34,9 +35,15 @@ std::vector<Reduction> reductions_of(Graph& graph) {
   return found;
 }
 
-bool has_same_loops(const LoopNest& a, const LoopNest& b) {
-  return a.space() == b.space() && a.loops == b.loops && a.inner == b.inner;
-}
+// What two reductions have in common when one kernel can compute both: the same loops, and an operand of which both read the
+// same element at each point. Reductions with an equal key have that.
+struct Key {
+  const Value* operand;
+  std::string loops_and_places;
+  bool operator<(const Key& other) const {
+    return std::tie(operand, loops_and_places) < std::tie(other.operand, other.loops_and_places);
+  }
+};
 
 // The places at which the stages read an operand.
 std::set<std::string> places(const Reduction& r, const Value* operand) {
@@ -52,13 +59,21 @@ std::set<std::string> places(const Reduction& r, const Value* operand) {
   return found;
 }
 
-// Whether there is an operand of which both read the same element at each of their points.
-bool reads_the_same(const Reduction& a, const Reduction& b) {
-  return std::any_of(a.node->inputs().begin(), a.node->inputs().end(), [&](const Value* operand) {
-    const auto& others = b.node->inputs();
-    return operand && operand->type().element_count() == product(a.nest.loops) &&
-           std::find(others.begin(), others.end(), operand) != others.end() && places(a, operand) == places(b, operand);
-  });
+// In the order of the operands.
+std::vector<Key> keys_of(const Reduction& r) {
+  std::string loops;
+  for (const Dim& d : r.nest.loops) loops += d.str() + ",";
+  for (const int inner : r.nest.inner) loops += cat(" ", inner);
+  for (const Dim& d : r.nest.space()) loops += "," + d.str();
+  const Dim points = product(r.nest.loops);
+  std::vector<Key> keys;
+  for (const Value* operand : r.node->inputs()) {
+    if (operand == nullptr || !(operand->type().element_count() == points)) continue;
+    std::string key = loops;
+    for (const std::string& place : places(r, operand)) key += ";" + place;
+    keys.push_back({operand, std::move(key)});
+  }
+  return keys;
 }
 
 class Positions {
@@ -70,6 +85,7 @@ class Positions {
   // Of the node that defines the value; 0 for inputs.
   size_t of(const Value& value) const { return value.producer() ? positions_.at(value.producer()) : 0; }
   size_t of(const Node& node) const { return positions_.at(&node); }
+  void add(const Node& node, size_t position) { positions_[&node] = position; }
 
  private:
   std::map<const Node*, size_t> positions_;
@@ -90,30 +106,41 @@ const Node* common_place(const Positions& positions, const Reduction& first, con
   return late ? second.node : nullptr;
 }
 
-bool fuse_pair(Graph& graph, const Positions& positions, const Reduction& first, const Reduction& second) {
-  if (!has_same_loops(first.nest, second.nest) || !reads_the_same(first, second)) return false;
+// Makes one node of both; false when that cannot be.
+bool fuse_pair(Graph& graph, Positions& positions, const Reduction& first, const Reduction& second) {
   const Node* place = common_place(positions, first, second);
   if (place == nullptr) return false;
+  const size_t position = positions.of(*place);
   const std::vector<Node*> nodes{first.node, second.node};
   const std::vector<Value*> results{first.node->output(), second.node->output()};
   FusionCandidate candidate = fuse_body(nodes, results);
   if (candidate.operands.size() > kMaxOperands || !loop_nest(*candidate.body)) return false;
-  replace_by_fused(graph, std::move(candidate), nodes, results, *place);
+  positions.add(*replace_by_fused(graph, std::move(candidate), nodes, results, *place), position);
   return true;
 }
 
-bool fuse_any(Graph& graph) {
-  const std::vector<Reduction> reductions = reductions_of(graph);
-  const Positions positions(graph);
-  for (size_t i = 0; i < reductions.size(); ++i)
-    for (size_t j = i + 1; j < reductions.size(); ++j)
-      if (fuse_pair(graph, positions, reductions[i], reductions[j])) return true;
-  return false;
-}
-
+// Each reduction is fused with the first later one that it can be fused with.
 bool run(Graph& graph) {
+  const std::vector<Reduction> reductions = reductions_of(graph);
+  std::map<Key, std::vector<size_t>> alike;  // ascending
+  for (size_t i = 0; i < reductions.size(); ++i)
+    for (const Key& key : keys_of(reductions[i])) alike[key].push_back(i);
+
+  Positions positions(graph);
+  std::vector<bool> fused(reductions.size(), false);
   bool changed = false;
-  while (fuse_any(graph)) changed = true;
+  for (size_t i = 0; i < reductions.size(); ++i) {
+    if (fused[i]) continue;
+    for (const Key& key : keys_of(reductions[i])) {
+      const std::vector<size_t>& group = alike[key];
+      const auto j = std::find_if(std::upper_bound(group.begin(), group.end(), i), group.end(), [&](size_t other) {
+        return !fused[other] && fuse_pair(graph, positions, reductions[i], reductions[other]);
+      });
+      if (j == group.end()) continue;
+      changed = fused[i] = fused[*j] = true;
+      break;
+    }
+  }
   return changed;
 }
 

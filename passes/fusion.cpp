@@ -74,14 +74,10 @@ FusionCandidate fuse_body(const std::vector<Node*>& nodes, const std::vector<Val
 
 Node* replace_by_fused(Graph& graph, FusionCandidate candidate, const std::vector<Node*>& nodes,
                        const std::vector<Value*>& results, const Node& place) {
-  Strings origins;
-  for (const Node* node : nodes) origins.insert(origins.end(), node->origins().begin(), node->origins().end());
-  std::sort(origins.begin(), origins.end());
-  origins.erase(std::unique(origins.begin(), origins.end()), origins.end());
   const InsertBefore here(place);
   Node* fused = graph.add("Fused", candidate.operands, {{"body", std::shared_ptr<Graph>(std::move(candidate.body))}},
                           static_cast<int>(results.size()));
-  fused->add_origins(origins);
+  for (const Node* node : nodes) fused->add_origins(node->origins());
   for (size_t i = 0; i < results.size(); ++i) graph.replace_uses(results[i], fused->output(i));
   for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
     bool used = false;

@@ -99,13 +99,8 @@ class Driver {
   }
 
   Replacement build(const Rewrite& rewrite, const Match& match) {
-    Strings origins;
-    for (const Node* node : match.nodes()) {
-      Strings merged;
-      std::set_union(origins.begin(), origins.end(), node->origins().begin(), node->origins().end(),
-                     std::back_inserter(merged));
-      origins = std::move(merged);
-    }
+    Origins origins;
+    for (const Node* node : match.nodes()) origins.join(node->origins());
     const InsertBefore here(match.root());
     graph_.set_current_origins(std::move(origins));
     try {

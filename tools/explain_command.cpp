@@ -45,7 +45,7 @@ json explained(const Node& node, const std::vector<KernelChoice>& choices) {
   for (const KernelChoice& c : choices)
     candidates.push_back({{"kernel", c.candidate}, {"accepts", c.refusal.empty()}, {"reason", c.refusal}});
   for (size_t i = 0; i < node.output_count(); ++i) types.push_back(node.output(i)->type().str());
-  return {{"op", node.op_name()}, {"origins", node.origins()}, {"outputs", types},
+  return {{"op", node.op_name()}, {"origins", node.origins().names()}, {"outputs", types},
           {"flops", size_of(codegen::flops_of(node))}, {"bytes", size_of(codegen::bytes_of(node))},
           {"kernel", chosen(choices)}, {"candidates", candidates}};
 }
@@ -105,12 +105,15 @@ void print_node(const json& node) {
 
 bool ExplainCommand::asked(const Node& n) const {
   if (n.is("Constant") || n.op().is_view()) return false;
-  return node.empty() || std::count(n.origins().begin(), n.origins().end(), node) > 0;
+  return node.empty() || n.origins().contains(node);
 }
 
 std::vector<std::string> origins_of(const Graph& graph) {
   std::vector<std::string> names;
-  for (const auto& n : graph.nodes()) names.insert(names.end(), n->origins().begin(), n->origins().end());
+  for (const auto& n : graph.nodes()) {
+    const Strings of_node = n->origins().names();
+    names.insert(names.end(), of_node.begin(), of_node.end());
+  }
   return names;
 }
 

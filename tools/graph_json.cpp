@@ -36,7 +36,7 @@ class Writer {
     for (const auto& [name, attribute] : node.attributes()) attributes[name] = attribute_of(attribute);
     for (size_t i = 0; i < node.output_count(); ++i) outputs.push_back(value(*node.output(i)));
     return {{"op", node.op_name()}, {"operands", operands}, {"outputs", outputs},
-            {"attributes", attributes}, {"origins", node.origins()}};
+            {"attributes", attributes}, {"origins", node.origins().names()}};
   }
 
   json attribute_of(const Attribute& attribute) {

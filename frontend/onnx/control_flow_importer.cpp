@@ -57,7 +57,7 @@ std::shared_ptr<Graph> GraphImporter::required_region(Scope& scope, const Region
                                                       const std::vector<Type>& types) {
   const auto it = regions.find(name);
   if (it == regions.end()) throw Error(cat("attribute ", quoted(name), " is missing"));
-  const Strings origins = scope.graph().current_origins();
+  const Origins origins = scope.graph().current_origins();
   std::shared_ptr<Graph> region = import_region(scope, *it->second, &types);
   scope.graph().set_current_origins(origins);
   if (region->outputs().size() < static_cast<size_t>(it->second->output_size()))

@@ -92,7 +92,7 @@ class Exporter {
     onnx::NodeProto proto;
     proto.set_op_type(node.op_name());
     proto.set_domain(node.op().onnx_domain());
-    proto.set_name(unique(node_names_, node.origins().empty() ? node.op_name() : node.origins()[0]));
+    proto.set_name(unique(node_names_, node.origins().empty() ? node.op_name() : node.origins().first()));
     const onnx::OpSchema& schema = *schema_of(node, opset_);
     Attributes attributes = written_attributes(node);
     std::map<std::string, Attribute> as_inputs;

@@ -138,7 +138,7 @@ Value* GraphImporter::value_of(Scope& scope, const std::string& name) {
   Tensor tensor =
       binding->tensor ? tensors_.read(*binding->tensor) : tensors_.read(*binding->sparse);
   Graph& graph = where->graph();
-  const Strings origins = graph.current_origins();
+  const Origins origins = graph.current_origins();
   graph.set_current_origins({});
   binding->value = graph.constant(std::move(tensor));
   binding->value->set_name(name);

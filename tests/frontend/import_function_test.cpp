@@ -15,8 +15,10 @@ const std::string kFunctionHeader = R"(<domain: "local", opset_import: ["" : 21,
 
 Strings origins_in(const Graph& graph) {
   Strings all;
-  for (const auto& node : graph.nodes())
-    all.insert(all.end(), node->origins().begin(), node->origins().end());
+  for (const auto& node : graph.nodes()) {
+    const Strings names = node->origins().names();
+    all.insert(all.end(), names.begin(), names.end());
+  }
   return all;
 }
 

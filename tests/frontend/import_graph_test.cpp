@@ -13,9 +13,10 @@ using ::testing::Not;
 
 Strings origins_in(const Graph& graph) {
   Strings all;
-  for (const auto& node : graph.nodes())
-    if (!node->is("Constant"))
-      all.insert(all.end(), node->origins().begin(), node->origins().end());
+  for (const auto& node : graph.nodes()) {
+    const Strings names = node->is("Constant") ? Strings() : node->origins().names();
+    all.insert(all.end(), names.begin(), names.end());
+  }
   return all;
 }
 
