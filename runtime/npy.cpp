@@ -1,8 +1,13 @@
 // The .npy format: a magic string, a Python dictionary as text, the elements.
 #include "runtime/npy.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtime/array.h"
 #include "runtime/bit_packing.h"
@@ -169,6 +174,8 @@ void extend_elements(HostTensor* tensor) {
 
 struct NpyLayout {
   size_t header_begin, header_end;
+  size_t characters; // of a text
+  bool fortran;
 };
 
 bool find_header(const uint8_t* bytes, size_t size, NpyLayout* layout, ErrorText* error) {
@@ -183,32 +190,79 @@ bool find_header(const uint8_t* bytes, size_t size, NpyLayout* layout, ErrorText
   return layout->header_end <= size || error->set("the .npy header is truncated");
 }
 
+// Type and layout of a file of `file_size` bytes, of which `size` are at hand: all of the header at least.
+bool parse_header(const uint8_t* bytes, size_t size, size_t file_size, HostTensor* out,
+                  NpyLayout* layout, ErrorText* error) {
+  if (!find_header(bytes, size, layout, error)) return false;
+  const char* text = reinterpret_cast<const char*>(bytes);
+  HeaderText header(text + layout->header_begin, text + layout->header_end);
+  if (!parse_dtype(header, out, &layout->characters, error) || !parse_shape(header, out, error)) {
+    return false;
+  }
+  if (!header.find("fortran_order")) return error->set("the .npy header has no 'fortran_order'");
+  layout->fortran = header.accept_word("True");
+  const bool is_text = out->dtype == CNNC_STRING;
+  int64_t needed = is_text ? element_count(out->rank, out->dims)
+                           : tensor_bytes(out->dtype, out->rank, out->dims);
+  const auto width = static_cast<int64_t>(kBytesOfCharacter * layout->characters);
+  if (is_text && (width == 0 || __builtin_mul_overflow(needed, width, &needed))) needed = -1;
+  const size_t stored = file_size - layout->header_end;
+  if (needed >= 0 && static_cast<uint64_t>(needed) == stored) return true;
+  return error->set("the .npy data has %zu bytes, its shape needs %lld", stored,
+                    static_cast<long long>(needed));
+}
+
 } // namespace
 
 bool parse_npy(const uint8_t* bytes, size_t size, HostTensor* out, ErrorText* error) {
   NpyLayout layout{};
-  if (!find_header(bytes, size, &layout, error)) return false;
-  const char* text = reinterpret_cast<const char*>(bytes);
-  HeaderText header(text + layout.header_begin, text + layout.header_end);
-  size_t characters = 0;
-  if (!parse_dtype(header, out, &characters, error) || !parse_shape(header, out, error)) return false;
-  if (!header.find("fortran_order")) return error->set("the .npy header has no 'fortran_order'");
-  const bool fortran = header.accept_word("True");
-  const bool is_text = out->dtype == CNNC_STRING;
-  int64_t needed = is_text ? element_count(out->rank, out->dims)
-                           : tensor_bytes(out->dtype, out->rank, out->dims);
-  const auto width = static_cast<int64_t>(kBytesOfCharacter * characters);
-  if (is_text && (width == 0 || __builtin_mul_overflow(needed, width, &needed))) needed = -1;
-  const size_t stored = size - layout.header_end;
-  if (needed < 0 || static_cast<uint64_t>(needed) != stored) {
-    return error->set("the .npy data has %zu bytes, its shape needs %lld", stored,
-                      static_cast<long long>(needed));
-  }
-  if (!out->allocate(error)) return false;
+  if (!parse_header(bytes, size, size, out, &layout, error) || !out->allocate(error)) return false;
   const uint8_t* elements = bytes + layout.header_end;
-  if (is_text) return copy_texts(elements, characters, fortran, out, error);
-  copy_elements(elements, fortran, out);
+  if (out->dtype == CNNC_STRING) {
+    return copy_texts(elements, layout.characters, layout.fortran, out, error);
+  }
+  copy_elements(elements, layout.fortran, out);
   extend_elements(out);
+  return true;
+}
+
+// ---- elements in the file ----------------------------------------------------------------------
+
+NpyFile::~NpyFile() {
+  if (file_ >= 0) close(file_);
+  free(path_);
+}
+
+bool NpyFile::open(const char* path) {
+  path_ = strdup(path);
+  file_ = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a FIFO must not block
+  struct stat info;
+  if (!path_ || file_ < 0 || fstat(file_, &info) || !S_ISREG(info.st_mode)) return false;
+  uint8_t head[4096];
+  const ssize_t got = pread(file_, head, sizeof head, 0);
+  NpyLayout layout{};
+  ErrorText reason;
+  if (got < 0 || !parse_header(head, static_cast<size_t>(got), static_cast<size_t>(info.st_size),
+                               &type_, &layout, &reason)) {
+    return false;
+  }
+  first_ = layout.header_end;
+  bytes_ = static_cast<size_t>(info.st_size) - first_;
+  const auto type = static_cast<DType>(type_.dtype);
+  return !layout.fortran && type_.dtype != CNNC_STRING && !is_packed_in_files(type);
+}
+
+bool NpyFile::read(size_t offset, size_t bytes, void* to, ErrorText* error) const {
+  for (size_t done = 0; done < bytes;) {
+    const auto at = static_cast<off_t>(first_ + offset + done);
+    const ssize_t got = pread(file_, static_cast<char*>(to) + done, bytes - done, at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      return error->set("cannot read '%s': %s", path_,
+                        got < 0 ? strerror(errno) : "it is shorter than it was");
+    }
+    done += static_cast<size_t>(got);
+  }
   return true;
 }
 

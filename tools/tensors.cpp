@@ -12,14 +12,18 @@ namespace cnnc::tools {
 
 namespace fs = std::filesystem;
 
+Type type_in_file(const cnnc_tensor_view& tensor, const std::string& path) {
+  for (const DType dtype : kAllDTypes)
+    if (static_cast<int32_t>(dtype) == tensor.dtype) return {dtype, Dims(tensor.dims, tensor.dims + tensor.rank)};
+  throw Error(cat(quoted(path), " has elements of type ", cnnc_dtype_name(tensor.dtype), ", which models here do not have"));
+}
+
 Tensor read_tensor(const std::string& path) {
-  HostTensor host;
+  const auto host = std::make_shared<HostTensor>();
   ErrorText error;
-  if (!load_tensor(path.c_str(), &host, &error)) throw Error(error.text, Fault::file);
-  bool known = false;
-  for (const DType dtype : kAllDTypes) known = known || static_cast<int32_t>(dtype) == host.dtype;
-  if (!known) throw Error(cat(quoted(path), " has elements of type ", cnnc_dtype_name(host.dtype), ", which models here do not have"));
-  return Tensor::copy_of(static_cast<DType>(host.dtype), Shape(host.dims, host.dims + host.rank), host.data);
+  if (!load_tensor(path.c_str(), host.get(), &error)) throw Error(error.text, Fault::file);
+  const Type type = type_in_file(host->view(), path);
+  return Tensor(type.dtype, type.shape(), host, host->data);
 }
 
 std::vector<Tensor> read_tensors(const std::string& folder, const std::string& prefix) {

@@ -4,9 +4,12 @@
 #include <vector>
 
 #include "ir/graph.h"
+#include "runtime/cnnc.h"
 
 namespace cnnc::tools {
 
+// The type of what a file holds. Throws Error when no model has such elements.
+Type type_in_file(const cnnc_tensor_view& tensor, const std::string& path);
 // Reads .pb or .npy. Throws Error.
 Tensor read_tensor(const std::string& path);
 // prefix_0.pb (or .npy), prefix_1.pb, ... of a folder, as many as there are.

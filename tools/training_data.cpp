@@ -82,10 +82,15 @@ void TrainingData::read_inputs(const DataFiles& files, const std::string& model)
     throw Error(cat(model, ": the model has ", names_.size(), " inputs; training takes at most ",
                     int{Samples::kMostInputs}),
                 Fault::model);
-  for (const std::string& file : files_of_inputs(words_of(files.inputs), names_, model))
-    inputs_.push_back(read_tensor(file));
-  samples_.input_count = static_cast<int32_t>(inputs_.size());
-  for (size_t i = 0; i < inputs_.size(); ++i) samples_.inputs[i] = codegen::view_of(inputs_[i]);
+  for (const std::string& path : files_of_inputs(words_of(files.inputs), names_, model)) {
+    const size_t i = types_.size();
+    ErrorText error;
+    if (!inputs_[i].load(path.c_str(), &error)) throw Error(error.text, Fault::file);
+    samples_.inputs[i] = inputs_[i].view();
+    samples_.files[i] = inputs_[i].file();
+    types_.push_back(type_in_file(samples_.inputs[i], path));
+  }
+  samples_.input_count = static_cast<int32_t>(types_.size());
 }
 
 void TrainingData::read_weights(const DataFiles& files) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "codegen/trainer.h"
+#include "runtime/training/sample_tensor.h"
 #include "tools/options.h"
 
 namespace cnnc::tools {
@@ -20,14 +21,14 @@ struct DataFiles {
   bool has_weights() const { return !sample_weights.empty() || !class_weights.empty(); }
 };
 
-// Samples in memory, in the order of the model's inputs.
+// Samples in the order of the model's inputs; those of large files stay there.
 class TrainingData {
  public:
   // Reads the files and checks that they belong together. Throws Error.
   TrainingData(const DataFiles& files, const std::string& model);
 
   const Samples& samples() const { return samples_; }
-  const std::vector<Tensor>& inputs() const { return inputs_; }
+  const std::vector<Type>& input_types() const { return types_; }
   const std::vector<std::string>& input_names() const { return names_; }
   Type label_type() const { return type_of(labels_); }
 
@@ -36,7 +37,8 @@ class TrainingData {
   void read_weights(const DataFiles& files);
 
   std::vector<std::string> names_;
-  std::vector<Tensor> inputs_;
+  std::vector<Type> types_;
+  SampleTensor inputs_[Samples::kMostInputs];
   Tensor labels_, weights_;
   Samples samples_;
 };

@@ -163,11 +163,11 @@ std::unique_ptr<Graph> import_for_training(const std::string& path, ImportOption
 }
 
 static void check_types(const Graph& graph, const DataFlags& flags, const TrainingData& data) {
-  for (size_t i = 0; i < data.inputs().size(); ++i) {
+  for (size_t i = 0; i < data.input_types().size(); ++i) {
     const Type& need = graph.inputs()[i]->type();
-    const Type given = type_of(data.inputs()[i]);
+    const Type& given = data.input_types()[i];
     if (need.dtype == given.dtype) continue;
-    const std::string which = data.inputs().size() == 1 ? "the data" : cat("the data of ", quoted(data.input_names()[i]));
+    const std::string which = data.input_types().size() == 1 ? "the data" : cat("the data of ", quoted(data.input_names()[i]));
     throw Error(cat(which, " are ", given, " but the model's input is ", need, " in ", flags.model), Fault::usage);
   }
 }
@@ -179,8 +179,8 @@ codegen::TrainedModel trained_model(const DataFlags& flags, const TrainingData& 
   bool warns = !flags.quiet;
   model.graph = [flags, &data, output, warns](const Dim& batch) mutable {
     ImportOptions options;
-    for (size_t i = 0; i < data.inputs().size(); ++i) {
-      Shape shape = data.inputs()[i].shape();
+    for (size_t i = 0; i < data.input_types().size(); ++i) {
+      Shape shape = data.input_types()[i].shape();
       shape[0] = batch.is_const() ? batch.value() : -1;
       options.shapes[data.input_names()[i]] = shape;
     }

@@ -142,14 +142,12 @@ Array Array::argmax() const {
 
 // ---- files -----------------------------------------------------------------------------------------------------------
 Array Array::load(const std::string& path) {
-  HostTensor host;
+  const auto host = std::make_shared<HostTensor>();
   ErrorText error;
   if (!path.ends_with(".npy"))
     throw Error(path + ": need a file whose name ends in .npy", Fault::file);
-  if (!load_tensor(path.c_str(), &host, &error)) throw Error(error.text, Fault::file);
-  cnnc::Tensor tensor(static_cast<DType>(host.dtype), cnnc::Shape(host.dims, host.dims + host.rank));
-  std::memcpy(tensor.mutable_raw(), host.data, host.bytes);
-  return array_of(std::move(tensor));
+  if (!load_tensor(path.c_str(), host.get(), &error)) throw Error(error.text, Fault::file);
+  return array_of({static_cast<DType>(host->dtype), cnnc::Shape(host->dims, host->dims + host->rank), host, host->data});
 }
 
 void Array::save(const std::string& path) const {

@@ -109,17 +109,35 @@ const void* Batches::rows(const cnnc_tensor_view& tensor, int64_t first, int64_t
   return copy->data();
 }
 
-Batch Batches::batch(int64_t index) {
+// In the order of the file they are read at once.
+bool Batches::read_rows(int32_t input, int64_t first, int64_t count, ErrorText* error) {
+  const NpyFile& file = *samples_->files[input];
+  const size_t bytes = row_bytes(samples_->inputs[input]);
+  const auto offset = [&](int64_t row) { return static_cast<size_t>(samples_->first_row + row) * bytes; };
+  char* to = inputs_[input].data();
+  if (order_.size() == 0) return file.read(offset(first), static_cast<size_t>(count) * bytes, to, error);
+  for (int64_t i = 0; i < count; ++i, to += bytes) {
+    if (!file.read(offset(order_[static_cast<size_t>(first + i)]), bytes, to, error)) return false;
+  }
+  return true;
+}
+
+bool Batches::batch(int64_t index, Batch* out, ErrorText* error) {
   const int64_t all = size(index), own = shard_.size(all);
   const int64_t first = index * batch_size_ + (own > 0 ? shard_.begin(all) : 0);
-  Batch batch;
+  Batch& batch = *out;
   batch.size = own > 0 ? own : 1;
   for (int32_t i = 0; i < samples_->input_count; ++i) {
-    batch.inputs[i] = rows(samples_->inputs[i], first, batch.size, &inputs_[i]);
+    if (samples_->files[i]) {
+      if (!read_rows(i, first, batch.size, error)) return false;
+      batch.inputs[i] = inputs_[i].data();
+    } else {
+      batch.inputs[i] = rows(samples_->inputs[i], first, batch.size, &inputs_[i]);
+    }
   }
   batch.labels = rows(samples_->labels, first, batch.size, &labels_);
   if (samples_->weights.data) batch.weights = rows(samples_->weights, first, batch.size, &weights_);
-  return batch;
+  return true;
 }
 
 } // namespace cnnc

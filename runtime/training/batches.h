@@ -7,6 +7,7 @@
 #include "runtime/array.h"
 #include "runtime/cnnc.h"
 #include "runtime/error_text.h"
+#include "runtime/npy.h"
 
 namespace cnnc {
 
@@ -16,6 +17,9 @@ struct Samples {
 
   int32_t input_count = 0;
   cnnc_tensor_view inputs[kMostInputs] = {};
+  // Where an input's rows are when they are not in memory (its view has no data then), and the row of the first sample.
+  const NpyFile* files[kMostInputs] = {};
+  int64_t first_row = 0;
   cnnc_tensor_view labels = {};
   cnnc_tensor_view weights = {}; // f32[count]; data is NULL without them
 
@@ -53,11 +57,12 @@ class Batches {
   bool shuffle(uint64_t seed, int64_t epoch, ErrorText* error);
 
   // This shard's part of a batch; a batch of fewer samples than shards leaves some a sample that their share of 0 takes
-  // out again. Valid until the next call.
-  Batch batch(int64_t index);
+  // out again. Valid until the next call. False with a message where a file cannot be read.
+  bool batch(int64_t index, Batch* out, ErrorText* error);
 
  private:
   const void* rows(const cnnc_tensor_view& tensor, int64_t first, int64_t count, Array<char>* copy) const;
+  bool read_rows(int32_t input, int64_t first, int64_t count, ErrorText* error);
 
   const Samples* samples_ = nullptr;
   int64_t batch_size_ = 1;

@@ -98,7 +98,8 @@ ExitCode evaluate(const Samples& samples, int64_t batch_size, const AccuracyRule
   BatchEvaluator evaluator(source, carried, error);
   Hits hits;
   for (int64_t i = 0; i < batches.count(); ++i) {
-    const Batch batch = batches.batch(i);
+    Batch batch;
+    if (!batches.batch(i, &batch, error)) return kExitFile;
     float loss;
     const ExitCode code = evaluator.run(batch, &loss);
     if (code != kExitOk) return code;

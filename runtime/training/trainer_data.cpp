@@ -21,13 +21,13 @@ struct TypeText {
     }
     if (used < sizeof text) snprintf(text + used, sizeof text - used, "]");
   }
-  explicit TypeText(const HostTensor& tensor) {
+  explicit TypeText(const cnnc_tensor_view& tensor) {
     print_type(tensor.dtype, tensor.rank, tensor.dims, text, sizeof text);
   }
 };
 
 // Whether a tensor's rows have the type's shape.
-bool rows_fit(const HostTensor& tensor, const TrainerRecord::Type& type) {
+bool rows_fit(const cnnc_tensor_view& tensor, const TrainerRecord::Type& type) {
   return tensor.rank == type.rank && tensor.rank > 0 &&
          !memcmp(tensor.dims + 1, type.dims + 1, static_cast<size_t>(type.rank - 1) * sizeof *type.dims);
 }
@@ -72,19 +72,20 @@ ExitCode TrainerData::load_input(const TrainerRecord& record, int32_t index, con
                                  ErrorText* error) {
   const TrainerRecord::Type& type = record.inputs[index];
   const char* name = record.text(type.name);
-  HostTensor& tensor = inputs_[index];
   char path[4096];
   if (!file_named(files, name, record.input_count == 1, path, sizeof path)) {
     error->set("--data gives no file for input '%s'; need NAME=FILE for each input", name);
     return kExitUsage;
   }
-  if (!load_tensor(path, &tensor, error)) return kExitFile;
+  if (!inputs_[index].load(path, error)) return kExitFile;
+  const cnnc_tensor_view tensor = inputs_[index].view();
   if (tensor.dtype != type.dtype || !rows_fit(tensor, type)) {
     error->set("'%s': the data are %s but the model's input '%s' is %s", path,
                TypeText(tensor).text, name, TypeText(type).text);
     return kExitUsage;
   }
-  samples_.inputs[index] = tensor.view();
+  samples_.inputs[index] = tensor;
+  samples_.files[index] = inputs_[index].file();
   return kExitOk;
 }
 
@@ -101,7 +102,7 @@ ExitCode TrainerData::load_labels(const TrainerRecord& record, const char* file,
   const int64_t count = element_count(given.rank, given.dims);
   if (count != element_count(labels_.rank, labels_.dims) ||
       (is_integer(type.dtype) && !is_integer(given.dtype))) {
-    error->set("'%s': the labels are %s, need %s%s", file, TypeText(given).text,
+    error->set("'%s': the labels are %s, need %s%s", file, TypeText(given.view()).text,
                is_integer(type.dtype) ? "integers, " : "", TypeText(type).text);
     return kExitUsage;
   }
@@ -123,7 +124,7 @@ ExitCode TrainerData::load_weights(bool wanted, const char* file, ErrorText* err
   if (!load_tensor(file, &weights_, error)) return kExitFile;
   if (weights_.dtype != CNNC_FLOAT || weights_.rank != 1) {
     error->set("'%s': the sample weights are %s, need one f32 number for each sample", file,
-               TypeText(weights_).text);
+               TypeText(weights_.view()).text);
     return kExitUsage;
   }
   samples_.weights = weights_.view();

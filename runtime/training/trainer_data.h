@@ -4,6 +4,7 @@
 
 #include "runtime/exit_code.h"
 #include "runtime/host_tensor.h"
+#include "runtime/training/sample_tensor.h"
 #include "runtime/training/trainer.h"
 #include "runtime/training/trainer_arguments.h"
 
@@ -21,7 +22,8 @@ class TrainerData {
   ExitCode load_labels(const TrainerRecord& record, const char* file, ErrorText* error);
   ExitCode load_weights(bool wanted, const char* file, ErrorText* error);
 
-  HostTensor inputs_[Samples::kMostInputs], labels_, weights_;
+  SampleTensor inputs_[Samples::kMostInputs];
+  HostTensor labels_, weights_;
   Samples samples_;
 };
 

@@ -97,7 +97,8 @@ ExitCode TrainingLoop::bad_loss(float loss, ErrorText* error) {
 ExitCode TrainingLoop::step(ErrorText* error) {
   ExitCode code = take_order(error);
   if (code != kExitOk) return code;
-  const Batch batch = batches_.batch(position_.batch);
+  Batch batch;
+  if (!batches_.batch(position_.batch, &batch, error)) return kExitFile;
   StepRunner* runner = source_(batch.size, error);
   if (!runner) return kExitModel;
   float loss = 0;

@@ -127,16 +127,17 @@ class TrainingRun {
 
 cnnc_tensor_view part_of(const cnnc_tensor_view& tensor, int64_t begin, int64_t end) {
   cnnc_tensor_view part = tensor;
-  if (!tensor.data) return part;
+  if (tensor.rank == 0) return part; // there are none
   const int64_t row = tensor_bytes(tensor.dtype, tensor.rank - 1, tensor.dims + 1);
   part.dims[0] = end - begin;
-  part.data = static_cast<char*>(tensor.data) + begin * row;
+  if (tensor.data) part.data = static_cast<char*>(tensor.data) + begin * row;
   part.bytes = static_cast<size_t>((end - begin) * row);
   return part;
 }
 
 Samples part_of(const Samples& all, int64_t begin, int64_t end) {
   Samples part = all;
+  part.first_row += begin;
   for (int32_t i = 0; i < all.input_count; ++i) part.inputs[i] = part_of(all.inputs[i], begin, end);
   part.labels = part_of(all.labels, begin, end);
   part.weights = part_of(all.weights, begin, end);

@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "runtime/bit_packing.h"
 #include "runtime/file_bytes.h"
+#include "runtime/npy.h"
 
 namespace cnnc {
 namespace {
@@ -268,6 +270,49 @@ TEST_F(TensorFileTest, NarrowTypesReadBack) {
   HostTensor unknown;
   ASSERT_FALSE(load_tensor(path("t.npy").c_str(), &unknown, &error_));
   EXPECT_NE(std::string(error_.text).find("does not say which type"), std::string::npos);
+}
+
+TEST_F(TensorFileTest, ReadsElementsWhereTheyLie) {
+  HostTensor out;
+  out.dtype = CNNC_INT32, out.rank = 2, out.dims[0] = 200, out.dims[1] = 3;
+  ASSERT_TRUE(out.allocate(&error_));
+  for (int i = 0; i < 600; ++i) static_cast<int*>(out.data)[i] = i * i;
+  ASSERT_TRUE(save_tensor(path("t.npy").c_str(), "t", out, &error_)) << error_.text;
+  NpyFile file;
+  ASSERT_TRUE(file.open(path("t.npy").c_str()));
+  EXPECT_EQ(file.type().dtype, CNNC_INT32);
+  EXPECT_EQ(file.type().rank, 2);
+  EXPECT_EQ(file.type().dims[0], 200);
+  EXPECT_EQ(file.bytes(), 2400u);
+  int row[3];
+  ASSERT_TRUE(file.read(199 * sizeof row, sizeof row, row, &error_)) << error_.text;
+  EXPECT_EQ(row[2], 599 * 599);
+  ASSERT_EQ(truncate(path("t.npy").c_str(), 2000), 0);
+  EXPECT_FALSE(file.read(199 * sizeof row, sizeof row, row, &error_));
+  EXPECT_EQ(error_.text, "cannot read '" + path("t.npy") + "': it is shorter than it was");
+}
+
+// These need a conversion, or are no such files: load_tensor's work.
+TEST_F(TensorFileTest, OpensNoFileWhoseElementsLieOtherwise) {
+  const auto opens = [&](const std::string& content) {
+    std::ofstream(path("t.npy"), std::ios::binary) << content;
+    return NpyFile().open(path("t.npy").c_str());
+  };
+  const auto npy = [](const std::string& type, const char* fortran, size_t bytes) {
+    std::string header = "{'descr': '" + type + "', 'fortran_order': " + fortran + ", 'shape': (2, 2), }";
+    header.resize(117, ' ');
+    return std::string("\x93NUMPY\x01\x00", 8) + char(118) + char(0) + header + "\n" + std::string(bytes, 'a');
+  };
+  EXPECT_TRUE(opens(npy("<f4", "False", 16)));
+  EXPECT_FALSE(opens(npy("<f4", "False", 15)));
+  EXPECT_FALSE(opens(npy("<f4", "True", 16)));
+  EXPECT_FALSE(opens(npy(">f4", "False", 16)));
+  EXPECT_FALSE(opens(npy("<U1", "False", 16)));
+  EXPECT_FALSE(opens(npy("|V1", "False", 4)));
+  EXPECT_FALSE(opens("no numbers"));
+  EXPECT_FALSE(opens(""));
+  EXPECT_FALSE(NpyFile().open(directory_));
+  EXPECT_FALSE(NpyFile().open(path("none.npy").c_str()));
 }
 
 TEST_F(TensorFileTest, NamesTheFileThatCannotBeRead) {
