@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "codegen/recompute.h"
 #include "codegen/updates.h"
 #include "passes/pipeline.h"
 #include "runtime/cpu_features.h"
@@ -43,7 +44,7 @@ Pipeline build_pipeline(const CompileOptions& options) {
     select_kernels(graph, options);
     return true;
   };
-  pipeline.push_back({{select, place_updates()}});
+  pipeline.push_back({{select, recompute(options), place_updates()}});
   return pipeline;
 }
 

@@ -25,7 +25,8 @@ struct BuildReport {
 // What passes ask about the machine.
 std::unique_ptr<Target> make_target(const TargetSpec& spec);
 
-// Everything that a graph runs through before it is compiled: the passes of passes/pipeline.h, then select-kernels.
+// Everything that a graph runs through before it is compiled: the passes of passes/pipeline.h, then select-kernels and
+// what depends on kernels.
 Pipeline build_pipeline(const CompileOptions& options);
 // Runs it. Afterwards the graph can be compiled, unless stopped.
 BuildReport optimize(Graph& graph, const BuildOptions& options);

@@ -1,6 +1,7 @@
 // A graph becomes a program with machine code.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,11 +15,19 @@ namespace cnnc::codegen {
 enum class Kernels { automatic, llvm, dnnl };
 Kernels kernels_named(const std::string& name);  // "auto", "llvm", "dnnl"; throws Error (Fault::usage)
 
+// What a run may take besides weights, inputs and outputs.
+struct MemoryLimit {
+  int64_t bytes = 0;                     // 0: what it wants
+  int threads = 1;                       // that have scratch memory
+  std::map<std::string, int64_t> sizes;  // the largest of the graph's symbols
+};
+
 struct CompileOptions {
   Kernels kernels = Kernels::automatic;
   TargetSpec target = target_for("native");
   int threads = 0;        // of an executable that is not told how many; 0: what its machine grants
   bool thorough = false;  // LLVM's most thorough code generation
+  MemoryLimit memory;
 };
 
 // Constants of a program, in the order of their offsets; tensors are shared with the graph.

@@ -1,6 +1,7 @@
 // Collects the kernels of a program and turns them into one object file.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class ObjectBuilder {
   // The value table's entry for a size.
   uint32_t value(const Dim& dim);
   uint32_t value_count() const;
+  // The table for given sizes of the symbols.
+  std::vector<int64_t> evaluate(const std::map<std::string, int64_t>& sizes) const;
 
   // A kernel for output `output` of a node, or for all of them when they are computed together. Equal nodes share a kernel. Throws Error when the node has no such kernel.
   KernelCall add_kernel(const std::string& kind, const Node& node, int output);

@@ -1,5 +1,7 @@
 #include "codegen/step_program.h"
 
+#include <malloc.h>
+
 #include "ir/error.h"
 #include "runtime/exit_code.h"
 
@@ -22,11 +24,13 @@ StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int thr
   optimize(*step_.graph, options);
   model_ = std::make_unique<JitModel>(compile(*step_.graph, options.compile, ObjectKind::jit));
   step_.graph.reset();
+  malloc_trim(0);  // what compiling took and training does not need
   ErrorText error;
   cnnc_options create{};
   create.threads = threads;
   create.profile = profile;
   create.flush_denormals = 1;
+  create.max_bytes = static_cast<uint64_t>(options.compile.memory.bytes);
   create.error = error.text;
   create.error_bytes = sizeof error.text;
   const cnnc_status status = cnnc_create(model_->model(), &create, &executable_);

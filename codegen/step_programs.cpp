@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "ir/error.h"
+#include "runtime/thread_count.h"
 
 namespace cnnc::codegen {
 
@@ -38,7 +39,10 @@ std::optional<TrainingStep> step_for_any_batch(const StepBuilder& build, std::st
 }
 
 std::unique_ptr<StepProgram> StepPrograms::compiled(TrainingStep step) const {
-  return std::make_unique<StepProgram>(std::move(step), options_.build, options_.threads, options_.profile);
+  BuildOptions build = options_.build;
+  build.compile.memory.threads = options_.threads > 0 ? options_.threads : default_thread_count();
+  build.compile.memory.sizes = {{"batch", options_.largest_other}};
+  return std::make_unique<StepProgram>(std::move(step), build, options_.threads, options_.profile);
 }
 
 StepProgram& StepPrograms::program_of_size(int64_t batch_size) {

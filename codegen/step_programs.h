@@ -37,6 +37,7 @@ class StepPrograms {
  public:
   struct Options {
     int64_t full_batch = 0;  // this size has a program of its own; 0: none has
+    int64_t largest_other = 0;  // of the other sizes
     int threads = 0;
     bool profile = false;
     BuildOptions build;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "codegen/recompute.h"
 #include "ir/error.h"
 #include "passes/training/optimizer.h"
 #include "runtime/team.h"
@@ -60,8 +61,14 @@ void set_optimizer(LoopOptions& loop, const OptimizerOptions& optimizer) {
 
 // ---- Trainer -----------------------------------------------------------------------------------
 
-static StepPrograms::Options program_options(const TrainerOptions& options, int64_t full_batch) {
-  return {full_batch, options.threads, options.profile, options.build};
+static StepPrograms::Options program_options(const TrainerOptions& options, int64_t full_batch, int64_t largest_other) {
+  return {full_batch, largest_other, options.threads, options.profile, options.build};
+}
+
+// Samples of the last batch, where that is smaller, that are this process's.
+static int64_t last_batch(const LoopOptions& loop, const Samples& samples) {
+  const int64_t rest = samples.count() % loop.batch_size;
+  return rest == 0 ? 0 : std::max<int64_t>(loop.shard.size(rest), 1);
 }
 
 // Samples of the first batch that are this process's.
@@ -75,10 +82,11 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
       options_(std::move(options)),
       start_(seconds_now()),
       training_([this](const Dim& batch) { return model_.training_step(batch); },
-                program_options(options_, options_.loop.shard.size(options_.loop.batch_size))),
+                program_options(options_, options_.loop.shard.size(options_.loop.batch_size),
+                                last_batch(options_.loop, samples))),
       evaluation_([this](const Dim& batch) { return model_.evaluation_step(batch); },
-                  program_options(options_, 0)),
-      first_(training_.program(first_batch(options_.loop, samples))) {
+                  program_options(options_, 0, options_.loop.batch_size)),
+      first_(first_program()) {
   set_optimizer(options_.loop, model_.options.optimizer);
   ErrorText error;
   const AccuracyRule rule = accuracy_rule(model_.options.loss, first_.step());
@@ -86,6 +94,15 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
   const std::vector<InitialTensor> initial = initial_tensors(first_.step());
   check(loop_.create(&samples_, options_.loop, training_.source(), initial.data(), initial.size(), &error), error);
   compile_seconds_ = seconds_now() - start_;
+}
+
+// With a limit of memory it is told before the first step whether all programs keep it.
+StepProgram& Trainer::first_program() {
+  const int64_t first = first_batch(options_.loop, samples_), last = last_batch(options_.loop, samples_);
+  std::vector<std::function<void()>> programs{[&] { training_.program(first); }};
+  if (options_.build.compile.memory.bytes > 0 && last > 0) programs.push_back([&] { training_.program(last); });
+  compile_within_limit(programs);
+  return training_.program(first);
 }
 
 void Trainer::resume(const Checkpoint& checkpoint) {
@@ -122,7 +139,7 @@ Evaluation evaluate_model(const TrainedModel& model, const Samples& samples, int
                           const BuildOptions& build) {
   const int64_t start = now_ns();
   StepPrograms programs([&](const Dim& batch) { return model.evaluation_step(batch); },
-                        {batch_size, threads, false, build});
+                        {batch_size, batch_size, threads, false, build});
   StepProgram& first = programs.program(std::min(batch_size, samples.count()));
   std::vector<void*> carried;
   for (const TrainingStep::Carried& c : first.step().carried) carried.push_back(const_cast<void*>(c.initial.raw()));

@@ -36,6 +36,7 @@ class Trainer {
   const cnnc_executable* executable() { return first_.runner().executable(); }
 
  private:
+  StepProgram& first_program();
   Validation validation_of(const Samples* samples);
 
   TrainedModel model_;

@@ -1,9 +1,12 @@
 #include "codegen/trainer_parts.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include "codegen/recompute.h"
 #include "codegen/trainer.h"
 #include "ir/error.h"
+#include "runtime/thread_count.h"
 #include "runtime/training/trainer.h"
 
 namespace cnnc::codegen {
@@ -21,9 +24,12 @@ Type usual_labels(Loss loss, const Type& output) {
 
 // ---- programs ----------------------------------------------------------------------------------
 
-CompiledModel TrainerCompiler::compiled(TrainingStep& step) const {
-  optimize(*step.graph, build_);
-  CompiledModel model = compile(*step.graph, build_.compile, ObjectKind::linked);
+CompiledModel TrainerCompiler::compiled(TrainingStep& step, int64_t largest_batch) const {
+  BuildOptions build = build_;
+  build.compile.memory.threads = default_thread_count();
+  build.compile.memory.sizes = {{"batch", largest_batch}};
+  optimize(*step.graph, build);
+  CompiledModel model = compile(*step.graph, build.compile, ObjectKind::linked);
   step.graph.reset();
   return model;
 }
@@ -35,14 +41,16 @@ TrainerCompiler::TrainerCompiler(const TrainedModel& model, const LoopOptions& l
     const Value& input = *training_.graph->inputs()[i];
     inputs_.emplace_back(input.name(), input.type());
   }
-  parts_.training = compiled(training_);
   const StepBuilder any = [&](const Dim& batch) { return model.training_step(batch); };
   std::optional<TrainingStep> step = step_for_any_batch(any, &fixed_batch_);
-  if (!step) return;
-  fixed_batch_.clear();
-  parts_.other_batches = compiled(*step);
-  evaluation_ = *model.evaluation_step(Dim::symbol("batch"));
-  parts_.evaluation = compiled(evaluation_);
+  std::vector<std::function<void()>> programs{[&] { parts_.training = compiled(training_, loop.batch_size); }};
+  if (step) {
+    fixed_batch_.clear();
+    evaluation_ = *model.evaluation_step(Dim::symbol("batch"));
+    programs.push_back([&] { parts_.other_batches = compiled(*step, std::max<int64_t>(loop.batch_size - 1, 1)); });
+    programs.push_back([&] { parts_.evaluation = compiled(evaluation_, loop.batch_size); });
+  }
+  compile_within_limit(programs);
 }
 
 std::map<std::string, Tensor> TrainerCompiler::parameters() const {
@@ -113,6 +121,7 @@ Tensor TrainerCompiler::record(const ModelFile& file) const {
   record.model = writer.add(file.bytes.data(), file.bytes.size());
   record.model_bytes = file.bytes.size();
   record.loop = loop_;
+  record.max_bytes = static_cast<uint64_t>(build_.compile.memory.bytes);
   record.training = layout_of(training_);
   record.evaluation = layout_of(evaluation_);
   record.accuracy = accuracy_rule(loss_, training_);

@@ -31,7 +31,7 @@ class TrainerCompiler {
   TrainerParts finish(const ModelFile& file);
 
  private:
-  CompiledModel compiled(TrainingStep& step) const;
+  CompiledModel compiled(TrainingStep& step, int64_t largest_batch) const;
   Tensor record(const ModelFile& file) const;
 
   LossOptions loss_;

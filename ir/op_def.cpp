@@ -258,7 +258,7 @@ void OpDef::check_attributes(const Node& node) const {
   for (const auto& [name, value] : node.attributes()) {
     const AttributeDef* def = attribute_def(name);
     // Decisions of the compiler, written on any node.
-    static const std::set<std::string> kDecisions = {"kernel", "kernel_config"};
+    static const std::set<std::string> kDecisions = {"kernel", "kernel_config", "recomputed"};
     if (def == nullptr && kDecisions.count(name)) continue;
     c.require(def != nullptr, "has no attribute ", quoted(name));
     c.require(def->example.index() == value.index(), "attribute ", quoted(name), " is ", kind_of(value), ", need ",

@@ -76,4 +76,7 @@ int64_t plan_arena(ArenaBuffer* buffers, uint32_t count, int64_t max_bytes, uint
   return arena_bytes;
 }
 
+// One more cache line keeps threads' scratch from sharing sets at the same offsets.
+int64_t scratch_stride(int64_t bytes) { return bytes ? aligned(bytes) + kArenaAlignment : 0; }
+
 } // namespace cnnc

@@ -18,6 +18,9 @@ struct ArenaBuffer {
 // `max_bytes`. `workspace` holds 2 * count entries; nothing is allocated.
 int64_t plan_arena(ArenaBuffer* buffers, uint32_t count, int64_t max_bytes, uint32_t* workspace);
 
+// From one thread's scratch memory to the next one's, for this many bytes each.
+int64_t scratch_stride(int64_t bytes);
+
 } // namespace cnnc
 
 #endif // RUNTIME_ARENA_H_

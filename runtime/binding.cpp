@@ -58,6 +58,7 @@ class Binder {
   cnnc_status check_output_dims() {
     int64_t dims[CNNC_MAX_RANK];
     for (const TensorRecord& output : plan_.outputs) {
+      if (output.updates != kNone) continue; // lies in an input
       for (uint32_t d = 0; d < output.rank; ++d) {
         const DimRecord& dim = plan_.dims[output.first_dim + d];
         const int64_t size = dims[d] = value(dim.value);
@@ -84,11 +85,12 @@ class Binder {
       const BufferRecord& buffer = plan_.buffers[i];
       BufferPlace& place = exe_.places[i];
       place = {i, 0, value(buffer.bytes_value)};
-      if (place.bytes < 0 || place.bytes > static_cast<int64_t>(exe_.max_bytes)) {
+      const uint64_t limit = buffer.kind == BufferKind::arena ? exe_.max_bytes : kAddressSpace;
+      if (place.bytes < 0 || place.bytes > static_cast<int64_t>(limit)) {
         return fail(CNNC_OUT_OF_MEMORY,
                     "with these shapes one tensor needs %lld bytes, the limit is %llu",
                     static_cast<long long>(place.bytes),
-                    static_cast<unsigned long long>(exe_.max_bytes));
+                    static_cast<unsigned long long>(limit));
       }
       if (!fits(buffer, &place)) {
         return fail(CNNC_INVALID_MODEL, "the compiled model is damaged: buffer %u does not fit", i);
@@ -157,13 +159,9 @@ class Binder {
     const auto limit = static_cast<int64_t>(exe_.max_bytes);
     exe_.arena_bytes = plan_arena(exe_.arena_buffers.data(), plan_.buffers.count, limit,
                                   exe_.arena_workspace.data());
-    // One more cache line keeps threads' scratch from sharing sets at the same offsets.
-    const int64_t scratch = std::min(scratch_bytes(), limit);
-    exe_.scratch_stride =
-        scratch ? (scratch + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment +
-                      kArenaAlignment
-                : 0;
-    if (exe_.arena_bytes < 0 || exe_.scratch_stride > limit / exe_.threads) {
+    exe_.scratch_stride = scratch_stride(std::min(scratch_bytes(), limit));
+    if (exe_.arena_bytes < 0 ||
+        exe_.scratch_stride > (limit - exe_.arena_bytes) / exe_.threads) {
       exe_.arena_bytes = 0;
       return fail(CNNC_OUT_OF_MEMORY,
                   "with these shapes the model needs more working memory than the limit of %llu "

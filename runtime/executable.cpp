@@ -12,9 +12,6 @@
 namespace cnnc {
 namespace {
 
-// Beyond any machine; keeps sums of sizes away from overflow.
-constexpr uint64_t kAddressSpace = UINT64_C(1) << 46;
-
 cnnc_status check_model(const cnnc_model* model, ErrorText* error) {
   if (!model || model->magic != CNNC_MODEL_MAGIC) {
     error->set("this is no compiled model: its mark is missing");

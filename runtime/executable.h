@@ -14,6 +14,11 @@
 #include "runtime/schedule.h"
 #include "runtime/team.h"
 
+namespace cnnc {
+// Beyond any machine; keeps sums of sizes away from overflow.
+constexpr uint64_t kAddressSpace = UINT64_C(1) << 46;
+} // namespace cnnc
+
 // Where a buffer lies: the buffer that has memory of its own, and the offset in it.
 struct BufferPlace {
   uint32_t root;

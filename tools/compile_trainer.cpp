@@ -85,7 +85,7 @@ void compile_trainer(const TrainerFlags& flags, const ModelOptions& model, const
   loop.batch_size = flags.batch_size;
   loop.learning_rate = flags.training.optimizer.learning_rate();
   codegen::set_optimizer(loop, trained.options.optimizer);
-  codegen::TrainerCompiler compiler(trained, loop, build);
+  codegen::TrainerCompiler compiler(trained, loop, flags.training.limited(build));
   if (!compiler.fixed_batch().empty() && !model.quiet)
     std::fprintf(stderr, "warning: the trainer takes full batches of %lld samples only: %s\n",
                  static_cast<long long>(flags.batch_size), compiler.fixed_batch().c_str());

@@ -36,7 +36,7 @@ codegen::TrainerOptions TrainCommand::trainer_options() const {
   options.loop.learning_rate = training.optimizer.learning_rate();
   options.threads = data.threads;
   options.profile = profile;
-  options.build = data.build.build_options();
+  options.build = training.limited(data.build.build_options());
   return options;
 }
 

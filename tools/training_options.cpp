@@ -93,6 +93,8 @@ void TrainingFlags::add_to(CLI::App& app, bool loss_is_required) {
   optimizer.add_to(app);
   app.add_option("--freeze", frozen, "PATTERN,...: initializers that stay as they are; * and ? match any characters")
       ->allow_extra_args(false);
+  app.add_option("--max-mem", max_memory, "64MB, 1GiB: limit of a step's memory besides weights; computes values again to keep it")
+      ->transform(CLI::AsSizeValue(true).description(""))->check(CLI::PositiveNumber)->type_name("SIZE");
 }
 
 // A word without a match is kept, to be reported with the names that there are.
@@ -105,6 +107,11 @@ static std::set<std::string> matching(const std::vector<std::string>& patterns, 
     if (!found) result.insert(pattern);
   }
   return result;
+}
+
+codegen::BuildOptions TrainingFlags::limited(codegen::BuildOptions build) const {
+  build.compile.memory.bytes = max_memory;
+  return build;
 }
 
 TrainingOptions TrainingFlags::options(const std::set<std::string>& initializers) const {

@@ -40,8 +40,11 @@ struct TrainingFlags {
   LossFlags loss;
   OptimizerFlags optimizer;
   std::vector<std::string> frozen;
+  int64_t max_memory = 0;
 
   void add_to(CLI::App& app, bool loss_is_required);
+  // With the limit of memory.
+  codegen::BuildOptions limited(codegen::BuildOptions build) const;
   // `initializers` are those that patterns of --freeze are matched with.
   TrainingOptions options(const std::set<std::string>& initializers) const;
 };

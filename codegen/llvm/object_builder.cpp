@@ -1,5 +1,6 @@
 #include "codegen/object_builder.h"
 
+#include <llvm/Analysis/InstSimplifyFolder.h>
 #include <llvm/Analysis/TargetTransformInfo.h>
 #include <llvm/IR/LegacyPassManager.h>
 #include <llvm/IR/Module.h>
@@ -124,7 +125,8 @@ static std::string attribute_key(const Attribute& attribute) {
 
 static std::string kernel_key(const std::string& kind, const Node& node, int output) {
   std::string key = cat(kind, " ", node.op_name(), " #", output);
-  for (const auto& [name, attribute] : node.attributes()) key += "\n" + name + "=" + attribute_key(attribute);
+  for (const auto& [name, attribute] : node.attributes())
+    if (name != "recomputed") key += "\n" + name + "=" + attribute_key(attribute);
   for (const auto* operand : node.inputs()) {
     key += "\n";
     if (operand == nullptr) continue;
@@ -283,6 +285,25 @@ llvm::Function* ObjectBuilder::Parts::emit_sizes_function() {
   }
   b.CreateRetVoid();
   return f;
+}
+
+// What emitters compute from known sizes folds to a number.
+static int64_t folded(const StepNumber& number, const std::map<std::string, int64_t>& sizes, llvm::BasicBlock* block) {
+  if (!number.compute) return number.dim.evaluate(sizes);
+  llvm::IRBuilder<llvm::InstSimplifyFolder> b(block, llvm::InstSimplifyFolder(block->getDataLayout()));
+  const SizeResolver resolve = [&](const Dim& d) { return b.getInt64(static_cast<uint64_t>(d.evaluate(sizes))); };
+  const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(number.compute(b, resolve));
+  CNNC_CHECK(constant != nullptr) << "a size does not follow from the sizes of the symbols";
+  return constant->getSExtValue();
+}
+
+std::vector<int64_t> ObjectBuilder::evaluate(const std::map<std::string, int64_t>& sizes) const {
+  llvm::Function* f = parts_->new_function("cnnc_folded", {}, false);
+  auto* block = llvm::BasicBlock::Create(parts_->context, "entry", f);
+  std::vector<int64_t> numbers;
+  for (const StepNumber& number : parts_->values) numbers.push_back(folded(number, sizes, block));
+  f->eraseFromParent();
+  return numbers;
 }
 
 // ---- the object ------------------------------------------------------------------------------------------------------

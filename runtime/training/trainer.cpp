@@ -39,28 +39,34 @@ class LazyProgram {
   LazyProgram& operator=(const LazyProgram&) = delete;
   ~LazyProgram() { cnnc_destroy(executable_); }
 
-  void set(const cnnc_model* model, const StepLayout& layout, int32_t threads) {
+  void set(const cnnc_model* model, const StepLayout& layout, int32_t threads, uint64_t max_bytes) {
     model_ = model;
     layout_ = layout;
     threads_ = threads;
+    max_bytes_ = max_bytes;
   }
   bool exists() const { return model_ != nullptr; }
 
-  StepRunner* runner(ErrorText* error) {
-    if (executable_) return &runner_;
+  StepRunner* runner(ErrorText* error) { return open(error) == kExitOk ? &runner_ : nullptr; }
+
+  ExitCode open(ErrorText* error) {
+    if (executable_) return kExitOk;
     cnnc_options options{};
     options.threads = threads_;
+    options.max_bytes = max_bytes_;
     options.error = error->text;
     options.error_bytes = sizeof error->text;
     options.flush_denormals = 1;
-    if (cnnc_create(model_, &options, &executable_) != CNNC_OK) return nullptr;
-    return runner_.create(executable_, layout_, error) ? &runner_ : nullptr;
+    const cnnc_status status = cnnc_create(model_, &options, &executable_);
+    if (status != CNNC_OK) return exit_code(status);
+    return runner_.create(executable_, layout_, error) ? kExitOk : kExitModel;
   }
 
  private:
   const cnnc_model* model_ = nullptr;
   StepLayout layout_;
   int32_t threads_ = 0;
+  uint64_t max_bytes_ = 0;
   cnnc_executable* executable_ = nullptr;
   StepRunner runner_;
 };
@@ -71,9 +77,9 @@ class Trainer {
           const TrainerArguments& arguments, ErrorText* error)
       : record_(record), arguments_(arguments), error_(error) {
     const auto threads = static_cast<int32_t>(arguments.threads < 1024 ? arguments.threads : 1024);
-    training_.set(models.training, record.training, threads);
-    other_batches_.set(models.other_batches, record.training, threads);
-    evaluation_.set(models.evaluation, record.evaluation, threads);
+    training_.set(models.training, record.training, threads, record.max_bytes);
+    other_batches_.set(models.other_batches, record.training, threads, record.max_bytes);
+    evaluation_.set(models.evaluation, record.evaluation, threads, record.max_bytes);
   }
 
   ExitCode run() {
@@ -156,7 +162,8 @@ class Trainer {
       options.learning_rate.initial = initial;
       if (!options.learning_rate.parse(arguments_.schedule, error_)) return kExitUsage;
     }
-    return make_loop(options);
+    code = samples_.count() < record_.loop.batch_size ? kExitOk : training_.open(error_);
+    return code == kExitOk ? make_loop(options) : code;
   }
 
   ExitCode make_loop(const LoopOptions& options) {
