@@ -104,9 +104,42 @@ Node* readable_transpose(const Node& root, size_t operand) {
   return channels.is_const() && channels.value() <= kMaxStridedChannels ? producer : nullptr;
 }
 
+// An element-wise node for this one use that reads one tensor of the result's size, which is kept for others anyway: a mask
+// made of a saved activation. In the epilogue it costs no pass over memory of its own.
+bool is_side_node(const Node& node, const Dims& dims) {
+  if (!node.op().is_elementwise() || node.output_count() != 1) return false;
+  const Value& result = *node.output();
+  if (result.use_count() != 1 || result.type().dims != dims) return false;
+  int whole = 0;
+  for (const Value* operand : node.inputs()) {
+    if (operand == nullptr) return false;
+    if (operand->type().element_count() == 1) continue;
+    const bool kept = operand->producer() == nullptr || operand->use_count() > 1;
+    if (operand->type().dims != dims || !kept) return false;
+    ++whole;
+  }
+  return whole == 1;
+}
+
+// In execution order, to stand before the body.
+std::vector<Node*> side_nodes(const std::vector<Node*>& body) {
+  std::vector<Node*> found;
+  const Dims& dims = body[0]->output()->type().dims;
+  for (size_t i = 1; i < body.size(); ++i) {
+    for (const Value* operand : body[i]->inputs()) {
+      Node* producer = operand ? operand->producer() : nullptr;
+      const bool inside = std::find(body.begin(), body.end(), producer) != body.end();
+      if (producer && !inside && &producer->graph() == &body[i]->graph() && is_side_node(*producer, dims)) found.push_back(producer);
+    }
+  }
+  return found;
+}
+
 bool fuse_root(Graph& graph, Node* root) {
   std::vector<Node*> nodes = EpilogueGrower(root).grow();
   Value* result = nodes.back()->output();
+  const std::vector<Node*> sides = side_nodes(nodes);
+  nodes.insert(nodes.begin(), sides.begin(), sides.end());
   std::vector<Node*> front;
   for (size_t i = 0; i < 2; ++i)
     if (Node* transpose = readable_transpose(*root, i); transpose && std::find(front.begin(), front.end(), transpose) == front.end())
