@@ -54,6 +54,13 @@ std::optional<PermutedNode> along_axis(const Node& node, const Permutation& perm
   return result;
 }
 
+// The same for operands that are all of the result's rank.
+std::optional<PermutedNode> all_along_axis(const Node& node, const Permutation& perm) {
+  auto result = elementwise(node, perm);
+  if (result) result->attributes["axis"] = moved_axes({node.int_attribute("axis")}, perm)[0];
+  return result;
+}
+
 // Axes from `axis` on are normalised as one and have to stay as they are.
 std::optional<PermutedNode> layer_normalization(const Node& node, const Permutation& perm) {
   auto result = with_transposed_data(node, perm);
@@ -84,6 +91,8 @@ PermutationRule normalization_rule(const std::string& op) {
       {"Softmax", along_axis},
       {"LogSoftmax", along_axis},
       {"Hardmax", along_axis},
+      {"SoftmaxCrossEntropy", all_along_axis},
+      {"SoftmaxCrossEntropyGradient", all_along_axis},
       {"LpNormalization", along_axis},
       {"LayerNormalization", layer_normalization},
       {"RMSNormalization", layer_normalization},

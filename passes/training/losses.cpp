@@ -23,7 +23,7 @@ class LossBuilder {
       case Loss::sparse_categorical_crossentropy:
         return sparse_cross_entropy();
       case Loss::categorical_crossentropy:
-        return cross_entropy(smoothed(target(), classes()), -1);
+        return categorical_cross_entropy();
       case Loss::categorical_focal_crossentropy:
         return categorical_focal();
       case Loss::binary_crossentropy:
@@ -106,11 +106,23 @@ class LossBuilder {
     return make("Neg", {sum(make("Mul", {t, log_probabilities(axis)}), axis)});
   }
 
+  // Of logits: one stable node, as is its gradient.
+  Value* softmax_cross_entropy(Value* target, int64_t axis) {
+    return make("SoftmaxCrossEntropy", {z_, target}, {{"axis", axis}, {"label_smoothing", options_.label_smoothing}});
+  }
+
+  Value* categorical_cross_entropy() {
+    if (!options_.from_probabilities) return softmax_cross_entropy(target(), z_->rank() - 1);
+    return cross_entropy(smoothed(target(), classes()), -1);
+  }
+
   // Labels number the classes of the axis that they lack.
   Value* sparse_cross_entropy() {
     const Dims& output = z_->type().dims;
     Dims without_last(output.begin(), output.end() - 1);
     const int64_t axis = labels_->type().dims == without_last ? z_->rank() - 1 : 1;
+    if (!options_.from_probabilities)
+      return softmax_cross_entropy(make("Unsqueeze", {labels_, g_.constant(Tensor::ints({axis}))}), axis);
     const int64_t count = output[static_cast<size_t>(axis)].value();
     Ints numbers;
     for (int64_t i = 0; i < count; ++i) numbers.push_back(i);

@@ -37,6 +37,23 @@ class Training(TrainTest):
             results.append(tensors_of(self.out)["w"].tobytes())
         self.assertEqual(1, len(set(results)))
 
+    def test_cross_entropy_is_one_node_as_is_its_gradient(self):
+        _, dump = self.expect(OK, *self.arguments("--batch-size", 10, "--dump-ir=after:place-updates", "-o", self.out))
+        self.assertEqual(1, dump.count("= SoftmaxCrossEntropy("))
+        self.assertEqual(1, dump.count("= SoftmaxCrossEntropyGradient("))
+        self.assertNotRegex(dump, r"= (Log|LogSoftmax|Exp|Equal)\(")
+
+    def test_logits_of_any_size(self):
+        self.tensors["w"] *= 0
+        self.tensors["b"] = np.float32([1e4, -1e4, 0])
+        nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1)]
+        save_model(self.model, nodes, [tensor_info("x", ["n", 4])], [tensor_info("y", ["n", CLASSES])],
+                   [numpy_helper.from_array(t, n) for n, t in self.tensors.items()])
+        events = self.train("--batch-size", 10, "--no-shuffle", "--lr", 1)
+        self.assertAlmostEqual(np.float32([0, 2e4, 1e4])[self.y].mean(), events[1]["loss"], 2)
+        slope = (np.eye(CLASSES)[0] - np.eye(CLASSES)[self.y]).mean(0)
+        np.testing.assert_allclose(tensors_of(self.out)["b"], self.tensors["b"] - slope, rtol=1e-6)
+
     def test_frozen_tensors_stay(self):
         self.train("--freeze", "b")
         got = tensors_of(self.out)
