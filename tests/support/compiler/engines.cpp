@@ -2,6 +2,7 @@
 
 #include "codegen/build.h"
 #include "codegen/jit.h"
+#include "codegen/recompute.h"
 #include "runtime/cpu_features.h"
 
 namespace cnnc {
@@ -35,6 +36,25 @@ std::vector<std::vector<Tensor>> jit_runs(const Graph& graph,
 std::vector<Tensor> jit_run(const Graph& graph, const std::vector<Tensor>& inputs,
                             const JitSettings& settings) {
   return jit_runs(graph, {inputs}, settings)[0];
+}
+
+static codegen::JitModel compile_within(const Graph& source, const codegen::MemoryLimit& limit) {
+  const std::unique_ptr<Graph> graph = source.clone();
+  codegen::BuildOptions options;
+  options.compile.memory = limit;
+  codegen::optimize(*graph, options);
+  return codegen::JitModel(codegen::compile(*graph, options.compile, codegen::ObjectKind::jit));
+}
+
+std::vector<Tensor> frugal_run(const Graph& graph, const std::vector<Tensor>& inputs,
+                               const std::map<std::string, int64_t>& symbols) {
+  codegen::MemoryLimit limit{.bytes = 1, .threads = 1, .sizes = symbols};
+  try {
+    return codegen::run(compile_within(graph, limit), inputs);
+  } catch (const codegen::NotEnoughMemory& error) {
+    limit.bytes = error.least();
+  }
+  return codegen::run(compile_within(graph, limit), inputs);
 }
 
 static bool has_level(const char* level) {

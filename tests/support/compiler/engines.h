@@ -2,6 +2,7 @@
 // list and inherits every test.
 #pragma once
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,10 @@ std::vector<std::vector<Tensor>> jit_runs(const Graph& graph,
                                           const JitSettings& settings = {});
 std::vector<Tensor> jit_run(const Graph& graph, const std::vector<Tensor>& inputs,
                             const JitSettings& settings = {});
+
+// Within the least memory that recomputing values allows; `symbols` are the sizes of the inputs.
+std::vector<Tensor> frugal_run(const Graph& graph, const std::vector<Tensor>& inputs,
+                               const std::map<std::string, int64_t>& symbols);
 
 // All engines that this machine has, the interpreter first.
 const std::vector<Engine>& engines();
