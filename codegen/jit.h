@@ -24,6 +24,7 @@ class JitModel {
 
 // A tensor as the C interface takes it. Throws Error when it has more axes than that allows.
 cnnc_tensor_view view_of(const Tensor& tensor);
+cnnc_tensor_view view_of(const Type& type, const void* data);
 // Runs the model once: tensors in, tensors out. Throws Error when the inputs do not fit.
 std::vector<Tensor> run(const JitModel& model, const std::vector<Tensor>& inputs, int threads = 1);
 

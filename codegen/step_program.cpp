@@ -40,6 +40,10 @@ StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int thr
 
 StepProgram::~StepProgram() { cnnc_destroy(executable_); }
 
+void StepProgram::forget_initial() {
+  for (TrainingStep::Carried& carried : step_.carried) carried.initial = Tensor();
+}
+
 float StepProgram::run(const Batch& batch, const StepNumbers& numbers, const std::vector<void*>& carried,
                        const std::vector<void*>& kept) {
   float loss = 0;

@@ -21,6 +21,8 @@ class StepProgram {
 
   const TrainingStep& step() const { return step_; }
   StepRunner& runner() { return runner_; }
+  // The step's carried tensors have no data from now on.
+  void forget_initial();
   // Runs one step (StepRunner::run). Returns the loss. Throws Error.
   float run(const Batch& batch, const StepNumbers& numbers, const std::vector<void*>& carried,
             const std::vector<void*>& kept);

@@ -42,6 +42,8 @@ std::unique_ptr<StepProgram> StepPrograms::compiled(TrainingStep step) const {
   BuildOptions build = options_.build;
   build.compile.memory.threads = options_.threads > 0 ? options_.threads : default_thread_count();
   build.compile.memory.sizes = {{"batch", options_.largest_other}};
+  if (forgets_initial_)
+    for (TrainingStep::Carried& carried : step.carried) carried.initial = Tensor();
   return std::make_unique<StepProgram>(std::move(step), build, options_.threads, options_.profile);
 }
 
@@ -59,6 +61,12 @@ StepProgram& StepPrograms::program(int64_t batch_size) {
     if (std::optional<TrainingStep> step = step_for_any_batch(build_, &reason)) any_ = compiled(std::move(*step));
   }
   return any_ ? *any_ : program_of_size(batch_size);
+}
+
+void StepPrograms::forget_initial() {
+  forgets_initial_ = true;
+  if (any_) any_->forget_initial();
+  for (auto& [size, program] : fixed_) program->forget_initial();
 }
 
 StepSource StepPrograms::source() {

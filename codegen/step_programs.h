@@ -48,6 +48,9 @@ class StepPrograms {
   // symbol, or where that is impossible one for each size. Throws Error.
   StepProgram& program(int64_t batch_size);
 
+  // Drops the tensors with which training begins, also of programs that are compiled later.
+  void forget_initial();
+
   // For the runtime's loops, which no exception may cross: rethrow() throws what stopped one.
   StepSource source();
   void rethrow();
@@ -60,7 +63,7 @@ class StepPrograms {
   Options options_;
   std::map<int64_t, std::unique_ptr<StepProgram>> fixed_;
   std::unique_ptr<StepProgram> any_;
-  bool tried_any_ = false;
+  bool tried_any_ = false, forgets_initial_ = false;
   std::exception_ptr failure_;
 };
 

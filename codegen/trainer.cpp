@@ -19,7 +19,7 @@ std::vector<InitialTensor> initial_tensors(const TrainingStep& step) {
   std::vector<InitialTensor> tensors;
   for (const TrainingStep::Carried& carried : step.carried) {
     const CarriedRole role = carried.is_parameter ? CarriedRole::parameter : CarriedRole::optimizer;
-    tensors.push_back({{carried.name.c_str(), role, view_of(carried.initial)}, 0});
+    tensors.push_back({{carried.name.c_str(), role, view_of(carried.type, carried.initial.raw())}, carried.fill});
   }
   return tensors;
 }
@@ -93,6 +93,8 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
   if (!check_labels(samples.labels, rule, &error)) throw Error(error.text, Fault::usage);
   const std::vector<InitialTensor> initial = initial_tensors(first_.step());
   check(loop_.create(&samples_, options_.loop, training_.source(), initial.data(), initial.size(), &error), error);
+  training_.forget_initial();
+  evaluation_.forget_initial();
   compile_seconds_ = seconds_now() - start_;
 }
 

@@ -101,17 +101,14 @@ class RecordWriter {
 
 }  // namespace
 
-// Optimisers start with tensors of one number each.
-static double number_in(const Tensor& tensor) { return tensor.size() == 0 ? 0 : tensor.as_double(0); }
-
 static TrainerRecord::Carried carried_record(RecordWriter& writer, const TrainingStep::Carried& carried,
                                              const ModelFile& file) {
   TrainerRecord::Carried result{};
-  result.type = writer.type(carried.name, type_of(carried.initial));
+  result.type = writer.type(carried.name, carried.type);
   result.role = carried.is_parameter ? CarriedRole::parameter : CarriedRole::optimizer;
   result.initial = TrainerRecord::kNoOffset;
   if (carried.is_parameter) result.initial = file.places.at(carried.name);
-  else result.fill = number_in(carried.initial);
+  else result.fill = carried.fill;
   return result;
 }
 

@@ -119,7 +119,7 @@ Steps::Compiled& Steps::compiled(Programs& programs, bool training, int64_t coun
 // The state goes on where an earlier fit or a checkpoint left it, or begins.
 cnnc::Tensor& Steps::optimizer_state(const TrainingStep::Carried& carried) {
   cnnc::Tensor& state = training_state_.optimizer_state[carried.name];
-  if (state.shape() != carried.initial.shape()) state = carried.initial;
+  if (state.shape() != carried.type.shape()) state = carried.at_start();
   return state;
 }
 

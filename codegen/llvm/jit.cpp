@@ -96,14 +96,16 @@ class ScopedExecutable {
 
 }  // namespace
 
-cnnc_tensor_view view_of(const Tensor& tensor) {
-  const Shape& shape = tensor.shape();
+cnnc_tensor_view view_of(const Tensor& tensor) { return view_of(type_of(tensor), tensor.raw()); }
+
+cnnc_tensor_view view_of(const Type& type, const void* data) {
+  const Shape shape = type.shape();
   if (shape.size() > CNNC_MAX_RANK)
     throw Error(cat("a tensor has ", shape.size(), " axes, at most ", CNNC_MAX_RANK, " can be passed"));
   cnnc_tensor_view view{};
-  view.data = const_cast<void*>(tensor.raw());
-  view.bytes = tensor.bytes();
-  view.dtype = static_cast<int32_t>(tensor.dtype());
+  view.data = const_cast<void*>(data);
+  view.bytes = static_cast<size_t>(type.bytes().value());
+  view.dtype = static_cast<int32_t>(type.dtype);
   view.rank = static_cast<int32_t>(shape.size());
   std::copy(shape.begin(), shape.end(), view.dims);
   return view;

@@ -46,7 +46,7 @@ class StepBuilder {
     set_outputs(loss, options_.keep_output);
     // As outputs of the graph these follow when differentiation takes nodes apart.
     for (const RunningStatistic& s : form.statistics)
-      carry(s.name, s.initial, s.value, s.next, true);
+      carry({s.name, type_of(s.initial), s.initial, true}, s.value, s.next);
     const std::vector<Value*> slopes = slopes_of(parameters, loss);
     // With a loss that is no number, everything carried stays as it is.
     Value* size = graph().make("Abs", {graph().outputs()[0]});
@@ -64,7 +64,7 @@ class StepBuilder {
     // In the order of a training step, which carries more after them.
     for (const auto* list : {&parameters.statistics, &parameters.trained}) {
       for (const auto& p : *list) {
-        step_.carried.push_back({p.name, p.initial, true});
+        step_.carried.push_back({p.name, type_of(p.initial), p.initial, true});
         inputs_.push_back(p.value);
       }
     }
@@ -200,16 +200,16 @@ class StepBuilder {
     for (const auto& [dtype, members] : by_type) update_together(parameters, slopes, shared, members, updates);
     for (size_t i = 0; i < updates.size(); ++i) {
       const auto& p = parameters.trained[i];
-      carry(p.name, p.initial, p.value, updates[i].next, true);
+      carry({p.name, type_of(p.initial), p.initial, true}, p.value, updates[i].next);
       step_.parameter_count += p.initial.size();
     }
     for (const Update& update : updates)
-      for (const UpdatedState& s : update.states) carry(s.input->name(), s.initial, s.input, s.next, false);
+      for (const UpdatedState& s : update.states) carry(state_of(s), s.input, s.next);
   }
 
   struct UpdatedState {
     Value *input, *next;
-    Tensor initial;
+    double fill;
   };
   // What becomes of a parameter and of the optimiser's state beside it.
   struct Update {
@@ -227,7 +227,7 @@ class StepBuilder {
       for (const UpdateRule::State& s : rule.states) {
         Value* input = graph().add_input(w->type(), w->name() + "/" + s.name);
         operands.push_back(input);
-        updates[i].states.push_back({input, nullptr, filled(w->type(), s.initial)});
+        updates[i].states.push_back({input, nullptr, s.initial});
       }
     }
     const size_t results = 1 + rule.states.size();
@@ -239,17 +239,18 @@ class StepBuilder {
     }
   }
 
-  static Tensor filled(const Type& type, double value) {
-    Tensor tensor(type.dtype, type.shape());
-    for (int64_t k = 0; value != 0 && k < tensor.size(); ++k) tensor.set_double(k, value);
-    return tensor;
+  // Elements of other types than f32 and f64 are filled with zeros only (runtime/training/training_loop.cpp).
+  static TrainingStep::Carried state_of(const UpdatedState& s) {
+    const DType dtype = s.input->dtype();
+    TrainingStep::Carried state{s.input->name(), s.input->type(), Tensor(), false, s.fill};
+    if (s.fill != 0 && dtype != DType::f32 && dtype != DType::f64) state.initial = state.at_start();
+    return state;
   }
 
-  void carry(const std::string& name, const Tensor& initial, Value* input, Value* next,
-             bool is_parameter) {
-    step_.carried.push_back({name, initial, is_parameter});
+  void carry(TrainingStep::Carried carried, Value* input, Value* next) {
+    step_.carried.push_back(std::move(carried));
     inputs_.push_back(input);
-    graph().add_output(next, name);
+    graph().add_output(next, step_.carried.back().name);
     graph().set_updated_input(graph().outputs().size() - 1, input);
   }
 
@@ -267,6 +268,13 @@ class StepBuilder {
 };
 
 }  // namespace
+
+Tensor TrainingStep::Carried::at_start() const {
+  if (initial.raw() != nullptr) return initial;
+  Tensor tensor(type.dtype, type.shape());
+  for (int64_t k = 0; fill != 0 && k < tensor.size(); ++k) tensor.set_double(k, fill);
+  return tensor;
+}
 
 TrainingStep training_step(std::unique_ptr<Graph> model, const std::set<std::string>& initializers,
                            const std::vector<Objective>& objectives, const TrainingOptions& options) {

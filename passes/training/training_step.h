@@ -20,8 +20,12 @@ struct TrainingStep {
   // A tensor that one step hands to the next.
   struct Carried {
     std::string name;
-    Tensor initial;
+    Type type;
+    Tensor initial;     // without data: every element is `fill`
     bool is_parameter;  // belongs to the model (a weight or a running statistic)
+    double fill = 0;
+
+    Tensor at_start() const;
   };
 
   std::unique_ptr<Graph> graph;

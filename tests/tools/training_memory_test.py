@@ -56,6 +56,24 @@ class LargeFiles(TrainTest):
         self.assertLess(self.peak(30000), self.peak(3000) + 100)  # 490 and 49 MB
 
 
+class LargeWeights(TrainTest):
+    MEGABYTES = 4096 * 4096 * 4 / 2**20
+
+    def peak(self, *more):
+        return self.train("--no-shuffle", *more)[-1]["peak_rss_mb"] / self.MEGABYTES
+
+    def test_weights_and_state_are_in_memory_once(self):
+        nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("MatMul", ["h", "v"], ["y"])]
+        save_model(self.model, nodes, [tensor_info("x", ["batch", 4096])], [tensor_info("y", ["batch", CLASSES])],
+                   [numpy_helper.from_array(weights(1, 4096, 4096) * np.float32(0.01), "w"),
+                    numpy_helper.from_array(weights(2, 4096, CLASSES) * np.float32(0.01), "v")])
+        self.x, self.y = weights(7, 12, 4096), (np.arange(12) % CLASSES).astype(np.int32)
+        self.save()
+        plain = self.peak("--batch-size", 12)
+        self.assertLess(self.peak("--batch-size", 12, "--optimizer", "adam") - plain, 2.5)  # two tensors for each weight
+        self.assertLess(self.peak("--batch-size", 8) - plain, 2.5)  # the gradients of the last batch, and another import
+
+
 class MemoryLimit(TrainTest):
     def setUp(self):
         super().setUp()
