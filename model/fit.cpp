@@ -157,7 +157,7 @@ class Fit {
     while (!training_.stop && interrupted == 0) {
       const auto batch = data_->next();
       if (!batch) break;
-      running.add(steps_->train(*batch->source, batch->rows, batch->count), batch->count, *steps_);
+      running.add(steps_->train(*batch), batch->count, *steps_);
       ++done;
       if (options_.callbacks.empty() && done % 16 != 0) continue;
       running.write(logs, "");

@@ -113,7 +113,7 @@ class StepBuilder {
     if (!keep) return;
     const auto add = [&](Value* value, const char* name, size_t i) {
       graph().add_output(value, i == 0 ? std::string(name) : cat(name, "_", i + 1));
-      ++step_.kept;
+      step_.kept.push_back(value->type());
     };
     for (size_t i = 0; i < targets_.size(); ++i) add(targets_[i].output, "output", i);
     for (size_t i = 0; targets_.size() > 1 && i < targets_.size(); ++i) add(targets_[i].loss, "part", i);
@@ -152,7 +152,7 @@ class StepBuilder {
   // Makes the loss, the statistics and the gradients those of the whole batch.
   void reduce_over_processes(std::vector<Value*>& slopes) {
     std::vector<size_t> outputs{0};
-    for (size_t i = 1 + step_.kept; i < graph().outputs().size(); ++i) outputs.push_back(i);
+    for (size_t i = 1 + step_.kept.size(); i < graph().outputs().size(); ++i) outputs.push_back(i);
     std::vector<Value*> values;
     for (size_t i : outputs) values.push_back(i == 0 ? graph().outputs()[i] : shared(graph().outputs()[i]));
     values.insert(values.end(), slopes.begin(), slopes.end());
