@@ -95,6 +95,8 @@ TrainingState& compiled_training(ModelState& model, const char* what) {
 
 void Model::stop_training() { compiled_training(*state_, "stop_training").stop = true; }
 
+int Model::epochs_done() const { return static_cast<int>(compiled_training(*state_, "epochs_done").epoch); }
+
 double Model::learning_rate() const {
   const TrainingState& training = compiled_training(*state_, "learning_rate");
   return training.learning_rate.at(training.step);

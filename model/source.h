@@ -38,7 +38,7 @@ Array labels_for(const Loss& loss, const Type& output, const Array& labels);
 Source source_of(const ModelState& model, const TrainingState& training, const Samples& data, const ArrayList& weights,
                  const std::map<int64_t, double>& class_weight);
 
-// One feed for each input, all of the same number of samples. Throws Error.
-std::vector<Feed> feeds_of(const Graph& graph, const Arrays& x);
+// One feed for each input, all of the same number of samples. Throws Error, also for an index that a table has no row for.
+std::vector<Feed> feeds_of(const ModelState& model, const Arrays& x);
 
 }  // namespace cnnc::dsl

@@ -15,6 +15,7 @@ static bool is_frozen(const BuiltWeight& weight) {
 }
 
 Steps& Steps::of(ModelState& model, TrainingState& training, const Options& options) {
+  require_threads(options.threads);
   if (!training.steps || training.steps->options_ != options)
     training.steps = std::make_shared<Steps>(model, training, options);
   return *training.steps;

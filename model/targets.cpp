@@ -90,4 +90,8 @@ bool takes_probabilities(const Loss& loss) {
 
 bool takes_classes(const Loss& loss) { return std::holds_alternative<SparseCategoricalCrossentropy>(loss); }
 
+bool takes_shares(const Loss& loss) {
+  return !takes_classes(loss) && (has_logits(loss) || takes_probabilities(loss));
+}
+
 }  // namespace cnnc::dsl

@@ -103,7 +103,24 @@ Tensor max(const Tensor& x, std::vector<int64_t> axes, bool keep, Location where
 // ---- products and movement -------------------------------------------------------------------------------------------
 Tensor matmul(const Tensor& a, const Tensor& b, Location where) { return record("MatMul", {a, b}, {}, where); }
 
+// The batch stays as it is, so each sample must have as many elements before and after.
+static void require_same_size(const Tensor& x, const Shape& shape, const Location& where) {
+  int64_t given = 1, wanted = 1, free = 0;
+  const Shape from = x.shape();
+  for (size_t i = 1; i < from.size(); ++i) given *= from[i] < 0 ? 0 : from[i];
+  for (const int64_t size : shape) size == -1 ? ++free : wanted *= size;
+  if (given == 0 || wanted == 0) return;  // free sizes; ONNX's 0 copies one
+  if (free == 0 ? given == wanted : free == 1 && given % wanted == 0) return;
+  const auto current = CallScope::current();
+  std::string to;
+  for (const int64_t size : shape) to += (to.empty() ? "" : ",") + std::to_string(size);
+  throw Error(cat(current ? current->layer->description() : cat("reshape of ", line_of(where)), ": samples of ", x.type(),
+                  " cannot become {", to, "}"),
+              Fault::usage);
+}
+
 Tensor reshape(const Tensor& x, Shape shape, Location where) {
+  require_same_size(x, shape, where);
   shape.insert(shape.begin(), 0);  // the batch as it is
   return record("Reshape", {x, integers(shape)}, {}, where);
 }

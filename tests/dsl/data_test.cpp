@@ -41,6 +41,20 @@ TEST_F(DataTest, ReadsMnistWithAndWithoutGzip) {
   EXPECT_EQ(train.y.at(1), 7);
 }
 
+TEST_F(DataTest, ReadsEmnistUpright) {
+  write_gz("emnist-letters-train-images-idx3-ubyte.gz", idx_bytes(8, {1, 2, 3}, "abcdef"));
+  write_gz("emnist-letters-train-labels-idx1-ubyte.gz", idx_bytes(8, {1}, "\x1a"));
+  write("emnist-letters-test-images-idx3-ubyte", idx_bytes(8, {1, 1, 1}, "x"));
+  write("emnist-letters-test-labels-idx1-ubyte", idx_bytes(8, {1}, "\x01"));
+  const auto [train, test] = data::emnist(folder_, "letters");
+  EXPECT_EQ(train.x.type(), "u8[1,1,3,2]");
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(train.x.data<uint8_t>()), 6), "adbecf");
+  EXPECT_FLOAT_EQ(static_cast<float>(train.x.at(1)), 'd' / 255.0f);
+  EXPECT_EQ(train.y.at(0), 26);
+  EXPECT_EQ(test.y.at(0), 1);
+  expect_fault([&] { data::emnist(folder_, "digits"); }, {"has no emnist-digits-train-images"});
+}
+
 TEST_F(DataTest, IdxNumbersAreBigEndian) {
   write("numbers", idx_bytes(0x0C, {2}, std::string("\0\0\0\5\0\0\1\0", 8)));
   const Array numbers = data::idx(path("numbers"));
