@@ -29,8 +29,8 @@ static Evaluation evaluation_of(ModelState& model, TrainingState& training, Batc
   Steps& steps = Steps::of(model, training, {batches.has_weights(), options.threads, global_seed()});
   Running running(training);
   Progress progress(options.verbose, batches.size().value_or(0));
-  progress.set_steps(evaluate_all(steps, batches, running, &progress));
-  progress.end(running.values().logs);
+  const int64_t done = evaluate_all(steps, batches, running, &progress);
+  progress.end(done, running.values().logs);
   return running.values();
 }
 

@@ -29,20 +29,25 @@ Steps::Steps(ModelState& model, TrainingState& training, const Options& options)
       labels_(training.targets.size()),
       weights_(training.targets.size()) {}
 
-// Frozen weights are constants of the programs, which are compiled anew when another weight is frozen or one of them has
-// another value. Values are kept, so that an address stands for a value.
+// Frozen weights are constants of the programs, which are compiled anew when another weight is frozen. One that changes
+// nevertheless, for another model trains it or somebody sets it, is an input of the programs from then on. Values are
+// kept, so that an address stands for a value.
 void Steps::take_frozen_weights() {
   frozen_.resize(model_.weights.size());
   bool changed = false;
   for (size_t i = 0; i < frozen_.size(); ++i) {
     const BuiltWeight& weight = model_.weights[i];
-    const bool frozen = is_frozen(weight);
-    const void* now = frozen ? weight.variable->value.raw() : nullptr;
-    if (frozen_[i].raw() == now) continue;
-    frozen_[i] = frozen ? weight.variable->value : cnnc::Tensor();
+    const bool frozen = is_frozen(weight), was_held = held_.count(i) != 0;
+    const void* now = frozen && !was_held ? weight.variable->value.raw() : nullptr;
+    if (was_held ? frozen : frozen_[i].raw() == now) continue;
+    const bool other_value = frozen && frozen_[i].raw() != nullptr;
+    if (other_value) held_.insert(i);
+    else held_.erase(i);
+    frozen_[i] = frozen && !other_value ? weight.variable->value : cnnc::Tensor();
     changed = true;
   }
   if (!changed) return;
+  dropped_count_ = compiled_count();
   training_.clear();
   evaluation_.clear();
 }
@@ -55,6 +60,7 @@ TrainingOptions Steps::training_options() const {
   for (size_t i = 0; i < model_.weights.size(); ++i) {
     const BuiltWeight& weight = model_.weights[i];
     if (frozen_[i].raw() != nullptr) options.frozen.insert(weight.name);
+    if (held_.count(i) != 0) options.held.insert(weight.name);
     const Regularizer& r = weight.variable->regularizer;
     if (r) options.penalties[weight.name] = {r.l1, r.l2};
   }
@@ -154,7 +160,7 @@ Steps::Compiled& Steps::compiled(ProgramsByShape& by_shape, bool training, const
 }
 
 int64_t Steps::compiled_count() const {
-  int64_t count = 0;
+  int64_t count = dropped_count_;
   for (const ProgramsByShape* all : {&training_, &evaluation_})
     for (const auto& [shape, programs] : *all) count += programs.of_batches->compiled_count();
   return count;

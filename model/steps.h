@@ -37,7 +37,7 @@ class Steps {
   const float* weights(size_t target) const;
   // The loss of a target alone, of models with several.
   double part(size_t target) const;
-  // Programs compiled so far.
+  // Programs compiled so far, those included that are no more.
   int64_t compiled_count() const;
 
  private:
@@ -67,10 +67,12 @@ class Steps {
   TrainingState& training_state_;
   Options options_;
   std::vector<cnnc::Tensor> frozen_;  // values of the weights that are constants of the programs; others empty
+  std::set<size_t> held_;             // weights that are frozen here and change elsewhere: inputs of the programs
   ProgramsByShape training_, evaluation_;
   std::vector<cnnc::Tensor> samples_, labels_;
   std::vector<std::vector<float>> weights_;
   Compiled* last_ = nullptr;
+  int64_t dropped_count_ = 0;  // programs that were compiled and are no more
 };
 
 }  // namespace cnnc::dsl

@@ -30,7 +30,7 @@ class StepBuilder {
 
   TrainingStep training(const std::set<std::string>& initializers) {
     const Parameters parameters =
-        promote_parameters(graph(), initializers, options_.frozen);
+        promote_parameters(graph(), initializers, options_.frozen, options_.held);
     if (parameters.trained.empty()) throw Error("the model has no weights that could be trained");
     step_.is_training = true;
     TrainingForm form = to_training_form(graph(), parameters, options_.seed);
@@ -53,16 +53,17 @@ class StepBuilder {
     numbers.insert(numbers.begin(), graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)}));
     guard_statistics(numbers[0], form.statistics.size());
     add_updates(parameters, slopes, numbers);
+    for (const auto& p : parameters.held) carry(p.name, p.initial, p.value, p.value, true);
     return finish();
   }
 
   TrainingStep evaluation(const std::set<std::string>& initializers) {
-    const Parameters parameters = promote_parameters(graph(), initializers, options_.frozen);
+    const Parameters parameters = promote_parameters(graph(), initializers, options_.frozen, options_.held);
     add_labels(targets_[0]);
     graph().append_at_end();
     set_outputs(penalized(parameters, data_loss()), true);
     // In the order of a training step, which carries more after them.
-    for (const auto* list : {&parameters.statistics, &parameters.trained}) {
+    for (const auto* list : {&parameters.statistics, &parameters.trained, &parameters.held}) {
       for (const auto& p : *list) {
         step_.carried.push_back({p.name, p.initial, true});
         inputs_.push_back(p.value);

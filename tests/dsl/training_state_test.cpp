@@ -93,6 +93,35 @@ TEST(Programs, FollowWhatIsFrozen) {
   EXPECT_NE(model.evaluate(points(64), kQuiet)[0], loss);
 }
 
+// A generator and a discriminator: each one trains, and neither changes the other one's weights.
+TEST(Programs, OfModelsThatShareWeightsAreKept) {
+  set_random_seed(6);
+  Sequential generator({Input({3}), Dense(8, tanh), BatchNormalization(), Dense(2)});
+  Sequential discriminator({Input({2}), Dense(8, tanh), BatchNormalization(), Dense(1)});
+  const BinaryCrossentropy loss{.from_logits = true};
+  discriminator.compile(Adam{}, loss);
+  const Tensor noise = input({3});
+  Model both(noise, discriminator.as_layer().named("judge").trainable(false)(generator.as_layer()(noise)));
+  both.compile(Adam{}, loss);
+  const Array seeds = Array({32, 3}, std::vector<float>(96, 0.5f)), real = points(32).x;
+  const Array yes({32, 1}, std::vector<float>(32, 1)), no = Array::zeros<float>({32, 1});
+  for (int i = 0; i < 4; ++i) {
+    const double before = generator.weight("dense/kernel").at(0), judge = discriminator.weight("dense/kernel").at(0);
+    discriminator.train_on_batch(real, yes);
+    discriminator.train_on_batch(generator.predict(seeds), no);
+    EXPECT_EQ(generator.weight("dense/kernel").at(0), before);
+    const double trained = discriminator.weight("dense/kernel").at(0);
+    EXPECT_NE(trained, judge);
+    const double expected = discriminator.test_on_batch(generator.predict(seeds), yes)[0];
+    EXPECT_NEAR(both.test_on_batch(seeds, yes)[0], expected, 1e-5);
+    both.train_on_batch(seeds, yes);
+    EXPECT_NE(generator.weight("dense/kernel").at(0), before);
+    EXPECT_EQ(discriminator.weight("dense/kernel").at(0), trained);
+  }
+  EXPECT_EQ(compiled_programs(discriminator), 2);
+  EXPECT_EQ(compiled_programs(both), 4);  // two with constants, two that are given what the other model has learned
+}
+
 TEST(Weights, SetInACallbackTakeEffect) {
   Model model = classifier();
   model.compile(SGD{}, SparseCategoricalCrossentropy{.from_logits = true});  // no momentum
