@@ -148,13 +148,14 @@ Steps::Compiled& Steps::compiled(ProgramsByShape& by_shape, bool training, const
   if (entry.program == nullptr) {
     entry.program = &program;
     entry.variables = variables_of(model_, program.step());
-    entry.kept.resize(program.step().kept.size());
   }
-  for (size_t i = 0; i < entry.kept.size(); ++i) {
-    Type type = program.step().kept[i];
-    for (Dim& dim : type.dims) dim = dim.substitute({{"batch", Dim(rows.count)}});
-    if (entry.kept[i].shape() != type.shape() || entry.kept[i].dtype() != type.dtype)
-      entry.kept[i] = cnnc::Tensor(type.dtype, type.shape());
+  if (entry.batch_size != rows.count) {
+    entry.kept.clear();
+    for (Type type : program.step().kept) {
+      for (Dim& dim : type.dims) dim = dim.substitute({{"batch", Dim(rows.count)}});
+      entry.kept.emplace_back(type.dtype, type.shape());
+    }
+    entry.batch_size = rows.count;
   }
   return entry;
 }

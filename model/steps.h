@@ -46,6 +46,7 @@ class Steps {
     codegen::StepProgram* program = nullptr;
     std::vector<std::shared_ptr<Variable>> variables;  // of each carried tensor; null for the optimizer's
     std::vector<cnnc::Tensor> kept;
+    int64_t batch_size = 0;  // that these are for
   };
   // All programs for samples of one shape, and by program what goes with it.
   struct Programs {
