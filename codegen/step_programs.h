@@ -47,6 +47,9 @@ class StepPrograms {
   // Compiles on first use: for `full_batch` a program of fixed sizes, for all others one with a
   // symbol, or where that is impossible one for each size. Throws Error.
   StepProgram& program(int64_t batch_size);
+  // The one of fixed sizes for this batch size, whether it is the full one or not.
+  StepProgram& program_of_size(int64_t batch_size);
+  int64_t compiled_count() const { return static_cast<int64_t>(fixed_.size()) + (any_ ? 1 : 0); }
 
   // Drops the tensors with which training begins, also of programs that are compiled later.
   void forget_initial();
@@ -57,7 +60,6 @@ class StepPrograms {
 
  private:
   std::unique_ptr<StepProgram> compiled(TrainingStep step) const;
-  StepProgram& program_of_size(int64_t batch_size);
 
   StepBuilder build_;
   Options options_;

@@ -48,6 +48,6 @@ int main(int argc, char** argv) {
     model.compile(Adam{.learning_rate = 0.003}, SparseCategoricalCrossentropy{.from_logits = true}, {Accuracy{}});
     model.fit(few, example::fit_options(flags, few));
     example::evaluate(model, with_labels(test, 5, 10), flags);
-    example::finish(model, with_labels(test, 5, 10), flags);
+    example::finish(model, with_labels(test, 5, 10), flags, 5);
   });
 }

@@ -29,7 +29,7 @@ std::optional<SourceRows> ArrayBatches::next() {
   if (count <= 0) return {};
   const int64_t* rows = &order_[static_cast<size_t>(begin_)];
   begin_ += count;
-  return SourceRows{&source_, rows, count};
+  return SourceRows{&source_, rows, count, count == std::min(batch_size_, source_.rows())};
 }
 
 // ---- pipelines -------------------------------------------------------------------------------------------------------
@@ -68,7 +68,8 @@ std::optional<SourceRows> PipelineBatches::next() {
   source_ = make_(*sample);
   rows_.resize(static_cast<size_t>(source_.rows()));
   std::iota(rows_.begin(), rows_.end(), 0);
-  return SourceRows{&source_, rows_.data(), source_.rows()};
+  if (first_count_ == 0) first_count_ = source_.rows();
+  return SourceRows{&source_, rows_.data(), source_.rows(), source_.rows() == first_count_};
 }
 
 }  // namespace cnnc::dsl

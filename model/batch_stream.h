@@ -9,13 +9,6 @@
 
 namespace cnnc::dsl {
 
-// Rows of a source; valid until the next one is asked for.
-struct SourceRows {
-  const Source* source;
-  const int64_t* rows;
-  int64_t count;
-};
-
 class BatchStream {
  public:
   virtual ~BatchStream() = default;
@@ -25,6 +18,7 @@ class BatchStream {
   virtual bool has_weights() const = 0;
   // `epochs` are those that the model has seen: another order in each of them.
   virtual void begin_epoch(int64_t epochs) = 0;
+  // Valid until the next one is asked for.
   virtual std::optional<SourceRows> next() = 0;
 };
 
@@ -65,6 +59,7 @@ class PipelineBatches : public BatchStream {
   Pipeline::Next run_;
   Source source_;
   std::vector<int64_t> rows_;
+  int64_t first_count_ = 0;  // samples of the first batch
 };
 
 }  // namespace cnnc::dsl

@@ -6,6 +6,7 @@
 #include "ir/error.h"
 #include "model/model_state.h"
 #include "model/training_state.h"
+#include "passes/training/optimizer.h"
 
 namespace cnnc::dsl {
 
@@ -36,6 +37,30 @@ void Model::save_checkpoint(const std::string& path) const {
     throw Error(error.text, Fault::file);
 }
 
+// What the optimizer keeps of the weights, which must be what the model's own one would keep: else training would go on
+// from nothing, and nobody would know.
+static std::map<std::string, cnnc::Tensor> optimizer_state(const ModelState& model, const OptimizerOptions& optimizer,
+                                                           const Checkpoint& checkpoint) {
+  std::map<std::string, cnnc::Tensor> states, wanted;
+  for (const UpdateRule::State& state : update_rule(optimizer, DType::f32).states)
+    for (const BuiltWeight& weight : model.weights)
+      wanted[cat(weight.name, "/", state.name)] = weight.variable->value;
+  for (const CarriedTensor& tensor : checkpoint.tensors()) {
+    if (tensor.role != CarriedRole::optimizer) continue;
+    const auto it = wanted.find(tensor.name);
+    states[tensor.name] = copy_of(tensor);
+    if (it == wanted.end() || it->second.shape() != states[tensor.name].shape())
+      throw Error(cat(quoted(checkpoint.path()), " holds ", quoted(tensor.name),
+                      ", which this model's optimizer has not: compile() with the optimizer that wrote it"),
+                  Fault::usage);
+  }
+  if (states.empty() && !wanted.empty() && checkpoint.position().step > 0)
+    throw Error(cat(quoted(checkpoint.path()), " holds no ", quoted(wanted.begin()->first),
+                    ", which this model's optimizer needs: compile() with the optimizer that wrote it"),
+                Fault::usage);
+  return states;
+}
+
 void Model::load_checkpoint(const std::string& path) {
   Checkpoint checkpoint;
   ErrorText error;
@@ -47,13 +72,13 @@ void Model::load_checkpoint(const std::string& path) {
     if (found == nullptr) throw Error(error.text, Fault::file);
     weights.push_back(copy_of(*found));
   }
+  std::map<std::string, cnnc::Tensor> states;
+  if (state_->training) states = optimizer_state(*state_, state_->training->optimizer, checkpoint);
   for (size_t i = 0; i < weights.size(); ++i) state_->weights[i].variable->value = std::move(weights[i]);
   if (!state_->training) return;
   state_->training->step = checkpoint.position().step;
   state_->training->epoch = checkpoint.position().epoch;
-  state_->training->optimizer_state.clear();
-  for (const CarriedTensor& tensor : checkpoint.tensors())
-    if (tensor.role == CarriedRole::optimizer) state_->training->optimizer_state[tensor.name] = copy_of(tensor);
+  state_->training->optimizer_state = std::move(states);
 }
 
 }  // namespace cnnc::dsl

@@ -10,18 +10,34 @@
 
 namespace cnnc::dsl {
 
-// Whether an output ends in probabilities while its loss takes logits, or the other way round.
+// What gave the output's numbers, behind nodes that move them only.
+static const Node* origin_of(const Value& output) {
+  const Node* node = output.producer();
+  while (node != nullptr && (node->is("Reshape") || node->is("Flatten") || node->is("Squeeze") || node->is("Unsqueeze") ||
+                             node->is("Transpose") || node->is("Identity")))
+    node = node->input(0)->producer();
+  return node;
+}
+
+// A linear layer, whose numbers have no bounds.
+static bool is_linear_layer(const Node& node) {
+  if (node.is("Gemm") || node.is("MatMul") || node.is("Conv")) return node.input(1)->constant() != nullptr;
+  if (!node.is("Add") || node.input(1)->constant() == nullptr) return false;
+  const Node* product = node.input(0)->producer();
+  return product != nullptr && !product->is("Add") && is_linear_layer(*product);
+}
+
+// Whether an output surely gives probabilities while its loss takes logits, or the other way round.
 static void warn_of_activation(const Value& output, const Target& target) {
-  const Node* last = output.producer();
+  const Node* last = origin_of(output);
   if (last == nullptr) return;
-  const bool probabilities = last->is("Softmax") || last->is("Sigmoid");
   const std::string what = target.prefix.empty() ? "the model" : cat("output '", output.name(), "'");
-  if (probabilities && has_logits(target.goal.loss))
+  if ((last->is("Softmax") || last->is("Sigmoid") || last->is("HardSigmoid")) && has_logits(target.goal.loss))
     std::fprintf(stderr, "warning: %s ends in %s, but the loss has from_logits = true: leave out one of the two\n",
                  what.c_str(), last->op_name().c_str());
-  if (!probabilities && takes_probabilities(target.goal.loss))
-    std::fprintf(stderr, "warning: the loss takes probabilities, but %s ends in %s: give it from_logits = true\n",
-                 what.c_str(), last->op_name().c_str());
+  if (is_linear_layer(*last) && takes_probabilities(target.goal.loss))
+    std::fprintf(stderr, "warning: the loss takes probabilities, but %s ends in a linear layer: give it from_logits = true\n",
+                 what.c_str());
 }
 
 // The new goals take the place of the old ones only when all of them are sound.
@@ -78,6 +94,8 @@ TrainingState& compiled_training(ModelState& model, const char* what) {
 }
 
 void Model::stop_training() { compiled_training(*state_, "stop_training").stop = true; }
+
+int Model::epochs_done() const { return static_cast<int>(compiled_training(*state_, "epochs_done").epoch); }
 
 double Model::learning_rate() const {
   const TrainingState& training = compiled_training(*state_, "learning_rate");

@@ -14,7 +14,7 @@ int64_t evaluate_all(Steps& steps, BatchStream& batches, Running& running, Progr
   batches.begin_epoch(0);
   int64_t done = 0;
   while (const auto batch = batches.next()) {
-    running.add(steps.evaluate(*batch->source, batch->rows, batch->count), batch->count, steps);
+    running.add(steps.evaluate(*batch), batch->count, steps);
     ++done;
     if (progress == nullptr) continue;
     Logs logs;
@@ -29,8 +29,8 @@ static Evaluation evaluation_of(ModelState& model, TrainingState& training, Batc
   Steps& steps = Steps::of(model, training, {batches.has_weights(), options.threads, global_seed()});
   Running running(training);
   Progress progress(options.verbose, batches.size().value_or(0));
-  progress.set_steps(evaluate_all(steps, batches, running, &progress));
-  progress.end(running.values().logs);
+  const int64_t done = evaluate_all(steps, batches, running, &progress);
+  progress.end(done, running.values().logs);
   return running.values();
 }
 
@@ -67,7 +67,7 @@ Evaluation Model::train_on_batch(const ArrayList& x, const ArrayList& y, const B
   const Source source = source_of(*state_, training, {x, y}, options.sample_weight, options.class_weight);
   Steps& steps = Steps::of(*state_, training, {source.has_weights(), options.threads, global_seed()});
   Running running(training);
-  running.add(steps.train(source, all_rows(source).data(), source.rows()), source.rows(), steps);
+  running.add(steps.train({&source, all_rows(source).data(), source.rows()}), source.rows(), steps);
   return running.values();
 }
 
@@ -76,7 +76,7 @@ Evaluation Model::test_on_batch(const ArrayList& x, const ArrayList& y, const Ba
   const Source source = source_of(*state_, training, {x, y}, options.sample_weight, {});
   Steps& steps = Steps::of(*state_, training, {source.has_weights(), options.threads, global_seed()});
   Running running(training);
-  running.add(steps.evaluate(source, all_rows(source).data(), source.rows()), source.rows(), steps);
+  running.add(steps.evaluate({&source, all_rows(source).data(), source.rows()}), source.rows(), steps);
   return running.values();
 }
 

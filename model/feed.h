@@ -13,6 +13,8 @@ class Feed {
   // `what` names the input in messages. Sizes must agree, but for axes of size 1. Throws Error.
   Feed(Array array, const Type& type, std::string what);
 
+  // The sizes of a sample, as the input has them.
+  const cnnc::Shape& row() const { return row_; }
   int64_t rows() const { return array_.rows(); }
   // Rows [begin, end), without a copy where no conversion is needed.
   cnnc::Tensor rows(int64_t begin, int64_t end) const;

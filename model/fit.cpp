@@ -139,32 +139,33 @@ class Fit {
     Progress progress(options_.verbose, data_->size().value_or(0));
     progress.begin_epoch(epoch, options_.epochs);
     Running running(training_);
-    train_batches(running, progress);
+    const int64_t done = train_batches(running, progress);
     Logs logs;
     running.write(logs, "");
     validate(epoch, logs);
-    progress.end(logs);
+    progress.end(done, logs);
     remember(epoch, logs, progress.seconds());
     ++training_.epoch;
     for (const CallbackHandle& c : options_.callbacks) c->on_epoch_end(model_, epoch, logs);
     if (interrupted != 0) training_.stop = true;
   }
 
-  void train_batches(Running& running, Progress& progress) {
+  // Returns how many there were: fewer than an epoch has when training is stopped.
+  int64_t train_batches(Running& running, Progress& progress) {
     data_->begin_epoch(training_.epoch);
     Logs logs;
     int64_t done = 0;
     while (!training_.stop && interrupted == 0) {
       const auto batch = data_->next();
       if (!batch) break;
-      running.add(steps_->train(*batch->source, batch->rows, batch->count), batch->count, *steps_);
+      running.add(steps_->train(*batch), batch->count, *steps_);
       ++done;
       if (options_.callbacks.empty() && done % 16 != 0) continue;
       running.write(logs, "");
       progress.step(done, logs);
       for (const CallbackHandle& c : options_.callbacks) c->on_batch_end(model_, done - 1, logs);
     }
-    if (!data_->size()) progress.set_steps(done);
+    return done;
   }
 
   void validate(int epoch, Logs& logs) {

@@ -150,7 +150,7 @@ struct Outputs {
 
 Arrays Model::predict(const Arrays& x, const PredictOptions& options) const {
   const Graph& graph = *state_->prototype;
-  const std::vector<Feed> feeds = feeds_of(graph, x);
+  const std::vector<Feed> feeds = feeds_of(*state_, x);
   const int64_t rows = feeds[0].rows(), batch = std::min(rows, batch_of(graph, rows, options.batch_size));
   CompiledGraph& compiled = state_->predictor(options.threads);
   Outputs outputs;

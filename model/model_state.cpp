@@ -67,7 +67,12 @@ BuiltWeight& ModelState::weight_named(const std::string& name) {
   throw Error(cat("the model has no weight ", quoted(name), "; it has ", known), Fault::usage);
 }
 
+void require_threads(int threads) {
+  if (threads < 0) throw Error(cat("threads is ", threads, ", need 0 or more"), Fault::usage);
+}
+
 CompiledGraph& ModelState::predictor(int threads) {
+  require_threads(threads);
   bool same = predictor_ && predictor_threads_ == threads;
   for (size_t i = 0; same && i < weights.size(); ++i)
     same = predictor_weights_[i].raw() == weights[i].variable->value.raw();

@@ -33,6 +33,9 @@ struct ModelState {
   std::vector<cnnc::Tensor> predictor_weights_;  // that it was made with; kept, so that an address stands for a value
 };
 
+// Throws Error for a number of threads below 0.
+void require_threads(int threads);
+
 std::shared_ptr<ModelState> state_of(ModelDefinition definition);
 std::shared_ptr<ModelState> imported_state(const std::string& path);
 

@@ -73,13 +73,14 @@ void Progress::step(int64_t done, const Logs& logs) {
   std::fflush(stdout);
 }
 
-void Progress::end(const Logs& logs) {
+void Progress::end(int64_t done, const Logs& logs) {
   if (verbose_ == Verbose::silent) return;
-  const double all = seconds(), each = all / static_cast<double>(std::max<int64_t>(1, steps_));
+  if (steps_ == 0) steps_ = done;
+  const double all = seconds(), each = all / static_cast<double>(std::max<int64_t>(1, done));
   if (verbose_ == Verbose::lines) {
-    std::printf("%s\n", cat(steps_, "/", steps_, " - ", whole_seconds(all), " - ", step_time(each), " - ", logs_text(logs)).c_str());
+    std::printf("%s\n", cat(done, "/", steps_, " - ", whole_seconds(all), " - ", step_time(each), " - ", logs_text(logs)).c_str());
   } else {
-    std::printf("%s%s%s\n", terminal_ ? "\r" : "", bar(steps_, whole_seconds(all) + " " + step_time(each), logs).c_str(),
+    std::printf("%s%s%s\n", terminal_ ? "\r" : "", bar(done, whole_seconds(all) + " " + step_time(each), logs).c_str(),
                 terminal_ ? "\033[K" : "");
   }
   std::fflush(stdout);

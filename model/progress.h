@@ -16,12 +16,12 @@ class Progress {
  public:
   // 0 steps: nobody knows how many before the end.
   Progress(Verbose verbose, int64_t steps);
-  void set_steps(int64_t steps) { steps_ = steps; }
 
   void begin_epoch(int epoch, int epochs);  // from 0
   // Redraws the bar on a terminal, at most 20 times a second.
   void step(int64_t done, const Logs& logs);
-  void end(const Logs& logs);
+  // After `done` steps, which are fewer than was known when training was stopped.
+  void end(int64_t done, const Logs& logs);
   double seconds() const;
 
  private:

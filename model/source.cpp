@@ -1,6 +1,8 @@
 #include "model/source.h"
 
 #include <algorithm>
+#include <cmath>
+#include <optional>
 
 #include "ir/error.h"
 
@@ -25,6 +27,16 @@ static Array class_labels(const Array& labels, const Type& output) {
   return array_of(std::move(result));
 }
 
+// Labels that are 0, 1 or in between.
+static void require_shares(const Array& labels) {
+  const float* values = labels.data<float>();
+  for (int64_t i = 0; i < labels.size(); ++i)
+    if (values[i] < 0 || values[i] > 1)
+      throw Error(cat("label ", values[i], " of sample ", i * labels.rows() / labels.size(),
+                      ": a cross-entropy needs numbers from 0 to 1; scale pixels, and give classes to a sparse one"),
+                  Fault::usage);
+}
+
 Array labels_for(const Loss& loss, const Type& output, const Array& labels) {
   if (takes_classes(loss)) {
     if (output.rank() < 2 || !output.dims.back().is_const())
@@ -33,6 +45,7 @@ Array labels_for(const Loss& loss, const Type& output, const Array& labels) {
     return class_labels(labels, output);
   }
   Array values = labels.to_float();
+  if (takes_shares(loss)) require_shares(values);
   Shape wanted{labels.rows()};
   for (size_t i = 1; i < output.dims.size(); ++i) {
     const bool known = output.dims[i].is_const();
@@ -44,6 +57,16 @@ Array labels_for(const Loss& loss, const Type& output, const Array& labels) {
 }
 
 // ---- weights ---------------------------------------------------------------------------------------------------------
+// `classes`: how many there are; nothing for losses that have none.
+static void require_class_weights(const std::map<int64_t, double>& class_weight, std::optional<int64_t> classes) {
+  for (const auto& [number, weight] : class_weight) {
+    if (!(weight >= 0) || std::isinf(weight))
+      throw Error(cat("class_weight of class ", number, " is ", weight, ", need 0 or more"), Fault::usage);
+    if (classes && (number < 0 || number >= *classes))
+      throw Error(cat("class_weight names class ", number, ", the model has classes 0 to ", *classes - 1), Fault::usage);
+  }
+}
+
 static std::vector<float> sample_weights(const Array& labels, const Array& weights,
                                          const std::map<int64_t, double>& class_weight) {
   if (weights.empty() && class_weight.empty()) return {};
@@ -79,13 +102,33 @@ bool Source::has_weights() const {
   return std::any_of(y.begin(), y.end(), [](const Labels& labels) { return !labels.weights.empty(); });
 }
 
-std::vector<Feed> feeds_of(const Graph& graph, const Arrays& x) {
+// Indices of rows of a weight. Those of imported models may count from the last row.
+static void require_rows_of_tables(const ModelState& model, const Value& input, const Array& indices) {
+  for (const auto& [user, count] : input.users()) {
+    if (!user->is("Gather") || user->input(1) != &input || user->int_attribute("axis") != 0) continue;
+    const Value& table = *user->input(0);
+    if (table.constant() == nullptr) continue;
+    const int64_t rows = table.dim(0).value(), least = model.layers.empty() ? -rows : 0;
+    for (int64_t i = 0; i < indices.size(); ++i) {
+      const int64_t index = indices.storage().tensor.as_int(i);
+      if (index >= least && index < rows) continue;
+      throw Error(cat("index ", index, " of sample ", i * indices.rows() / indices.size(), " of input ", quoted(input.name()),
+                      " is no row of ", quoted(table.name()), ", ", table.type(), ": need whole numbers from ", least, " to ",
+                      rows - 1),
+                  Fault::usage);
+    }
+  }
+}
+
+std::vector<Feed> feeds_of(const ModelState& model, const Arrays& x) {
+  const Graph& graph = *model.prototype;
   if (x.size() != graph.inputs().size())
     throw Error(cat("the model has ", graph.inputs().size(), " inputs, was given ", x.size(), " arrays"), Fault::usage);
   std::vector<Feed> feeds;
   for (size_t i = 0; i < x.size(); ++i) {
     const Value& input = *graph.inputs()[i];
     feeds.emplace_back(x[i], input.type(), cat("the data of input '", input.name(), "'"));
+    if (is_int(input.type().dtype)) require_rows_of_tables(model, input, x[i]);
     if (feeds[i].rows() != feeds[0].rows())
       throw Error(cat("the data of the inputs have ", feeds[0].rows(), " and ", feeds[i].rows(), " samples"),
                   Fault::usage);
@@ -95,7 +138,10 @@ std::vector<Feed> feeds_of(const Graph& graph, const Arrays& x) {
 
 static Source::Labels labels_of(const Target& target, const Graph& graph, const Array& given, const Array& weights,
                                 const std::map<int64_t, double>& class_weight) {
-  const Array labels = labels_for(target.goal.loss, graph.outputs()[target.output]->type(), given);
+  const Type& output = graph.outputs()[target.output]->type();
+  const Array labels = labels_for(target.goal.loss, output, given);
+  const bool has_classes = takes_classes(target.goal.loss) && output.dims.back().is_const();
+  require_class_weights(class_weight, has_classes ? std::optional(output.dims.back().value()) : std::nullopt);
   const Type type{labels.storage().tensor.dtype(), to_dims(labels.shape())};
   return {labels, Feed(labels, type, "the labels"), sample_weights(given, weights, class_weight)};
 }
@@ -110,7 +156,7 @@ Source source_of(const ModelState& model, const TrainingState& training, const S
     throw Error(cat("the data have ", data.y.size(), " arrays of labels for ", targets, " outputs"), Fault::usage);
   if (!class_weight.empty() && targets != 1)
     throw Error("class_weight is for models of one output; give sample_weight for each output", Fault::usage);
-  Source source{feeds_of(graph, data.x), {}};
+  Source source{feeds_of(model, data.x), {}};
   for (size_t i = 0; i < targets; ++i) {
     if (data.y[i].rows() != source.rows())
       throw Error(cat("the data have ", source.rows(), " samples and ", data.y[i].rows(), " labels"), Fault::usage);

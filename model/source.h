@@ -22,6 +22,14 @@ struct Source {
   bool has_weights() const;
 };
 
+// Rows of a source.
+struct SourceRows {
+  const Source* source;
+  const int64_t* rows;
+  int64_t count;
+  bool is_full = true;  // a batch of the usual size, not a smaller last one
+};
+
 // Labels as the loss takes them: class numbers as i32, everything else as f32 in the shape of the output. Throws Error
 // when they do not fit, naming the first label out of range.
 Array labels_for(const Loss& loss, const Type& output, const Array& labels);
@@ -30,7 +38,7 @@ Array labels_for(const Loss& loss, const Type& output, const Array& labels);
 Source source_of(const ModelState& model, const TrainingState& training, const Samples& data, const ArrayList& weights,
                  const std::map<int64_t, double>& class_weight);
 
-// One feed for each input, all of the same number of samples. Throws Error.
-std::vector<Feed> feeds_of(const Graph& graph, const Arrays& x);
+// One feed for each input, all of the same number of samples. Throws Error, also for an index that a table has no row for.
+std::vector<Feed> feeds_of(const ModelState& model, const Arrays& x);
 
 }  // namespace cnnc::dsl

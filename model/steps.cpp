@@ -15,6 +15,7 @@ static bool is_frozen(const BuiltWeight& weight) {
 }
 
 Steps& Steps::of(ModelState& model, TrainingState& training, const Options& options) {
+  require_threads(options.threads);
   if (!training.steps || training.steps->options_ != options)
     training.steps = std::make_shared<Steps>(model, training, options);
   return *training.steps;
@@ -28,20 +29,25 @@ Steps::Steps(ModelState& model, TrainingState& training, const Options& options)
       labels_(training.targets.size()),
       weights_(training.targets.size()) {}
 
-// Frozen weights are constants of the programs, which are compiled anew when another weight is frozen or one of them has
-// another value. Values are kept, so that an address stands for a value.
+// Frozen weights are constants of the programs, which are compiled anew when another weight is frozen. One that changes
+// nevertheless, for another model trains it or somebody sets it, is an input of the programs from then on. Values are
+// kept, so that an address stands for a value.
 void Steps::take_frozen_weights() {
   frozen_.resize(model_.weights.size());
   bool changed = false;
   for (size_t i = 0; i < frozen_.size(); ++i) {
     const BuiltWeight& weight = model_.weights[i];
-    const bool frozen = is_frozen(weight);
-    const void* now = frozen ? weight.variable->value.raw() : nullptr;
-    if (frozen_[i].raw() == now) continue;
-    frozen_[i] = frozen ? weight.variable->value : cnnc::Tensor();
+    const bool frozen = is_frozen(weight), was_held = held_.count(i) != 0;
+    const void* now = frozen && !was_held ? weight.variable->value.raw() : nullptr;
+    if (was_held ? frozen : frozen_[i].raw() == now) continue;
+    const bool other_value = frozen && frozen_[i].raw() != nullptr;
+    if (other_value) held_.insert(i);
+    else held_.erase(i);
+    frozen_[i] = frozen && !other_value ? weight.variable->value : cnnc::Tensor();
     changed = true;
   }
   if (!changed) return;
+  dropped_count_ = compiled_count();
   training_.clear();
   evaluation_.clear();
 }
@@ -54,35 +60,71 @@ TrainingOptions Steps::training_options() const {
   for (size_t i = 0; i < model_.weights.size(); ++i) {
     const BuiltWeight& weight = model_.weights[i];
     if (frozen_[i].raw() != nullptr) options.frozen.insert(weight.name);
+    if (held_.count(i) != 0) options.held.insert(weight.name);
     const Regularizer& r = weight.variable->regularizer;
     if (r) options.penalties[weight.name] = {r.l1, r.l2};
   }
   return options;
 }
 
-static Type batch_type(const Array& labels, int64_t count) {
-  Type type{labels.storage().tensor.dtype(), to_dims(labels.shape())};
-  type.dims[0] = count;
-  return type;
-}
-
-std::vector<Objective> Steps::objectives(const Source& source, int64_t count) const {
+// ---- programs --------------------------------------------------------------------------------------------------------
+std::vector<Objective> Steps::objectives(const std::vector<Type>& labels, const Dim& batch) const {
   std::vector<Objective> objectives;
   for (size_t i = 0; i < training_state_.targets.size(); ++i) {
     const Target& t = training_state_.targets[i];
-    objectives.push_back(
-        {t.output, batch_type(source.y[i].array, count), t.loss, t.goal.weight, options_.sample_weights});
+    Type type = labels[i];
+    type.dims[0] = batch;
+    objectives.push_back({t.output, std::move(type), t.loss, t.goal.weight, options_.sample_weights});
   }
   return objectives;
 }
 
-static std::unique_ptr<Graph> graph_for_batch(const ModelState& model, int64_t count) {
+// The model for batches of this size and samples of these shapes; null when `batch` is a symbol and the model has a size
+// of its own.
+static std::unique_ptr<Graph> graph_for(const ModelState& model, const Dim& batch, const std::vector<Shape>& samples) {
   std::unique_ptr<Graph> graph = model.graph();
-  const std::optional<std::string> batch = graph->inputs()[0]->dim(0).as_symbol();
-  if (!batch && graph->inputs()[0]->dim(0).value() != count)
-    throw Error(cat("a batch of ", count, " samples for a model whose batch is always ", graph->inputs()[0]->dim(0)),
-                Fault::usage);
-  return batch ? bind_symbols(*graph, {{*batch, Dim(count)}}) : std::move(graph);
+  std::map<std::string, Dim> sizes;
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const Value& input = *graph->inputs()[i];
+    if (const std::optional<std::string> symbol = input.dim(0).as_symbol()) {
+      sizes[*symbol] = batch;
+    } else if (!batch.is_const()) {
+      return nullptr;
+    } else if (!(input.dim(0) == batch)) {
+      throw Error(cat("a batch of ", batch, " samples for a model whose batch is always ", input.dim(0)), Fault::usage);
+    }
+    for (size_t axis = 0; axis < samples[i].size(); ++axis)
+      if (const std::optional<std::string> symbol = input.dim(static_cast<int>(axis) + 1).as_symbol())
+        sizes[*symbol] = samples[i][axis];
+  }
+  return sizes.empty() ? std::move(graph) : bind_symbols(*graph, sizes);
+}
+
+static std::vector<Shape> sample_shapes(const Source& source) {
+  std::vector<Shape> shapes;
+  for (const Feed& feed : source.x) shapes.push_back(feed.row());
+  for (const Source::Labels& y : source.y) shapes.push_back(y.feed.row());
+  return shapes;
+}
+
+std::unique_ptr<codegen::StepPrograms> Steps::new_programs(const Source& source, bool training) const {
+  std::vector<Type> labels;
+  for (const Source::Labels& y : source.y)
+    labels.push_back({y.array.storage().tensor.dtype(), to_dims(y.array.shape())});
+  std::vector<Shape> samples = sample_shapes(source);
+  samples.resize(source.x.size());
+  const auto build = [this, labels, samples, training](const Dim& batch) -> std::optional<TrainingStep> {
+    std::unique_ptr<Graph> graph = graph_for(model_, batch, samples);
+    if (graph == nullptr) return std::nullopt;
+    std::set<std::string> names;
+    for (const BuiltWeight& weight : model_.weights) names.insert(weight.name);
+    const TrainingOptions options = training_options();
+    return training ? training_step(std::move(graph), names, objectives(labels, batch), options)
+                    : evaluation_step(std::move(graph), names, objectives(labels, batch), options);
+  };
+  codegen::StepPrograms::Options options;
+  options.threads = options_.threads;
+  return std::make_unique<codegen::StepPrograms>(build, std::move(options));
 }
 
 // Which carried tensors are weights, and which are the optimizer's.
@@ -95,25 +137,34 @@ static std::vector<std::shared_ptr<Variable>> variables_of(const ModelState& mod
   return variables;
 }
 
-Steps::Compiled& Steps::compiled(Programs& programs, bool training, int64_t count, const Source& source) {
+// Batches of the usual size have a program of their own. Smaller ones share one for any size.
+Steps::Compiled& Steps::compiled(ProgramsByShape& by_shape, bool training, const SourceRows& rows) {
   take_frozen_weights();
-  const auto known = programs.find(count);
-  if (known != programs.end()) return known->second;
-  std::set<std::string> names;
-  for (const BuiltWeight& weight : model_.weights) names.insert(weight.name);
-  const TrainingOptions options = training_options();
-  std::unique_ptr<Graph> graph = graph_for_batch(model_, count);
-  TrainingStep step = training ? training_step(std::move(graph), names, objectives(source, count), options)
-                               : evaluation_step(std::move(graph), names, objectives(source, count), options);
-  Compiled entry;
-  entry.variables = variables_of(model_, step);
-  for (size_t i = 1; i <= step.kept; ++i) {
-    const Type& type = step.graph->outputs()[i]->type();
-    entry.kept.emplace_back(type.dtype, type.shape());
+  Programs& programs = by_shape[sample_shapes(*rows.source)];
+  if (programs.of_batches == nullptr) programs.of_batches = new_programs(*rows.source, training);
+  codegen::StepPrograms& of_batches = *programs.of_batches;
+  codegen::StepProgram& program = rows.is_full ? of_batches.program_of_size(rows.count) : of_batches.program(rows.count);
+  Compiled& entry = programs.compiled[&program];
+  if (entry.program == nullptr) {
+    entry.program = &program;
+    entry.variables = variables_of(model_, program.step());
   }
-  entry.program = std::make_unique<codegen::StepProgram>(std::move(step), codegen::BuildOptions{}, options_.threads);
-  ++compiled_count_;
-  return programs[count] = std::move(entry);
+  if (entry.batch_size != rows.count) {
+    entry.kept.clear();
+    for (Type type : program.step().kept) {
+      for (Dim& dim : type.dims) dim = dim.substitute({{"batch", Dim(rows.count)}});
+      entry.kept.emplace_back(type.dtype, type.shape());
+    }
+    entry.batch_size = rows.count;
+  }
+  return entry;
+}
+
+int64_t Steps::compiled_count() const {
+  int64_t count = dropped_count_;
+  for (const ProgramsByShape* all : {&training_, &evaluation_})
+    for (const auto& [shape, programs] : *all) count += programs.of_batches->compiled_count();
+  return count;
 }
 
 // The state goes on where an earlier fit or a checkpoint left it, or begins.
@@ -124,7 +175,10 @@ cnnc::Tensor& Steps::optimizer_state(const TrainingStep::Carried& carried) {
 }
 
 // ---- runs ------------------------------------------------------------------------------------------------------------
-Batch Steps::gather(const Source& source, const int64_t* rows, int64_t count) {
+Batch Steps::gather(const SourceRows& part) {
+  const Source& source = *part.source;
+  const int64_t count = part.count;
+  const int64_t* rows = part.rows;
   Batch batch;
   batch.size = count;
   size_t next = 0;
@@ -166,8 +220,8 @@ double Steps::run(Compiled& step, const Batch& batch, const StepNumbers& numbers
   return step.program->run(batch, numbers, addresses, kept);
 }
 
-double Steps::train(const Source& source, const int64_t* rows, int64_t count) {
-  Compiled& step = compiled(training_, true, count, source);
+double Steps::train(const SourceRows& rows) {
+  Compiled& step = compiled(training_, true, rows);
   StepNumbers numbers;
   numbers.step = training_state_.step;
   numbers.learning_rate = static_cast<float>(training_state_.learning_rate.at(training_state_.step));
@@ -175,14 +229,14 @@ double Steps::train(const Source& source, const int64_t* rows, int64_t count) {
   if (has_bias_correction(optimizer.kind))
     numbers.bias_correction =
         static_cast<float>(bias_correction(optimizer.beta1, correction_beta2(optimizer), training_state_.step));
-  const double loss = run(step, gather(source, rows, count), numbers);
+  const double loss = run(step, gather(rows), numbers);
   ++training_state_.step;
   return loss;
 }
 
-double Steps::evaluate(const Source& source, const int64_t* rows, int64_t count) {
-  Compiled& step = compiled(evaluation_, false, count, source);
-  return run(step, gather(source, rows, count), {});
+double Steps::evaluate(const SourceRows& rows) {
+  Compiled& step = compiled(evaluation_, false, rows);
+  return run(step, gather(rows), {});
 }
 
 const float* Steps::weights(size_t target) const {

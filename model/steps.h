@@ -1,4 +1,4 @@
-// Training and evaluation steps of a model, compiled for the batch sizes that turn up.
+// Training and evaluation steps of a model, compiled for the sizes of the data that turn up.
 #pragma once
 #include <map>
 #include <memory>
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/step_program.h"
+#include "codegen/step_programs.h"
 #include "model/model_state.h"
 #include "model/source.h"
 #include "model/training_state.h"
@@ -29,42 +29,51 @@ class Steps {
   Steps(ModelState& model, TrainingState& training, const Options& options);
 
   // One step on these rows of the source; returns the loss. What metrics need can then be asked for.
-  double train(const Source& source, const int64_t* rows, int64_t count);
-  double evaluate(const Source& source, const int64_t* rows, int64_t count);
+  double train(const SourceRows& rows);
+  double evaluate(const SourceRows& rows);
   const cnnc::Tensor& output(size_t target) const { return last_->kept[target]; }
   const cnnc::Tensor& labels(size_t target) const { return labels_[target]; }
   // Of the last batch's samples; null when there are none.
   const float* weights(size_t target) const;
   // The loss of a target alone, of models with several.
   double part(size_t target) const;
-  // Programs compiled so far.
-  int64_t compiled_count() const { return compiled_count_; }
+  // Programs compiled so far, those included that are no more.
+  int64_t compiled_count() const;
 
  private:
+  // A program with what it reads and writes.
   struct Compiled {
-    std::unique_ptr<codegen::StepProgram> program;
+    codegen::StepProgram* program = nullptr;
     std::vector<std::shared_ptr<Variable>> variables;  // of each carried tensor; null for the optimizer's
     std::vector<cnnc::Tensor> kept;
+    int64_t batch_size = 0;  // that these are for
   };
-  using Programs = std::map<int64_t, Compiled>;
+  // All programs for samples of one shape, and by program what goes with it.
+  struct Programs {
+    std::unique_ptr<codegen::StepPrograms> of_batches;
+    std::map<const codegen::StepProgram*, Compiled> compiled;
+  };
+  using ProgramsByShape = std::map<std::vector<Shape>, Programs>;
 
   void take_frozen_weights();
   TrainingOptions training_options() const;
-  std::vector<Objective> objectives(const Source& source, int64_t count) const;
-  Compiled& compiled(Programs& programs, bool training, int64_t count, const Source& source);
+  std::vector<Objective> objectives(const std::vector<Type>& labels, const Dim& batch) const;
+  std::unique_ptr<codegen::StepPrograms> new_programs(const Source& source, bool training) const;
+  Compiled& compiled(ProgramsByShape& programs, bool training, const SourceRows& rows);
   cnnc::Tensor& optimizer_state(const TrainingStep::Carried& carried);
-  Batch gather(const Source& source, const int64_t* rows, int64_t count);
+  Batch gather(const SourceRows& rows);
   double run(Compiled& step, const Batch& batch, const StepNumbers& numbers);
 
   ModelState& model_;
   TrainingState& training_state_;
   Options options_;
   std::vector<cnnc::Tensor> frozen_;  // values of the weights that are constants of the programs; others empty
-  Programs training_, evaluation_;
+  std::set<size_t> held_;             // weights that are frozen here and change elsewhere: inputs of the programs
+  ProgramsByShape training_, evaluation_;
   std::vector<cnnc::Tensor> samples_, labels_;
   std::vector<std::vector<float>> weights_;
   Compiled* last_ = nullptr;
-  int64_t compiled_count_ = 0;
+  int64_t dropped_count_ = 0;  // programs that were compiled and are no more
 };
 
 }  // namespace cnnc::dsl

@@ -23,5 +23,7 @@ Target target_of(size_t output, const Type& type, std::string prefix, OutputGoal
 bool has_logits(const Loss& loss);
 bool takes_probabilities(const Loss& loss);
 bool takes_classes(const Loss& loss);
+// Whether labels are shares of classes, from 0 to 1.
+bool takes_shares(const Loss& loss);
 
 }  // namespace cnnc::dsl

@@ -1,80 +1,35 @@
 #include "model/training_state.h"
 
+#include <iterator>
+
 #include "ir/error.h"
 
 namespace cnnc::dsl {
 
 // ---- optimizers ------------------------------------------------------------------------------------------------------
-static OptimizerOptions base(OptimizerKind kind, const Limits& limits) {
+// In the order of the variant Optimizer.
+static constexpr OptimizerKind kKinds[] = {OptimizerKind::sgd,     OptimizerKind::adam,     OptimizerKind::adamw,
+                                           OptimizerKind::rmsprop, OptimizerKind::adagrad,  OptimizerKind::adadelta,
+                                           OptimizerKind::adamax,  OptimizerKind::lion};
+static_assert(std::size(kKinds) == std::variant_size_v<Optimizer>);
+
+// The numbers that this optimizer has; the others keep the kind's defaults.
+template <typename Description>
+static OptimizerOptions options_of(OptimizerKind kind, const Description& d) {
   OptimizerOptions o = OptimizerOptions::of(kind);
-  o.weight_decay = limits.weight_decay;
-  o.clip_norm = limits.clipnorm;
-  o.global_clip_norm = limits.global_clipnorm;
-  o.clip_value = limits.clipvalue;
-  return o;
-}
-
-static OptimizerOptions options_of(const SGD& s) {
-  OptimizerOptions o = base(OptimizerKind::sgd, s.limits);
-  o.momentum = s.momentum;
-  o.nesterov = s.nesterov;
-  return o;
-}
-
-static OptimizerOptions options_of(const Adam& s) {
-  OptimizerOptions o = base(OptimizerKind::adam, s.limits);
-  o.beta1 = s.beta_1;
-  o.beta2 = s.beta_2;
-  o.epsilon = s.epsilon;
-  o.amsgrad = s.amsgrad;
-  return o;
-}
-
-static OptimizerOptions options_of(const AdamW& s) {
-  OptimizerOptions o = base(OptimizerKind::adamw, s.limits);
-  o.weight_decay = s.weight_decay;
-  o.beta1 = s.beta_1;
-  o.beta2 = s.beta_2;
-  o.epsilon = s.epsilon;
-  o.amsgrad = s.amsgrad;
-  return o;
-}
-
-static OptimizerOptions options_of(const RMSprop& s) {
-  OptimizerOptions o = base(OptimizerKind::rmsprop, s.limits);
-  o.rho = s.rho;
-  o.momentum = s.momentum;
-  o.epsilon = s.epsilon;
-  o.centered = s.centered;
-  return o;
-}
-
-static OptimizerOptions options_of(const Adagrad& s) {
-  OptimizerOptions o = base(OptimizerKind::adagrad, s.limits);
-  o.initial_accumulator = s.initial_accumulator_value;
-  o.epsilon = s.epsilon;
-  return o;
-}
-
-static OptimizerOptions options_of(const Adadelta& s) {
-  OptimizerOptions o = base(OptimizerKind::adadelta, s.limits);
-  o.rho = s.rho;
-  o.epsilon = s.epsilon;
-  return o;
-}
-
-static OptimizerOptions options_of(const Adamax& s) {
-  OptimizerOptions o = base(OptimizerKind::adamax, s.limits);
-  o.beta1 = s.beta_1;
-  o.beta2 = s.beta_2;
-  o.epsilon = s.epsilon;
-  return o;
-}
-
-static OptimizerOptions options_of(const Lion& s) {
-  OptimizerOptions o = base(OptimizerKind::lion, s.limits);
-  o.beta1 = s.beta_1;
-  o.beta2 = s.beta_2;
+  o.clip_norm = d.limits.clipnorm;
+  o.global_clip_norm = d.limits.global_clipnorm;
+  o.clip_value = d.limits.clipvalue;
+  o.weight_decay = d.limits.weight_decay;
+  if constexpr (requires { d.weight_decay; }) o.weight_decay = d.weight_decay;
+  if constexpr (requires { d.momentum; }) o.momentum = d.momentum;
+  if constexpr (requires { d.nesterov; }) o.nesterov = d.nesterov;
+  if constexpr (requires { d.beta_1; }) o.beta1 = d.beta_1, o.beta2 = d.beta_2;
+  if constexpr (requires { d.epsilon; }) o.epsilon = d.epsilon;
+  if constexpr (requires { d.amsgrad; }) o.amsgrad = d.amsgrad;
+  if constexpr (requires { d.rho; }) o.rho = d.rho;
+  if constexpr (requires { d.centered; }) o.centered = d.centered;
+  if constexpr (requires { d.initial_accumulator_value; }) o.initial_accumulator = d.initial_accumulator_value;
   return o;
 }
 
@@ -95,7 +50,7 @@ static void check_numbers(const OptimizerOptions& o) {
 
 TrainingState training_state(const Optimizer& optimizer, std::vector<Target> targets) {
   TrainingState state;
-  state.optimizer = std::visit([](const auto& o) { return options_of(o); }, optimizer);
+  state.optimizer = std::visit([&](const auto& o) { return options_of(kKinds[optimizer.index()], o); }, optimizer);
   check_numbers(state.optimizer);
   state.targets = std::move(targets);
   state.learning_rate = std::visit([](const auto& o) { return o.learning_rate; }, optimizer);

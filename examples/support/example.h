@@ -186,15 +186,16 @@ inline cnnc::Array run_executable(const Flags& flags, const cnnc::Array& input) 
 }
 
 // Saves and compiles the model, and lets the executable classify the first test images, shown as text and as PNG files.
-inline void finish(const cnnc::Model& model, const cnnc::Dataset& test, const Flags& flags, int64_t count = 3) {
+// Labels count from `first_class`.
+inline void finish(const cnnc::Model& model, const cnnc::Dataset& test, const Flags& flags, int first_class = 0) {
   save_and_compile(model, flags);
   if (flags.json) return;
-  const cnnc::Array images = test.x.slice(0, std::min(count, test.x.rows())).to_float();
+  const cnnc::Array images = test.x.slice(0, std::min<int64_t>(3, test.x.rows())).to_float();
   const cnnc::Array classes = run_executable(flags, images).argmax();
   const cnnc::Shape sample(images.shape().begin() + 1, images.shape().end());
   std::printf("What the executable sees:\n");
   for (int64_t i = 0; i < classes.size(); ++i) {
-    const auto found = static_cast<int>(classes.at(i)), label = static_cast<int>(test.y.at(i));
+    const int found = first_class + static_cast<int>(classes.at(i)), label = first_class + static_cast<int>(test.y.at(i));
     const std::string png = executable_of(flags) + "_files/" + std::to_string(i) + "_class_" + std::to_string(found) + ".png";
     cnnc::data::save_png(png, images.slice(i, i + 1).reshaped(sample));
     print_image(images, i);

@@ -89,7 +89,7 @@ Array idx(const std::string& path) {
 }
 
 // ---- MNIST and what looks like it ------------------------------------------------------------------------------------
-// The file of a part ("train-images"): names differ in a dash or dot, in EMNIST's prefix and in the compression.
+// The file of a part ("train-images"): names differ in a dash or dot and in the compression.
 static std::string part_file(const std::string& folder, const std::string& part, const std::string& kind) {
   for (const char* separator : {"-", "."})
     for (const char* ending : {"", ".gz"}) {
@@ -119,6 +119,26 @@ TrainTest mnist(const std::string& folder) {
   auto test = std::async(std::launch::async, mnist_part, folder, "t10k");
   Dataset train = mnist_part(folder, "train");
   return {std::move(train), test.get()};
+}
+
+// Rows and columns of every image exchanged.
+static Array exchanged(const Array& images) {
+  const Shape& s = images.shape();
+  Array result = Array::zeros<uint8_t>({s[0], s[1], s[3], s[2]});
+  const uint8_t* from = images.data<uint8_t>();
+  uint8_t* to = result.mutable_data<uint8_t>();
+  for (int64_t i = 0; i < s[0]; ++i, from += s[2] * s[3], to += s[2] * s[3])
+    for (int64_t y = 0; y < s[2]; ++y)
+      for (int64_t x = 0; x < s[3]; ++x) to[x * s[2] + y] = from[y * s[3] + x];
+  return result.scaled(images.scale());
+}
+
+TrainTest emnist(const std::string& folder, const std::string& split) {
+  const auto part = [&](const char* name) {
+    const Dataset data = mnist_part(folder, cat("emnist-", split, "-", name));
+    return Dataset{exchanged(data.x), data.y};
+  };
+  return {part("train"), part("test")};
 }
 
 }  // namespace cnnc::dsl::data

@@ -26,6 +26,11 @@ constexpr DType kTypeOf<bool> = DType::boolean;
 
 static_assert(sizeof(bool) == 1);
 
+static void require_sizes(const Shape& shape) {
+  for (const int64_t size : shape)
+    if (size < 0) throw Error(cat("the shape of an array has the size ", size, ", need 0 or more"), Fault::usage);
+}
+
 static Array with_scale(cnnc::Tensor tensor, double scale) {
   auto storage = std::make_shared<ArrayStorage>();
   storage->tensor = std::move(tensor);
@@ -100,6 +105,7 @@ Array Array::take(const std::vector<int64_t>& rows) const {
 }
 
 Array Array::reshaped(Shape to) const {
+  require_sizes(to);
   const int64_t count = element_count(to);
   if (count != size()) throw Error(cat(type(), " cannot become an array of ", count, " elements"), Fault::usage);
   return with_scale(storage_->tensor.reshaped(std::move(to)), storage_->scale);
@@ -173,6 +179,7 @@ static void require_type(const Array& array) {
 
 template <typename T>
 Array::Array(Shape shape, const std::vector<T>& values) {
+  require_sizes(shape);
   if (element_count(shape) != static_cast<int64_t>(values.size()))
     throw Error(cat(values.size(), " values for ", Type{kTypeOf<T>, to_dims(shape)}), Fault::usage);
   auto storage = std::make_shared<ArrayStorage>();
@@ -182,6 +189,7 @@ Array::Array(Shape shape, const std::vector<T>& values) {
 
 template <typename T>
 Array Array::zeros(Shape shape) {
+  require_sizes(shape);
   return array_of(cnnc::Tensor(kTypeOf<T>, std::move(shape)));
 }
 

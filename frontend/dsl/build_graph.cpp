@@ -21,12 +21,8 @@ std::string snake_case(const std::string& type) {
   return name;
 }
 
-// The definition of a result is made of the input it was transposed from by DataFormat::channels_last.
-DefinitionPtr source_input(const DefinitionPtr& d) {
-  if (!d->operation || d->operation->op != "Transpose") return d;
-  const DefinitionPtr& from = d->operation->operands[0];
-  return from && !from->operation && !from->variable && !from->constant ? from : d;
-}
+// The input as the data have it.
+DefinitionPtr source_input(const DefinitionPtr& d) { return d->is_input_view ? d->operation->operands[0] : d; }
 
 class ModelBuilder {
  public:
@@ -40,7 +36,8 @@ class ModelBuilder {
       throw Error("a model needs at least one input and one output", Fault::usage);
     for (Tensor& input : model_.inputs) add_input(input);
     for (const Tensor& output : model_.outputs) visit(output.definition());
-    for (const DefinitionPtr& d : model_.order) add_to_layer(d);
+    for (const DefinitionPtr& d : model_.order)
+      if (!d->is_input_view) add_to_layer(d);
     for (BuiltLayer& layer : model_.layers) connect(layer);
     name_outputs();
     return std::move(model_);
@@ -129,9 +126,7 @@ class ModelBuilder {
     const size_t index = static_cast<size_t>(&layer - model_.layers.data());
     for (const DefinitionPtr& input : calls_[index]->inputs) {
       const auto it = layer_names_.find(source_input(input).get());
-      const auto direct = layer_names_.find(input.get());
       if (it != layer_names_.end()) layer.inputs.push_back(it->second);
-      else if (direct != layer_names_.end()) layer.inputs.push_back(direct->second);
     }
   }
 
@@ -183,7 +178,7 @@ class GraphBuilder {
     std::vector<Value*> operands;
     for (const DefinitionPtr& operand : d.operation->operands)
       operands.push_back(operand ? value_of(operand) : nullptr);
-    graph_->set_current_origins({names_.at(d.call->layer.get())});
+    graph_->set_current_origins({d.is_input_view ? operands[0]->name() : names_.at(d.call->layer.get())});
     values_[&d] = add_operation(*graph_, d.operation->op, std::move(operands), d.operation->attributes);
     graph_->set_current_origins({});
   }

@@ -1,4 +1,6 @@
 // Layers that are products: dense and convolution.
+#include <algorithm>
+
 #include "frontend/dsl/layer_parts.h"
 
 namespace cnnc::dsl {
@@ -27,18 +29,13 @@ Dense::Dense(int64_t units, DenseOptions options, Location where)
     : Layer("Dense", dense_function(units, std::move(options), where), where) {}
 
 // ---- convolution -----------------------------------------------------------------------------------------------------
-static const char* axes_text(size_t spatial) {
-  return spatial == 1   ? "[batch, channels, steps]"
-         : spatial == 2 ? "[batch, channels, height, width]"
-                        : "[batch, channels, depth, height, width]";
-}
-
 namespace {
 // A convolution once the rank of its input is known.
 struct Window {
   Ints kernel, strides, dilations;
 
-  Window(const Sizes& k, const ConvOptions& o, size_t spatial)
+  template <typename Options>
+  Window(const Sizes& k, const Options& o, size_t spatial)
       : kernel(for_axes(k, spatial, "kernel")),
         strides(for_axes(o.strides, spatial, "strides")),
         dilations(for_axes(o.dilation, spatial, "dilation")) {}
@@ -54,15 +51,19 @@ struct Window {
 };
 }  // namespace
 
+static void require_groups(int64_t channels, int64_t filters, int64_t groups) {
+  require(filters > 0, "filters is ", filters, ", need a positive number");
+  require(groups > 0 && channels % groups == 0 && filters % groups == 0, channels, " channels and ", filters,
+          " filters are not divisible by ", groups, " groups");
+}
+
 // Fans of a grouped kernel count one group, as its layout says.
 static Tensor convolved(LayerScope& scope, const Tensor& x, const char* kernel_name, const char* bias_name,
                         int64_t filters, const Sizes& kernel_size, const ConvOptions& o, int64_t groups,
                         const Location& where) {
   const Window window(kernel_size, o, static_cast<size_t>(x.rank() - 2));
   const int64_t channels = known_size(x, 1);
-  require(filters > 0, "filters is ", filters, ", need a positive number");
-  require(groups > 0 && channels % groups == 0 && filters % groups == 0, channels, " channels and ", filters,
-          " filters are not divisible by ", groups, " groups");
+  require_groups(channels, filters, groups);
   Attributes attributes = window.attributes(groups);
   set_padding(attributes, o.padding, x, window.kernel, window.strides, window.dilations);
   const Tensor kernel = scope.weight(kernel_name, window.weights(filters, channels / groups), o.kernel_initializer,
@@ -87,10 +88,16 @@ Conv2D::Conv2D(int64_t filters, Sizes kernel, ConvOptions options, Location wher
 Conv3D::Conv3D(int64_t filters, Sizes kernel, ConvOptions options, Location where)
     : Layer("Conv3D", conv_function(3, filters, std::move(kernel), std::move(options), where), where) {}
 
+// Depthwise kernels have as many groups as there are channels.
+static void require_one_group(const ConvOptions& o, int64_t multiplier) {
+  require(o.groups == 1, "has ", o.groups, " groups, but each channel is one already: leave groups out");
+  require(multiplier > 0, "depth_multiplier is ", multiplier, ", need a positive number");
+}
+
 static Layer::Function depthwise_function(Sizes kernel, ConvOptions o, int64_t multiplier, Location where) {
   return [=](LayerScope& scope, const Tensors& x) {
     const Tensor& image = one_of_rank(x, 4, axes_text(2));
-    require(multiplier > 0, "depth_multiplier is ", multiplier, ", need a positive number");
+    require_one_group(o, multiplier);
     const int64_t channels = known_size(image, 1);
     return o.activation(convolved(scope, image, "kernel", o.use_bias ? "bias" : nullptr, channels * multiplier, kernel,
                                   o, channels, where));
@@ -101,61 +108,84 @@ DepthwiseConv2D::DepthwiseConv2D(Sizes kernel, ConvOptions options, int64_t dept
     : Layer("DepthwiseConv2D", depthwise_function(std::move(kernel), std::move(options), depth_multiplier, where),
             where) {}
 
-static Layer::Function separable_function(int64_t filters, Sizes kernel, ConvOptions o, Location where) {
+static Layer::Function separable_function(int64_t filters, Sizes kernel, ConvOptions o, int64_t multiplier,
+                                          Location where) {
   ConvOptions point = o;
   point.strides = point.dilation = 1;
   point.padding = Padding::valid;
   return [=](LayerScope& scope, const Tensors& x) {
     const Tensor& image = one_of_rank(x, 4, axes_text(2));
+    require_one_group(o, multiplier);
     const int64_t channels = known_size(image, 1);
     const Tensor depthwise =
-        convolved(scope, image, "depthwise_kernel", nullptr, channels, kernel, o, channels, where);
+        convolved(scope, image, "depthwise_kernel", nullptr, channels * multiplier, kernel, o, channels, where);
     return o.activation(convolved(scope, depthwise, "pointwise_kernel", o.use_bias ? "bias" : nullptr, filters, 1,
                                   point, 1, where));
   };
 }
 
-SeparableConv2D::SeparableConv2D(int64_t filters, Sizes kernel, ConvOptions options, Location where)
-    : Layer("SeparableConv2D", separable_function(filters, std::move(kernel), std::move(options), where), where) {}
+SeparableConv2D::SeparableConv2D(int64_t filters, Sizes kernel, ConvOptions options, int64_t depth_multiplier,
+                                 Location where)
+    : Layer("SeparableConv2D",
+            separable_function(filters, std::move(kernel), std::move(options), depth_multiplier, where), where) {}
 
 // ---- transposed ------------------------------------------------------------------------------------------------------
-// Padding::same makes input * stride outputs: what the window has too much is cut off, and what it lacks is added, at
-// the end where the number is odd.
-static void set_transposed_padding(Attributes& attributes, const Window& window, const Padding& padding) {
+// Of one axis: what is cut off at the ends, and what is added at the end.
+namespace {
+struct TransposedEnds {
+  int64_t begin = 0, end = 0, added = 0;
+};
+}  // namespace
+
+// What the window has too much is cut off, the odd one at the end, and what it lacks is added there.
+static TransposedEnds transposed_ends(int64_t window, int64_t stride, bool same, std::optional<int64_t> output_padding) {
+  int64_t total = same ? window - stride : std::min<int64_t>(0, window - stride);
+  if (output_padding) total = (same ? window / 2 * 2 : 0) - *output_padding;
+  const int64_t cut = std::max<int64_t>(0, total);
+  return {cut / 2, cut - cut / 2, std::max<int64_t>(0, -total)};
+}
+
+static void set_transposed_padding(Attributes& attributes, const Window& window, const ConvTransposeOptions& o) {
   const size_t count = window.kernel.size();
-  if (padding.kind == Padding::Kind::numbers) {
-    require(padding.numbers.size() == 2 * count, "padding has ", padding.numbers.size(), " numbers, need ", 2 * count);
-    attributes["pads"] = Ints(padding.numbers);
+  Ints output_padding;
+  if (o.output_padding) output_padding = for_axes(*o.output_padding, count, "output_padding", 0);
+  for (size_t i = 0; i < output_padding.size(); ++i)
+    require(output_padding[i] < window.strides[i], "output_padding holds ", output_padding[i],
+            ", need numbers below the stride, which is ", window.strides[i]);
+  if (o.padding.kind == Padding::Kind::numbers) {
+    require(o.padding.numbers.size() == 2 * count, "padding has ", o.padding.numbers.size(), " numbers, need ", 2 * count);
+    attributes["pads"] = Ints(o.padding.numbers);
+    if (o.output_padding) attributes["output_padding"] = output_padding;
+    return;
   }
-  if (padding.kind != Padding::Kind::same) return;
   Ints pads(2 * count), added(count);
   for (size_t i = 0; i < count; ++i) {
-    const int64_t total = (window.kernel[i] - 1) * window.dilations[i] + 1 - window.strides[i];
-    pads[i] = std::max<int64_t>(0, total) / 2;
-    pads[i + count] = std::max<int64_t>(0, total) - pads[i];
-    added[i] = std::max<int64_t>(0, -total);
+    const TransposedEnds ends = transposed_ends(
+        (window.kernel[i] - 1) * window.dilations[i] + 1, window.strides[i], o.padding.kind == Padding::Kind::same,
+        o.output_padding ? std::optional(output_padding[i]) : std::nullopt);
+    pads[i] = ends.begin, pads[i + count] = ends.end, added[i] = ends.added;
   }
   attributes["pads"] = pads;
   attributes["output_padding"] = added;
 }
 
-static Layer::Function transposed_function(int64_t filters, Sizes kernel_size, ConvOptions o, Location where) {
+static Layer::Function transposed_function(int64_t filters, Sizes kernel_size, ConvTransposeOptions o, Location where) {
   return [=](LayerScope& scope, const Tensors& x) {
     const Tensor& image = one_of_rank(x, 4, axes_text(2));
-    require(filters > 0 && o.groups > 0 && filters % o.groups == 0, filters, " filters and ", o.groups,
-            " groups do not fit");
+    const int64_t channels = known_size(image, 1);
+    require_groups(channels, filters, o.groups);
     const Window window(kernel_size, o, 2);
     Attributes attributes = window.attributes(o.groups);
-    set_transposed_padding(attributes, window, o.padding);
-    const Tensor kernel = scope.weight("kernel", window.weights(known_size(image, 1), filters / o.groups),
-                                       o.kernel_initializer, o.kernel_regularizer);
+    set_transposed_padding(attributes, window, o);
+    const Tensor kernel = scope.weight("kernel", window.weights(channels, filters / o.groups), o.kernel_initializer,
+                                       o.kernel_regularizer);
     if (!o.use_bias) return o.activation(record("ConvTranspose", {image, kernel}, std::move(attributes), where));
     const Tensor bias = scope.weight("bias", {filters}, o.bias_initializer, o.bias_regularizer);
     return o.activation(record("ConvTranspose", {image, kernel, bias}, std::move(attributes), where));
   };
 }
 
-Conv2DTranspose::Conv2DTranspose(int64_t filters, Sizes kernel, ConvOptions options, Location where)
+Conv2DTranspose::Conv2DTranspose(int64_t filters, Sizes kernel, ConvTransposeOptions options, Location where)
     : Layer("Conv2DTranspose", transposed_function(filters, std::move(kernel), std::move(options), where), where) {}
 
 // ---- functional ------------------------------------------------------------------------------------------------------

@@ -52,6 +52,7 @@ struct Definition {
   std::shared_ptr<Variable> variable;
   std::shared_ptr<const cnnc::Tensor> constant;
   std::shared_ptr<const LayerCall> call;  // that it is the result of; null for inputs, weights and constants
+  bool is_input_view = false;             // an input with channels last, transposed
 };
 using DefinitionPtr = std::shared_ptr<const Definition>;
 

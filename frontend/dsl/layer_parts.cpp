@@ -15,6 +15,12 @@ const Tensor& one_of_rank(const Tensors& x, int rank, const char* axes) {
   return tensor;
 }
 
+const char* axes_text(size_t spatial) {
+  return spatial == 1   ? "[batch, channels, steps]"
+         : spatial == 2 ? "[batch, channels, height, width]"
+                        : "[batch, channels, depth, height, width]";
+}
+
 int64_t known_size(const Tensor& x, int64_t axis) {
   require(axis >= 0 && axis < x.rank(), "axis ", axis, " does not exist in ", x.type());
   const int64_t size = x.shape()[static_cast<size_t>(axis)];
@@ -22,15 +28,22 @@ int64_t known_size(const Tensor& x, int64_t axis) {
   return size;
 }
 
+int64_t sample_axis(const Tensor& x, int64_t axis) {
+  const int64_t found = axis < 0 ? axis + x.rank() : axis;
+  require(found > 0 && found < x.rank(), "axis ", axis, " is none of a sample's in ", x.type());
+  return found;
+}
+
 double require_rate(double rate) {
   require(rate >= 0 && rate < 1, "rate is ", rate, ", need one in [0, 1)");
   return rate;
 }
 
-Ints for_axes(const Sizes& sizes, size_t count, const char* what) {
+Ints for_axes(const Sizes& sizes, size_t count, const char* what, int64_t least) {
   const Ints& v = sizes.values;
   require(v.size() == 1 || v.size() == count, what, " has ", v.size(), " numbers, need 1 or ", count);
-  for (const int64_t size : v) require(size > 0, what, " holds ", size, ", need positive numbers");
+  for (const int64_t size : v)
+    require(size >= least, what, " holds ", size, ", need ", least > 0 ? "positive numbers" : "0 or more");
   return v.size() == count ? v : Ints(count, v[0]);
 }
 

@@ -3,10 +3,14 @@
 
 namespace cnnc::dsl {
 
+static const Tensor& one_sequence(const Tensors& x, DataFormat format) {
+  return one_of_rank(x, 3, format == DataFormat::channels_first ? axes_text(1) : "[batch, steps, features]");
+}
+static int64_t step_axis(DataFormat format) { return format == DataFormat::channels_first ? 2 : 1; }
+
 static Layer::Function pool_function(const char* op, size_t spatial, Sizes window, PoolOptions o, Location where) {
   return [=](LayerScope&, const Tensors& x) {
-    const Tensor& image = one_of_rank(x, static_cast<int>(spatial + 2),
-                                      spatial == 1 ? "[batch, channels, steps]" : "[batch, channels, height, width]");
+    const Tensor& image = one_of_rank(x, static_cast<int>(spatial + 2), axes_text(spatial));
     const Ints kernel = for_axes(window, spatial, "window");
     const bool own_strides = o.strides.values != Ints{0};
     const Ints strides = own_strides ? for_axes(o.strides, spatial, "strides") : kernel;
@@ -25,12 +29,30 @@ MaxPool1D::MaxPool1D(Sizes window, PoolOptions options, Location where)
 AveragePool2D::AveragePool2D(Sizes window, PoolOptions options, Location where)
     : Layer("AveragePool2D", pool_function("AveragePool", 2, std::move(window), std::move(options), where), where) {}
 
+AveragePool1D::AveragePool1D(Sizes window, PoolOptions options, Location where)
+    : Layer("AveragePool1D", pool_function("AveragePool", 1, std::move(window), std::move(options), where), where) {}
+MaxPool3D::MaxPool3D(Sizes window, PoolOptions options, Location where)
+    : Layer("MaxPool3D", pool_function("MaxPool", 3, std::move(window), std::move(options), where), where) {}
+AveragePool3D::AveragePool3D(Sizes window, PoolOptions options, Location where)
+    : Layer("AveragePool3D", pool_function("AveragePool", 3, std::move(window), std::move(options), where), where) {}
+
 static Layer::Function global_pool_function(const char* op, Location where) {
   return [=](LayerScope&, const Tensors& x) {
-    const Tensor& image = one_of_rank(x, 4, "[batch, channels, height, width]");
+    const Tensor& image = one_of_rank(x, 4, axes_text(2));
     return record("Flatten", {record(op, {image}, {}, where)}, {}, where);
   };
 }
+
+GlobalAveragePool1D::GlobalAveragePool1D(DataFormat format, Location where)
+    : Layer(
+          "GlobalAveragePool1D",
+          [=](LayerScope&, const Tensors& x) { return mean(one_sequence(x, format), {step_axis(format)}, false, where); },
+          where) {}
+GlobalMaxPool1D::GlobalMaxPool1D(DataFormat format, Location where)
+    : Layer(
+          "GlobalMaxPool1D",
+          [=](LayerScope&, const Tensors& x) { return max(one_sequence(x, format), {step_axis(format)}, false, where); },
+          where) {}
 
 GlobalAveragePool2D::GlobalAveragePool2D(Location where)
     : Layer("GlobalAveragePool2D", global_pool_function("GlobalAveragePool", where), where) {}

@@ -24,12 +24,6 @@ static Shape along_axis(int rank, int64_t axis, int64_t size) {
   return shape;
 }
 
-static int64_t feature_axis(int64_t axis, int rank, const std::string& type) {
-  const int64_t found = axis < 0 ? axis + rank : axis;
-  require(found > 0 && found < rank, "axis ", axis, " is none of a sample's in ", type);
-  return found;
-}
-
 // As Keras, no deviation is smaller than 1e-7.
 static Tensor normalized(const Tensor& x, const Tensor& mean, const Tensor& variance, const Location& where) {
   const Tensor smallest = constant_tensor(cnnc::Tensor::scalar(DType::f32, 1e-7));
@@ -40,7 +34,7 @@ Normalization::Normalization(int64_t axis, Location where)
     : Layer(
           "Normalization",
           [=](LayerScope& scope, const Tensors& x) {
-            const int64_t a = feature_axis(axis, one(x).rank(), x[0].type()), size = known_size(x[0], a);
+            const int64_t a = sample_axis(one(x), axis), size = known_size(x[0], a);
             const Shape shape = along_axis(x[0].rank(), a, size);
             const Tensor mean = scope.weight("mean", {size}, zeros, {}, false);
             const Tensor variance = scope.weight("variance", {size}, ones, {}, false);

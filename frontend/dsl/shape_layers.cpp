@@ -84,14 +84,15 @@ LeakyReLU::LeakyReLU(double slope, Location where)
           [=](LayerScope&, const Tensors& x) { return record("LeakyRelu", {one(x)}, {{"alpha", slope}}, where); },
           where) {}
 
-PReLU::PReLU(Location where)
+PReLU::PReLU(std::vector<int64_t> shared_axes, Location where)
     : Layer(
           "PReLU",
           [=](LayerScope& scope, const Tensors& x) {
             const Tensor& data = one(x);
             require(data.rank() >= 2, "takes [batch, channels, ...], was given ", data.type());
-            Shape shape(static_cast<size_t>(data.rank() - 1), 1);
-            shape[0] = known_size(data, 1);
+            Shape shape = data.shape();
+            shape.erase(shape.begin());
+            for (const int64_t axis : shared_axes) shape[static_cast<size_t>(sample_axis(data, axis) - 1)] = 1;
             return record("PRelu", {data, scope.weight("alpha", shape, zeros)}, {}, where);
           },
           where) {}

@@ -16,8 +16,12 @@ struct TrainTest {
 
 namespace data {
 
-// The four files of MNIST, Fashion-MNIST or EMNIST (IDX, also gzipped) in a folder: images [samples, 1, 28, 28].
+// The four files of MNIST or Fashion-MNIST (IDX, also gzipped) in a folder: images [samples, 1, 28, 28].
 TrainTest mnist(const std::string& folder);
+// The same of EMNIST: byclass, bymerge, balanced, letters, digits or mnist, from files like
+// emnist-letters-train-images-idx3-ubyte.gz. Images, which lie on their side in the files, are upright; the labels of
+// `letters` count from 1.
+TrainTest emnist(const std::string& folder, const std::string& split);
 // CIFAR-10's binary files in a folder (data_batch_1.bin ... and test_batch.bin): images [samples, 3, 32, 32].
 TrainTest cifar10(const std::string& folder);
 // CIFAR-100's train.bin and test.bin; the labels are the 100 fine ones, or the 20 coarse ones.

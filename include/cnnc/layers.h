@@ -4,6 +4,8 @@
 // Images are [batch, channels, height, width]. Options are given by name:
 //   Conv2D(64, {3, 3}, {.strides = 2, .padding = Padding::same, .activation = relu, .use_bias = false})
 #pragma once
+#include <optional>
+
 #include "cnnc/initializers.h"
 #include "cnnc/tensor.h"
 
@@ -89,6 +91,22 @@ struct ConvOptions {
   Regularizer bias_regularizer = {};
 };
 
+struct ConvTransposeOptions {
+  Sizes strides = 1;
+  Padding padding = Padding::valid;
+  // How much larger an output is than the window's last place needs, less than the stride. Without it an output has
+  // input * stride elements, with Padding::valid also those by which the kernel is wider than the stride.
+  std::optional<Sizes> output_padding = {};
+  Sizes dilation = 1;
+  int64_t groups = 1;
+  Activation activation = linear;
+  bool use_bias = true;
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+};
+
 struct DenseOptions {
   Activation activation = linear;
   bool use_bias = true;
@@ -127,12 +145,22 @@ struct Conv2D : Layer {
   Conv2D(int64_t filters, Sizes kernel, Activation activation, Location where = Location::current())
       : Conv2D(filters, std::move(kernel), ConvOptions{.activation = std::move(activation)}, where) {}
 };
+// On [batch, channels, steps]; sequences [batch, steps, features], as Embedding and LSTM give them, go through
+// Permute({2, 1}) first.
 struct Conv1D : Layer {
+  template <std::same_as<Padding::Kind> Kind>
+  Conv1D(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+         Location where = Location::current())
+      : Conv1D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
   Conv1D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
   Conv1D(int64_t filters, Sizes kernel, Activation activation, Location where = Location::current())
       : Conv1D(filters, std::move(kernel), ConvOptions{.activation = std::move(activation)}, where) {}
 };
 struct Conv3D : Layer {
+  template <std::same_as<Padding::Kind> Kind>
+  Conv3D(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+         Location where = Location::current())
+      : Conv3D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
   Conv3D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
   Conv3D(int64_t filters, Sizes kernel, Activation activation, Location where = Location::current())
       : Conv3D(filters, std::move(kernel), ConvOptions{.activation = std::move(activation)}, where) {}
@@ -144,11 +172,21 @@ struct DepthwiseConv2D : Layer {
 };
 // Depthwise, then 1 x 1 to `filters`; the bias and the activation come last.
 struct SeparableConv2D : Layer {
-  SeparableConv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+  template <std::same_as<Padding::Kind> Kind>
+  SeparableConv2D(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+                  Location where = Location::current())
+      : SeparableConv2D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
+  SeparableConv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, int64_t depth_multiplier = 1,
+                  Location where = Location::current());
 };
-// Kernel [channels, filters, height, width]. With Padding::same an output has input * stride elements.
+// Kernel [channels, filters / groups, height, width]. With Padding::same an output has input * stride elements.
 struct Conv2DTranspose : Layer {
-  Conv2DTranspose(int64_t filters, Sizes kernel, ConvOptions options = {}, Location where = Location::current());
+  template <std::same_as<Padding::Kind> Kind>
+  Conv2DTranspose(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
+                  Location where = Location::current())
+      : Conv2DTranspose(filters, std::move(kernel), ConvTransposeOptions{.padding = padding, .activation = std::move(activation)}, where) {}
+  Conv2DTranspose(int64_t filters, Sizes kernel, ConvTransposeOptions options = {},
+                  Location where = Location::current());
 };
 
 // ---- pooling ---------------------------------------------------------------------------------------------------------
@@ -169,18 +207,41 @@ struct GlobalMaxPool2D : Layer {
   explicit GlobalMaxPool2D(Location where = Location::current());
 };
 
+struct AveragePool1D : Layer {
+  AveragePool1D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+};
+// Over all steps of [batch, channels, steps], or of [batch, steps, features] with DataFormat::channels_last.
+struct GlobalAveragePool1D : Layer {
+  explicit GlobalAveragePool1D(DataFormat format = DataFormat::channels_first, Location where = Location::current());
+};
+struct GlobalMaxPool1D : Layer {
+  explicit GlobalMaxPool1D(DataFormat format = DataFormat::channels_first, Location where = Location::current());
+};
+struct MaxPool3D : Layer {
+  MaxPool3D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+};
+struct AveragePool3D : Layer {
+  AveragePool3D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
+};
+
 // ---- normalisation and regularisation --------------------------------------------------------------------------------
 // Over the batch and the image, for each channel. While training: statistics of the batch; otherwise running ones.
 struct BatchNormOptions {
+  int64_t axis = 1;  // which has the channels; -1 is the last one
   double momentum = 0.99, epsilon = 1e-3;
   bool center = true, scale = true;
 };
 struct BatchNormalization : Layer {
   explicit BatchNormalization(BatchNormOptions options = {}, Location where = Location::current());
 };
-// Over the last axis.
+// Over these axes, of each sample; gamma and beta have their sizes.
+struct LayerNormOptions {
+  std::vector<int64_t> axes = {-1};
+  double epsilon = 1e-3;
+  bool center = true, scale = true;
+};
 struct LayerNormalization : Layer {
-  explicit LayerNormalization(double epsilon = 1e-3, Location where = Location::current());
+  explicit LayerNormalization(LayerNormOptions options = {}, Location where = Location::current());
 };
 // x / (bias + alpha / size * sum of squares over `size` channels)^beta.
 struct LocalResponseNormalization : Layer {
@@ -225,25 +286,54 @@ struct Concatenate : Layer {
 
 // ---- sequences and attention: [batch, steps, features] ---------------------------------------------------------------
 // Indices (InputType::i32 or i64) to rows of a table [vocabulary, units], uniform in +-0.05 at first.
+struct EmbeddingOptions {
+  Initializer initializer = random_uniform(0.05);
+  Regularizer regularizer = {};
+};
 struct Embedding : Layer {
-  Embedding(int64_t vocabulary, int64_t units, Location where = Location::current());
+  Embedding(int64_t vocabulary, int64_t units, EmbeddingOptions options = {}, Location where = Location::current());
 };
-// The last state, or all of them with return_sequences.
+// What a recurrent layer's functions may be.
+enum class CellActivation { tanh, sigmoid, relu, elu, softplus, softsign, hard_sigmoid, linear };
 struct RecurrentOptions {
-  bool return_sequences = false;
-  bool go_backwards = false;
+  bool return_sequences = false;  // the states of all steps instead of the last one
+  bool go_backwards = false;      // from the last step to the first, in which order the states are given too
+  CellActivation activation = CellActivation::tanh;
+  CellActivation recurrent_activation = CellActivation::sigmoid;  // of the gates
+  bool use_bias = true;
+  bool unit_forget_bias = true;  // LSTM: adds 1 to the forget gate's first bias
+  bool reset_after = true;       // GRU: the reset gate is behind the recurrent product, not before it
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer recurrent_initializer = orthogonal_of();
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer = {};
+  Regularizer recurrent_regularizer = {};
+  Regularizer bias_regularizer = {};
 };
-// Gates i, f, g, o; kernel Glorot uniform, recurrent kernel orthogonal, bias zeros and ones for the forget gate.
+// Kernels [features, 4 units] and [units, 4 units], bias [4 units]; gates i, f, g, o.
 struct LSTM : Layer {
   explicit LSTM(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
 };
-// Gates z, r, h, with the reset gate behind the recurrent product (Keras' reset_after).
+// Kernels [features, 3 units] and [units, 3 units], bias [3 units], and with reset_after another one of the recurrent
+// product; gates z, r, h.
 struct GRU : Layer {
   explicit GRU(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
 };
+struct AttentionOptions {
+  int64_t value_units = 0;   // of each head; 0: as many as of the keys
+  int64_t output_units = 0;  // 0: as many as the query has features
+  double dropout = 0;        // of the attention's weights
+  bool use_bias = true;
+  bool causal = false;  // no step attends to a later one
+  Initializer kernel_initializer = glorot_uniform;
+  Initializer bias_initializer = zeros;
+  Regularizer kernel_regularizer = {};
+  Regularizer bias_regularizer = {};
+};
 // Called with {query, value} or {query, value, key}; one tensor alone attends to itself.
 struct MultiHeadAttention : Layer {
-  MultiHeadAttention(int64_t heads, int64_t key_units, Location where = Location::current());
+  MultiHeadAttention(int64_t heads, int64_t key_units, AttentionOptions options = {},
+                     Location where = Location::current());
 };
 
 // ---- activations as layers ---------------------------------------------------------------------------------------------
@@ -253,9 +343,10 @@ struct ActivationLayer : Layer {
 struct LeakyReLU : Layer {
   explicit LeakyReLU(double slope = 0.3, Location where = Location::current());
 };
-// A slope for each channel, learned; zeros at first.
+// A slope for each element of a sample, learned, zeros at first; along shared axes all elements have one: {2, 3} gives a
+// slope to each channel of an image.
 struct PReLU : Layer {
-  explicit PReLU(Location where = Location::current());
+  explicit PReLU(std::vector<int64_t> shared_axes = {}, Location where = Location::current());
 };
 struct Softmax : Layer {
   explicit Softmax(int64_t axis = -1, Location where = Location::current());

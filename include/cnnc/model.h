@@ -89,10 +89,13 @@ class Model {
   // What callbacks call: fit ends after this step.
   void stop_training();
   double learning_rate() const;
+  // Of all calls of fit, and those that a checkpoint brought: what initial_epoch is when training goes on.
+  int epochs_done() const;
   void set_learning_rate(double value);
 
   // Weights, optimizer's state and position, complete or not at all: a model of the same definition that loads them
-  // goes on bit for bit as this one would. Loading a file that is damaged or of another model changes nothing.
+  // goes on bit for bit as this one would. Loading a file that is damaged, of another model or of another optimizer
+  // changes nothing. A model that is not compiled loads the weights alone: call compile() first to go on training.
   void save_checkpoint(const std::string& path) const;
   void load_checkpoint(const std::string& path);
 

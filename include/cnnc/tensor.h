@@ -35,6 +35,13 @@ class Tensor {
 
 using Tensors = std::vector<Tensor>;
 
+// A tensor as operand, with the line in which it is one: what messages name.
+struct Operand {
+  Operand(const Tensor& tensor, Location where = Location::current()) : tensor(tensor), where(where) {}
+  const Tensor& tensor;
+  Location where;
+};
+
 // What the axes of images are in the data; inside a model channels always come first.
 enum class DataFormat { channels_first, channels_last };
 // Types of a model's input: numbers, or indices for Embedding.
@@ -51,19 +58,19 @@ struct InputOptions {
 Tensor input(Shape shape, InputOptions options = {}, Location where = Location::current());
 
 // ---- element by element, with NumPy's broadcasting -------------------------------------------------------------------
-Tensor operator+(const Tensor& a, const Tensor& b);
-Tensor operator-(const Tensor& a, const Tensor& b);
-Tensor operator*(const Tensor& a, const Tensor& b);
-Tensor operator/(const Tensor& a, const Tensor& b);
-Tensor operator+(const Tensor& a, double b);
-Tensor operator-(const Tensor& a, double b);
-Tensor operator*(const Tensor& a, double b);
-Tensor operator/(const Tensor& a, double b);
-Tensor operator+(double a, const Tensor& b);
-Tensor operator-(double a, const Tensor& b);
-Tensor operator*(double a, const Tensor& b);
-Tensor operator/(double a, const Tensor& b);
-Tensor operator-(const Tensor& x);
+Tensor operator+(Operand a, const Tensor& b);
+Tensor operator-(Operand a, const Tensor& b);
+Tensor operator*(Operand a, const Tensor& b);
+Tensor operator/(Operand a, const Tensor& b);
+Tensor operator+(Operand a, double b);
+Tensor operator-(Operand a, double b);
+Tensor operator*(Operand a, double b);
+Tensor operator/(Operand a, double b);
+Tensor operator+(double a, Operand b);
+Tensor operator-(double a, Operand b);
+Tensor operator*(double a, Operand b);
+Tensor operator/(double a, Operand b);
+Tensor operator-(Operand x);
 Tensor exp(const Tensor& x, Location where = Location::current());
 Tensor log(const Tensor& x, Location where = Location::current());
 Tensor sqrt(const Tensor& x, Location where = Location::current());
@@ -96,28 +103,29 @@ Tensor operation(const std::string& name, const Tensors& operands,
 Tensor constant(const Array& values, Location where = Location::current());
 
 // ---- activations: functions of a Tensor, and arguments of layers -----------------------------------------------------
-Tensor linear(const Tensor& x);  // x itself
-Tensor relu(const Tensor& x);
-Tensor relu6(const Tensor& x);
-Tensor leaky_relu(const Tensor& x);  // slope 0.2 for negative elements
-Tensor elu(const Tensor& x);
-Tensor selu(const Tensor& x);
-Tensor gelu(const Tensor& x);  // with erf
-Tensor silu(const Tensor& x);
-Tensor tanh(const Tensor& x);
-Tensor sigmoid(const Tensor& x);
-Tensor softmax(const Tensor& x);      // over the last axis
-Tensor log_softmax(const Tensor& x);  // over the last axis
-Tensor softplus(const Tensor& x);
-Tensor softsign(const Tensor& x);
-Tensor hard_sigmoid(const Tensor& x);
-Tensor hard_swish(const Tensor& x);
-Tensor mish(const Tensor& x);
+Tensor linear(Operand x);  // x itself
+Tensor relu(Operand x);
+Tensor relu6(Operand x);
+Tensor leaky_relu(Operand x);  // slope 0.2 for negative elements
+Tensor elu(Operand x);
+Tensor selu(Operand x);
+Tensor gelu(Operand x);  // with erf
+Tensor silu(Operand x);
+Tensor tanh(Operand x);
+Tensor sigmoid(Operand x);
+Tensor softmax(Operand x);      // over the last axis
+Tensor log_softmax(Operand x);  // over the last axis
+Tensor softplus(Operand x);
+Tensor softsign(Operand x);
+Tensor hard_sigmoid(Operand x);
+Tensor hard_swish(Operand x);
+Tensor mish(Operand x);
 
 // Any function of a Tensor as argument of a layer: one of the above, or your own.
 class Activation {
  public:
   using Function = std::function<Tensor(const Tensor&)>;
+  Activation(Tensor (*function)(Operand)) : function_(function) {}
   Activation(Tensor (*function)(const Tensor&)) : function_(function) {}
   template <std::invocable<const Tensor&> F>
   Activation(F function) : function_(std::move(function)) {}

@@ -92,7 +92,8 @@ struct TrainingOptions {
     double l1 = 0, l2 = 0;
   };
   std::map<std::string, Penalty> penalties;
-  std::set<std::string> frozen;  // names of tensors that stay as they are
+  std::set<std::string> frozen;  // names of tensors that stay as they are: constants of the step
+  std::set<std::string> held;    // the same of tensors that the step is given each time, for others may change them
   bool sample_weights = false;   // the step takes a weight for each sample
   bool several_processes = false;  // a step sums over all of them; it takes its own share of the batch
   bool keep_output = false;      // a training step also returns what metrics need

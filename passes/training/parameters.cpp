@@ -96,7 +96,8 @@ void lift_weights(Graph& graph, const std::set<std::string>& names) {
 }  // namespace
 
 Parameters promote_parameters(Graph& graph, const std::set<std::string>& candidates,
-                              const std::set<std::string>& frozen) {
+                              const std::set<std::string>& frozen,
+                              const std::set<std::string>& held) {
   lift_weights(graph, candidates);
   Parameters result;
   std::map<std::string, Value*> promoted;
@@ -113,7 +114,8 @@ Parameters promote_parameters(Graph& graph, const std::set<std::string>& candida
     Value*& input = promoted[name];
     if (input == nullptr) {
       input = graph.add_input(node.output()->type(), name);
-      (uses.weight ? result.trained : result.statistics).push_back({name, *constant, input});
+      auto& kind = held.count(name) ? result.held : uses.weight ? result.trained : result.statistics;
+      kind.push_back({name, *constant, input});
     }
     graph.replace_uses(node.output(), input);
     graph.erase(&node);

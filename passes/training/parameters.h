@@ -18,13 +18,15 @@ struct Parameters {
   };
   std::vector<Parameter> trained;     // in the model's order
   std::vector<Parameter> statistics;  // means and variances of BatchNormalization
+  std::vector<Parameter> held;        // both kinds, which training leaves alone
 };
 
 // Makes inputs of the float tensors of rank 1 or more among `candidates` (names of initializers)
 // that nodes use as weights, and of the statistics that normalization follows. Those named in
 // `frozen` stay constants. Throws Error when `frozen` names none.
 Parameters promote_parameters(Graph& graph, const std::set<std::string>& candidates,
-                              const std::set<std::string>& frozen);
+                              const std::set<std::string>& frozen,
+                              const std::set<std::string>& held = {});
 
 // Whether a trained tensor is the weight of a Conv, ConvTranspose, Gemm or MatMul: what l1 and l2
 // apply to.

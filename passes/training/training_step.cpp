@@ -30,7 +30,7 @@ class StepBuilder {
 
   TrainingStep training(const std::set<std::string>& initializers) {
     const Parameters parameters =
-        promote_parameters(graph(), initializers, options_.frozen);
+        promote_parameters(graph(), initializers, options_.frozen, options_.held);
     if (parameters.trained.empty()) throw Error("the model has no weights that could be trained");
     step_.is_training = true;
     TrainingForm form = to_training_form(graph(), parameters, options_.seed);
@@ -53,16 +53,17 @@ class StepBuilder {
     numbers.insert(numbers.begin(), graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)}));
     guard_statistics(numbers[0], form.statistics.size());
     add_updates(parameters, slopes, numbers);
+    for (const auto& p : parameters.held) carry(p.name, p.initial, p.value, p.value, true);
     return finish();
   }
 
   TrainingStep evaluation(const std::set<std::string>& initializers) {
-    const Parameters parameters = promote_parameters(graph(), initializers, options_.frozen);
+    const Parameters parameters = promote_parameters(graph(), initializers, options_.frozen, options_.held);
     add_labels(targets_[0]);
     graph().append_at_end();
     set_outputs(penalized(parameters, data_loss()), true);
     // In the order of a training step, which carries more after them.
-    for (const auto* list : {&parameters.statistics, &parameters.trained}) {
+    for (const auto* list : {&parameters.statistics, &parameters.trained, &parameters.held}) {
       for (const auto& p : *list) {
         step_.carried.push_back({p.name, type_of(p.initial), p.initial, true});
         inputs_.push_back(p.value);
@@ -113,7 +114,7 @@ class StepBuilder {
     if (!keep) return;
     const auto add = [&](Value* value, const char* name, size_t i) {
       graph().add_output(value, i == 0 ? std::string(name) : cat(name, "_", i + 1));
-      ++step_.kept;
+      step_.kept.push_back(value->type());
     };
     for (size_t i = 0; i < targets_.size(); ++i) add(targets_[i].output, "output", i);
     for (size_t i = 0; targets_.size() > 1 && i < targets_.size(); ++i) add(targets_[i].loss, "part", i);
@@ -152,7 +153,7 @@ class StepBuilder {
   // Makes the loss, the statistics and the gradients those of the whole batch.
   void reduce_over_processes(std::vector<Value*>& slopes) {
     std::vector<size_t> outputs{0};
-    for (size_t i = 1 + step_.kept; i < graph().outputs().size(); ++i) outputs.push_back(i);
+    for (size_t i = 1 + step_.kept.size(); i < graph().outputs().size(); ++i) outputs.push_back(i);
     std::vector<Value*> values;
     for (size_t i : outputs) values.push_back(i == 0 ? graph().outputs()[i] : shared(graph().outputs()[i]));
     values.insert(values.end(), slopes.begin(), slopes.end());

@@ -36,7 +36,7 @@ struct TrainingStep {
   std::vector<Carried> carried;
   int64_t parameter_count = 0;  // elements of trained tensors
   Type labels, output;  // of the first objective
-  size_t kept = 0;      // results between the loss and the carried tensors
+  std::vector<Type> kept;  // results between the loss and the carried tensors
 };
 
 // `initializers`: names of the model's constants that training may change. `given_labels`: type of

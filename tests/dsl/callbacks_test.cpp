@@ -1,10 +1,13 @@
 // Callbacks decide by the values of the epochs as Keras' do; here the values are given.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <set>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
+#include "tests/dsl/folder_test.h"
 
 using namespace cnnc;
 
@@ -12,15 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class CallbacksTest : public testing::Test {
+class CallbacksTest : public FolderTest {
  protected:
   CallbacksTest() : x_(input({1})), model_(x_, Dense(1, {.kernel_initializer = zeros})(x_)) {
     model_.compile(SGD{.learning_rate = 0.5}, MeanSquaredError{});
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("cnnc_callbacks_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_);
   }
-  ~CallbacksTest() override { fs::remove_all(folder_); }
 
   // Epochs with these values of `name`; the kernel is the number of the epoch from 1.
   template <typename C, typename Each = void (*)(int)>
@@ -35,10 +34,6 @@ class CallbacksTest : public testing::Test {
     callback.on_train_end(model_);
   }
   double kernel() const { return model_.weight("dense/kernel").at(0); }
-  std::string text(const std::string& file) const {
-    std::ifstream in(folder_ / file);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::recursive_directory_iterator(folder_))
@@ -46,18 +41,9 @@ class CallbacksTest : public testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
-  static std::string fault_of(const std::function<void()>& act) {
-    try {
-      act();
-    } catch (const std::exception& e) {
-      return e.what();
-    }
-    return "";
-  }
 
   Tensor x_;
   Model model_;
-  fs::path folder_;
 };
 
 TEST_F(CallbacksTest, EarlyStoppingWaitsAndRestores) {
@@ -104,8 +90,7 @@ TEST_F(CallbacksTest, EpochsWithoutValidationAreLeftOut) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(),
             "warning: EarlyStopping: the epoch has no val_loss, for nothing was validated in it\n");
   EXPECT_EQ(stopping.stopped_epoch(), 0);
-  EXPECT_NE(fault_of([&] { stopping.on_epoch_end(model_, 5, {{"other", 1}}); }).find("no 'val_loss' to monitor; there are other"),
-            std::string::npos);
+  expect_fault([&] { stopping.on_epoch_end(model_, 5, {{"other", 1}}); }, {"no 'val_loss' to monitor; there are other"});
 }
 
 TEST_F(CallbacksTest, ReduceLROnPlateauCoolsDown) {
@@ -114,7 +99,7 @@ TEST_F(CallbacksTest, ReduceLROnPlateauCoolsDown) {
   run(plateau, "val_loss", {1, 1, 1, 1, 1, 1, 1, 1, 1}, [&](int) { rates.push_back(model_.learning_rate()); });
   // Keras 3.15 gives the same rates.
   EXPECT_EQ(rates, (std::vector<double>{0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.1, 0.1, 0.1}));
-  EXPECT_NE(fault_of([] { ReduceLROnPlateau({.factor = 1}); }).find("the factor is 1"), std::string::npos);
+  expect_fault([] { ReduceLROnPlateau({.factor = 1}); }, {"the factor is 1"});
 }
 
 TEST_F(CallbacksTest, CheckpointNamesHoldNumbers) {
@@ -122,9 +107,8 @@ TEST_F(CallbacksTest, CheckpointNamesHoldNumbers) {
   run(checkpoint, "val_loss", {0.5, 0.25});
   EXPECT_EQ(files(), (std::vector<std::string>{"deep/01-0.50.onnx", "deep/02-0.25.onnx"}));
   ModelCheckpoint unknown(folder_ / "{mape}.onnx"), strange(folder_ / "{val_loss:s}.onnx");
-  EXPECT_NE(fault_of([&] { run(unknown, "val_loss", {1}); }).find("no 'mape' for the path; there are epoch, loss, val_loss"),
-            std::string::npos);
-  EXPECT_NE(fault_of([&] { run(strange, "val_loss", {1}); }).find("'val_loss:s' has a format"), std::string::npos);
+  expect_fault([&] { run(unknown, "val_loss", {1}); }, {"no 'mape' for the path; there are epoch, loss, val_loss"});
+  expect_fault([&] { run(strange, "val_loss", {1}); }, {"'val_loss:s' has a format"});
 }
 
 TEST_F(CallbacksTest, CheckpointKeepsTheBest) {
@@ -154,7 +138,7 @@ TEST_F(CallbacksTest, CsvHasAColumnForEveryValue) {
   run(more, "val_loss", {3});
   EXPECT_EQ(text("log.csv"), "epoch;loss;val_loss\n0;0.5;NA\n1;0.25;2\n0;1;3\n");
   CSVLogger nowhere(folder_ / "no/log.csv");
-  EXPECT_NE(fault_of([&] { nowhere.on_train_begin(model_); }).find("no/log.csv"), std::string::npos);
+  expect_fault([&] { nowhere.on_train_begin(model_); }, {"no/log.csv"});
 }
 
 TEST_F(CallbacksTest, TensorBoardHasARunForValidation) {

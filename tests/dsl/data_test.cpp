@@ -3,9 +3,10 @@
 #include <zlib.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
+#include "tests/dsl/folder_test.h"
 
 using namespace cnnc;
 
@@ -13,34 +14,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class DataTest : public testing::Test {
+class DataTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("cnnc_data_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const { return folder_ / name; }
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path(name), std::ios::binary) << bytes;
-  }
   void write_gz(const std::string& name, const std::string& bytes) const {
     const gzFile file = gzopen(path(name).c_str(), "wb");
     gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
     gzclose(file);
   }
-  static std::string fault_of(const std::function<void()>& act) {
-    try {
-      act();
-    } catch (const std::exception& e) {
-      return e.what();
-    }
-    return "";
-  }
-
-  fs::path folder_;
 };
 
 std::string idx_bytes(char type, const std::vector<int>& shape, const std::string& elements) {
@@ -61,6 +41,20 @@ TEST_F(DataTest, ReadsMnistWithAndWithoutGzip) {
   EXPECT_EQ(train.y.at(1), 7);
 }
 
+TEST_F(DataTest, ReadsEmnistUpright) {
+  write_gz("emnist-letters-train-images-idx3-ubyte.gz", idx_bytes(8, {1, 2, 3}, "abcdef"));
+  write_gz("emnist-letters-train-labels-idx1-ubyte.gz", idx_bytes(8, {1}, "\x1a"));
+  write("emnist-letters-test-images-idx3-ubyte", idx_bytes(8, {1, 1, 1}, "x"));
+  write("emnist-letters-test-labels-idx1-ubyte", idx_bytes(8, {1}, "\x01"));
+  const auto [train, test] = data::emnist(folder_, "letters");
+  EXPECT_EQ(train.x.type(), "u8[1,1,3,2]");
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(train.x.data<uint8_t>()), 6), "adbecf");
+  EXPECT_FLOAT_EQ(static_cast<float>(train.x.at(1)), 'd' / 255.0f);
+  EXPECT_EQ(train.y.at(0), 26);
+  EXPECT_EQ(test.y.at(0), 1);
+  expect_fault([&] { data::emnist(folder_, "digits"); }, {"has no emnist-digits-train-images"});
+}
+
 TEST_F(DataTest, IdxNumbersAreBigEndian) {
   write("numbers", idx_bytes(0x0C, {2}, std::string("\0\0\0\5\0\0\1\0", 8)));
   const Array numbers = data::idx(path("numbers"));
@@ -70,25 +64,25 @@ TEST_F(DataTest, IdxNumbersAreBigEndian) {
 
 TEST_F(DataTest, WrongIdxFilesAreFaults) {
   write("short", idx_bytes(8, {2, 2}, "abc"));
-  EXPECT_NE(fault_of([&] { data::idx(path("short")); }).find("cut short"), std::string::npos);
+  expect_fault([&] { data::idx(path("short")); }, {"cut short"});
   write("long", idx_bytes(8, {2}, "abc"));
-  EXPECT_NE(fault_of([&] { data::idx(path("long")); }).find("its header says"), std::string::npos);
+  expect_fault([&] { data::idx(path("long")); }, {"its header says"});
   write("other", "PK\3\4 something");
-  EXPECT_NE(fault_of([&] { data::idx(path("other")); }).find("not an IDX file"), std::string::npos);
-  EXPECT_NE(fault_of([&] { data::idx(path("missing")); }).find("No such file"), std::string::npos);
-  EXPECT_NE(fault_of([&] { data::mnist(folder_); }).find("has no train-images"), std::string::npos);
+  expect_fault([&] { data::idx(path("other")); }, {"not an IDX file"});
+  expect_fault([&] { data::idx(path("missing")); }, {"No such file"});
+  expect_fault([&] { data::mnist(folder_); }, {"has no train-images"});
 }
 
 TEST_F(DataTest, TruncatedGzipIsAFault) {
   write_gz("whole.gz", idx_bytes(8, {200}, std::string(200, 'x')));
   fs::resize_file(path("whole.gz"), fs::file_size(path("whole.gz")) - 9);
-  EXPECT_NE(fault_of([&] { data::idx(path("whole.gz")); }).find("cut short"), std::string::npos);
+  expect_fault([&] { data::idx(path("whole.gz")); }, {"cut short"});
 }
 
 TEST_F(DataTest, ImagesAndLabelsOfDifferentCountAreAFault) {
   write("train-images-idx3-ubyte", idx_bytes(8, {2, 1, 1}, "ab"));
   write("train-labels-idx1-ubyte", idx_bytes(8, {1}, "\1"));
-  EXPECT_NE(fault_of([&] { data::mnist(folder_); }).find("2 images"), std::string::npos);
+  expect_fault([&] { data::mnist(folder_); }, {"2 images"});
 }
 
 TEST_F(DataTest, ReadsCifar) {
@@ -108,9 +102,9 @@ TEST_F(DataTest, ReadsCifar) {
 TEST_F(DataTest, WrongCifarFilesAreFaults) {
   write("data_batch_1.bin", std::string(3000, '\1'));
   write("test_batch.bin", std::string(3073, '\1'));
-  EXPECT_NE(fault_of([&] { data::cifar10(folder_); }).find("no whole number of records"), std::string::npos);
+  expect_fault([&] { data::cifar10(folder_); }, {"no whole number of records"});
   write("data_batch_1.bin", std::string(3073, '\x20'));
-  EXPECT_NE(fault_of([&] { data::cifar10(folder_); }).find("has label 32"), std::string::npos);
+  expect_fault([&] { data::cifar10(folder_); }, {"has label 32"});
 }
 
 TEST_F(DataTest, ReadsCsv) {
@@ -124,11 +118,11 @@ TEST_F(DataTest, ReadsCsv) {
 
 TEST_F(DataTest, WrongCsvNamesLineAndColumn) {
   write("ragged.csv", "1,2\n3\n");
-  EXPECT_NE(fault_of([&] { data::csv(path("ragged.csv")); }).find("ragged.csv:2: has 1 columns"), std::string::npos);
+  expect_fault([&] { data::csv(path("ragged.csv")); }, {"ragged.csv:2: has 1 columns"});
   write("words.csv", "1,2\n3,x\n");
-  EXPECT_NE(fault_of([&] { data::csv(path("words.csv")); }).find("words.csv:2, column 2: 'x'"), std::string::npos);
+  expect_fault([&] { data::csv(path("words.csv")); }, {"words.csv:2, column 2: 'x'"});
   write("empty.csv", "");
-  EXPECT_NE(fault_of([&] { data::csv(path("empty.csv")); }).find("no lines of numbers"), std::string::npos);
+  expect_fault([&] { data::csv(path("empty.csv")); }, {"no lines of numbers"});
 }
 
 TEST_F(DataTest, NpyRoundTrip) {
@@ -138,7 +132,7 @@ TEST_F(DataTest, NpyRoundTrip) {
   EXPECT_EQ(again.type(), "i64[2,2]");
   EXPECT_EQ(again.at(1), -2);
   write("bad.npy", "nonsense");
-  EXPECT_NE(fault_of([&] { Array::load(path("bad.npy")); }).find("bad.npy"), std::string::npos);
+  expect_fault([&] { Array::load(path("bad.npy")); }, {"bad.npy"});
 }
 
 TEST_F(DataTest, ReadsNpz) {
@@ -149,9 +143,9 @@ TEST_F(DataTest, ReadsNpz) {
   EXPECT_EQ(data::npz(path("plain.npz"), "x").type(), "i64[2,3]");
   EXPECT_EQ(data::npz(path("plain.npz"), "y").at(1), 2);
   EXPECT_EQ(data::npz(path("small.npz"), "z").type(), "u8[50,50]");
-  EXPECT_NE(fault_of([&] { data::npz(path("plain.npz"), "q"); }).find("it has x, y"), std::string::npos);
+  expect_fault([&] { data::npz(path("plain.npz"), "q"); }, {"it has x, y"});
   fs::resize_file(path("plain.npz"), fs::file_size(path("plain.npz")) - 30);
-  EXPECT_NE(fault_of([&] { data::npz(path("plain.npz"), "x"); }).find("not a .npz archive"), std::string::npos);
+  expect_fault([&] { data::npz(path("plain.npz"), "x"); }, {"not a .npz archive"});
 }
 
 }  // namespace

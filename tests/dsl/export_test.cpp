@@ -61,6 +61,12 @@ std::vector<Case> image_cases() {
           of_image("upsampling_bilinear", UpSampling2D(2, Interpolation::bilinear)),
           of_image("random_flip", RandomFlip()),
           of_image("prelu", PReLU()),
+          of_image("prelu_of_channels", PReLU({2, 3})),
+          of_image("transposed_output_padding", Conv2DTranspose(5, 3, {.strides = 2, .padding = Padding::same, .output_padding = 1})),
+          of_image("transposed_narrow_kernel", Conv2DTranspose(6, 2, {.strides = {3, 1}, .groups = 2})),
+          of_image("batch_norm_last", BatchNormalization({.axis = -1})),
+          of_image("layer_norm_channels", LayerNormalization({.axes = {1}})),
+          of_image("layer_norm_image", LayerNormalization({.axes = {2, 3}, .center = false})),
           of_image("rescaling", Rescaling(2, -1)),
           of_image("normalization", Normalization({1, 2, 3, 4}, {1, 4, 9, 16}))};
 }
@@ -75,11 +81,16 @@ std::vector<Case> other_cases() {
       of_vector("mish", mish), of_vector("leaky_relu", leaky_relu),
       of_vector("arithmetic", [](const Tensor& x) { return (2.0 - x) * x / 3 + exp(-x) - sqrt(abs(x) + 1); }),
       of_vector("reductions", [](const Tensor& x) { return x - mean(x, {-1}, true) + max(x, {1}, true); }),
+      of_words("gru_before", {GRU(6, {.activation = CellActivation::elu, .recurrent_activation = CellActivation::hard_sigmoid, .reset_after = false})}),
+      of_words("lstm_relu", {LSTM(4, {.return_sequences = true, .activation = CellActivation::relu, .use_bias = false})}),
+      of_words("causal", {MultiHeadAttention(2, 3, {.value_units = 5, .output_units = 7, .use_bias = false, .causal = true})}),
       of_words("lstm", {LSTM(7)}), of_words("gru", {GRU(6, {.return_sequences = true, .go_backwards = true})}),
       of_words("attention", {MultiHeadAttention(2, 3), LayerNormalization(), Flatten(), Dense(3, softmax)})};
   const Tensor volume = input({2, 5, 6, 7}), steps = input({3, 9});
   cases.push_back({"conv3d", {volume}, {Conv3D(3, {2, 3, 3}, {.strides = 2, .padding = Padding::same})(volume)}});
   cases.push_back({"conv1d", {steps}, {MaxPool1D()(Conv1D(4, 3)(steps))}});
+  cases.push_back({"pools", {volume, steps}, {MaxPool3D()(volume), AveragePool3D({1, 2, 3}, {.padding = Padding::same})(volume),
+                                              AveragePool1D(3)(steps), GlobalAveragePool1D()(steps), GlobalMaxPool1D()(steps)}});
   const Tensor a = input({4}, {.name = "a"}), b = input({4}, {.name = "b"});
   const Dense shared(3);
   cases.push_back({"two_inputs", {a, b}, {Add()({shared(a), shared(b)}), Concatenate()({a, b}), a}});

@@ -3,36 +3,15 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 
 #include "cnnc/cnnc.h"
 #include "tests/dsl/faults.h"
+#include "tests/dsl/folder_test.h"
+#include "tests/dsl/points.h"
 
 using namespace cnnc;
 
 namespace {
-
-// Points in the plane, and whether they lie above a line.
-Dataset points(int64_t count) {
-  Array x = Array::zeros<float>({count, 2}), y = Array::zeros<int32_t>({count});
-  float* p = x.mutable_data<float>();
-  int32_t* label = y.mutable_data<int32_t>();
-  for (int64_t i = 0; i < count; ++i) {
-    p[2 * i] = std::sin(static_cast<float>(i) * 1.7f);
-    p[2 * i + 1] = std::cos(static_cast<float>(i) * 2.9f);
-    label[i] = p[2 * i] + 2 * p[2 * i + 1] > 0.3f;
-  }
-  return {x, y};
-}
-
-Model classifier() {
-  set_random_seed(3);
-  Sequential model({Input({2}), Dense(8, tanh), Dense(2)});
-  model.compile(Adam{.learning_rate = 0.05}, SparseCategoricalCrossentropy{.from_logits = true}, {Accuracy{}});
-  return model;
-}
-
-FitOptions quiet(int epochs) { return {.epochs = epochs, .verbose = Verbose::silent}; }
 
 TEST(Fit, LearnsAndRemembers) {
   Model model = classifier();
@@ -158,38 +137,19 @@ TEST(Callbacks, EarlyStoppingRestoresTheBest) {
   EXPECT_EQ(shared->stopped_epoch(), 1);
 }
 
-TEST(Callbacks, ScheduleCheckpointsAndLog) {
-  namespace fs = std::filesystem;
-  const fs::path folder = fs::path(testing::TempDir()) / "cnnc_callbacks";
-  fs::create_directories(folder);
+class FilesTest : public FolderTest {};
+
+TEST_F(FilesTest, ScheduleCheckpointsAndLog) {
   Model model = classifier();
   FitOptions options = quiet(3);
   options.callbacks = {LearningRateScheduler([](int epoch, double) { return epoch == 0 ? 0.01 : 0.0; }),
-                       ModelCheckpoint(folder / "m-{epoch:02d}.onnx"), CSVLogger(folder / "log.csv")};
+                       ModelCheckpoint(path("m-{epoch:02d}.onnx")), CSVLogger(path("log.csv"))};
   const History history = model.fit(points(64), options);
   EXPECT_EQ(model.learning_rate(), 0);
-  const Array last = Model::load(folder / "m-03.onnx").predict(points(1).x);
+  const Array last = Model::load(path("m-03.onnx")).predict(points(1).x);
   EXPECT_NEAR(last.at(0), model.predict(points(1).x).at(0), 1e-6);
-  std::ifstream log(folder / "log.csv");
-  std::string header;
-  std::getline(log, header);
-  EXPECT_EQ(header, "epoch,accuracy,loss,val_accuracy,val_loss");
-  fs::remove_all(folder);
+  EXPECT_EQ(text("log.csv").substr(0, 43), "epoch,accuracy,loss,val_accuracy,val_loss\n0");
 }
-
-class FilesTest : public testing::Test {
- protected:
-  void SetUp() override {
-    // Tests run beside each other.
-    const std::string test = testing::UnitTest::GetInstance()->current_test_info()->name();
-    folder_ = std::filesystem::path(testing::TempDir()) / ("cnnc_fit_" + test);
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string path(const std::string& name) const { return folder_ / name; }
-
-  std::filesystem::path folder_;
-};
 
 TEST_F(FilesTest, CheckpointsResumeBitForBit) {
   const Dataset data = points(96);
@@ -201,7 +161,10 @@ TEST_F(FilesTest, CheckpointsResumeBitForBit) {
   Model second = classifier();
   second.set_weight("dense/bias", Array::zeros<float>({8}));
   second.load_checkpoint(path("half"));
-  second.fit(data, quiet(2));
+  EXPECT_EQ(second.epochs_done(), 2);
+  FitOptions rest = quiet(4);
+  rest.initial_epoch = second.epochs_done();
+  second.fit(data, rest);
   for (const std::string& name : whole.weight_names())
     for (int64_t i = 0; i < whole.weight(name).size(); ++i)
       ASSERT_EQ(whole.weight(name).at(i), second.weight(name).at(i)) << name;
@@ -216,7 +179,7 @@ TEST_F(FilesTest, WrongCheckpointsAreFaultsAndChangeNothing) {
   model.save_checkpoint(path("short"));
   std::filesystem::resize_file(path("short"), std::filesystem::file_size(path("short")) - 5);
   expect_contains(fault_of([&] { model.load_checkpoint(path("short")); }), {"cut short or damaged"});
-  std::ofstream(path("text")) << "hello";
+  write("text", "hello");
   expect_contains(fault_of([&] { model.load_checkpoint(path("text")); }), {"another kind"});
   expect_contains(fault_of([&] { model.save_checkpoint("/nowhere/x"); }), {"/nowhere/x"});
   EXPECT_EQ(model.weight("dense/kernel").at(0), before);
@@ -228,9 +191,7 @@ TEST_F(FilesTest, CurvesAndEvents) {
   options.callbacks = {TensorBoard(path("logs"))};
   const History history = model.fit(points(64), options);
   history.save_svg(path("curves.svg"));
-  std::ifstream svg(path("curves.svg"));
-  const std::string text((std::istreambuf_iterator<char>(svg)), {});
-  expect_contains(text, {"<svg", "accuracy", "loss", "polyline"});
+  expect_contains(text("curves.svg"), {"<svg", "accuracy", "loss", "polyline"});
   EXPECT_FALSE(std::filesystem::exists(path("logs/validation")));
   const auto file = *std::filesystem::directory_iterator(path("logs/train"));
   EXPECT_GT(file.file_size(), 100u);

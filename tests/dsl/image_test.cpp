@@ -4,12 +4,12 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 // jpeglib.h needs the declarations above.
 #include <jpeglib.h>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
+#include "tests/dsl/folder_test.h"
 
 using namespace cnnc;
 
@@ -17,23 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class ImageTest : public testing::Test {
+class ImageTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              (std::string("cnnc_image_") + testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) const {
-    fs::create_directories((folder_ / name).parent_path());
-    return folder_ / name;
-  }
-  void write(const std::string& name, const std::string& bytes) const {
-    std::ofstream(path(name), std::ios::binary) << bytes;
-  }
   // One colour for all pixels.
   void write_png(const std::string& name, const std::vector<float>& colour, int64_t height = 2, int64_t width = 2) const {
     std::vector<float> pixels;
@@ -59,17 +44,6 @@ class ImageTest : public testing::Test {
     jpeg_destroy_compress(&info);
     std::fclose(file);
   }
-  static void expect_fault(const std::function<void()>& act, const std::vector<std::string>& parts) {
-    std::string fault;
-    try {
-      act();
-    } catch (const std::exception& e) {
-      fault = e.what();
-    }
-    for (const std::string& part : parts) EXPECT_NE(fault.find(part), std::string::npos) << part << " in: " << fault;
-  }
-
-  fs::path folder_;
 };
 
 std::string numbered_png(const std::string& folder, int i) { return folder + "/" + std::to_string(i) + ".png"; }

@@ -29,7 +29,11 @@ TEST(Interrupt, EndsTheStepAndLeavesValidFiles) {
                                        .on_batch_end = [&](Model&, int64_t, const Logs&) {
                                          if (++steps == 3) raise(SIGINT);
                                        }})};
+  options.verbose = Verbose::lines;
+  testing::internal::CaptureStdout();
   const History history = stopped.fit(x, y, options);
+  EXPECT_NE(testing::internal::GetCapturedStdout().find("Epoch 1/5\n3/8 - "), std::string::npos);
+  options.verbose = Verbose::silent;
   EXPECT_TRUE(history.interrupted);
   EXPECT_EQ(steps, 3);
   EXPECT_EQ(history.epoch.size(), 1u);

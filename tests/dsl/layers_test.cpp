@@ -34,6 +34,8 @@ TEST(Layers, InferShapes) {
   EXPECT_EQ(SeparableConv2D(5, 3)(x).shape(), (Shape{-1, 5, 30, 29}));
   EXPECT_EQ(Conv2DTranspose(4, 3, {.strides = 2, .padding = Padding::same})(x).shape(), (Shape{-1, 4, 64, 62}));
   EXPECT_EQ(Conv2DTranspose(4, 2, {.strides = 3, .padding = Padding::same})(x).shape(), (Shape{-1, 4, 96, 93}));
+  EXPECT_EQ(Conv2DTranspose(4, 3, {.strides = 2, .padding = Padding::same, .output_padding = 0})(x).shape(), (Shape{-1, 4, 63, 61}));
+  EXPECT_EQ(Conv2DTranspose(4, 3, Padding::same, relu)(x).shape(), (Shape{-1, 4, 32, 31}));
   EXPECT_EQ(MaxPool2D()(x).shape(), (Shape{-1, 3, 16, 15}));
   EXPECT_EQ(MaxPool2D(2, {.ceil_mode = true})(x).shape(), (Shape{-1, 3, 16, 16}));
   EXPECT_EQ(AveragePool2D(3, {.strides = 2, .padding = Padding::same})(x).shape(), (Shape{-1, 3, 16, 16}));
@@ -47,6 +49,10 @@ TEST(Layers, InferShapes) {
   EXPECT_EQ(SpatialDropout2D(0.5)(x).shape(), (Shape{-1, 3, 32, 31}));
   EXPECT_EQ(Conv3D(2, 3)(input({1, 8, 8, 8})).shape(), (Shape{-1, 2, 6, 6, 6}));
   EXPECT_EQ(Conv1D(2, 3)(input({4, 10})).shape(), (Shape{-1, 2, 8}));
+  EXPECT_EQ(Conv1D(2, 3, Padding::same, relu)(input({4, 10})).shape(), (Shape{-1, 2, 10}));
+  EXPECT_EQ(MaxPool3D()(input({1, 8, 8, 9})).shape(), (Shape{-1, 1, 4, 4, 4}));
+  EXPECT_EQ(GlobalMaxPool1D()(input({4, 10})).shape(), (Shape{-1, 4}));
+  EXPECT_EQ(GlobalAveragePool1D(DataFormat::channels_last)(input({10, 4})).shape(), (Shape{-1, 4}));
   const Tensor words = Embedding(100, 16)(input({12}, {.type = InputType::i32}));
   EXPECT_EQ(words.shape(), (Shape{-1, 12, 16}));
   EXPECT_EQ(LSTM(7)(words).shape(), (Shape{-1, 7}));
@@ -61,13 +67,22 @@ TEST(Layers, TakeChannelsLastData) {
 TEST(Layers, MessagesNameLayerLineAndShapes) {
   const std::string fault = fault_of([] { Conv2D(8, {5, 5})(input({3, 4, 4})); });
   expect_contains(fault, {"Conv2D", "layers_test.cpp:", "f32[batch,3,4,4]", "f32[8,3,5,5]"});
-  expect_contains(fault_of([] { Dense(3).named("head")(Dense(4)(input({3}))) + input({7}); }), {"Add", "[batch,3]", "[batch,7]"});
+  expect_contains(fault_of([] { Dense(3).named("head")(Dense(4)(input({3}))) + input({7}); }),
+                  {"layer Add of layers_test.cpp:" + std::to_string(__LINE__ - 1) + ":", "[batch,3]", "[batch,7]"});
+  expect_fault([] { gelu(input({3}, {.type = InputType::i32})); }, {"layer Gelu of layers_test.cpp:", "i32[batch,3]"});
   expect_contains(fault_of([] { Conv2D(8, 3)(input({3})); }), {"Conv2D", "[batch, channels, height, width]", "[batch,3]"});
   expect_contains(fault_of([] { Conv2D(8, 3, {.groups = 2})(input({3, 8, 8})); }), {"3 channels", "2 groups"});
   expect_contains(fault_of([] { Dropout(1.5)(input({3})); }), {"Dropout", "rate is 1.5"});
   expect_contains(fault_of([] { Dense(2)(input({-1})); }), {"Dense", "must be known"});
   expect_contains(fault_of([] { Sequential({Dense(2)}); }), {"first layer must be Input"});
   expect_contains(fault_of([] { Embedding(3, 2)(input({3})); }), {"Embedding", "InputType::i32"});
+  expect_fault([] { DepthwiseConv2D(3, {.groups = 2})(input({4, 8, 8})); }, {"DepthwiseConv2D", "2 groups", "leave groups out"});
+  expect_fault([] { Conv2DTranspose(3, 3, {.strides = 2, .output_padding = 2})(input({4, 8, 8})); }, {"output_padding holds 2", "which is 2"});
+  expect_fault([] { Conv2DTranspose(3, 3, {.groups = 3})(input({4, 8, 8})); }, {"4 channels and 3 filters", "3 groups"});
+  expect_fault([] { BatchNormalization({.axis = 3})(input({4, 8})); }, {"BatchNormalization", "axis 3", "f32[batch,4,8]"});
+  expect_fault([] { LayerNormalization({.axes = {1, -2}})(input({4, 8})); }, {"LayerNormalization", "names an axis twice"});
+  expect_fault([] { LSTM(0)(input({4, 8})); }, {"LSTM", "units is 0"});
+  expect_fault([] { MultiHeadAttention(2, 3, {.dropout = 1})(input({4, 8})); }, {"MultiHeadAttention", "rate is 1"});
 }
 
 TEST(Layers, SharedLayerOfAnotherShapeIsAFault) {
@@ -185,6 +200,24 @@ TEST(Model, SummaryIsATable) {
  Trainable params: 101,770 (397.54 KB)
  Non-trainable params: 0 (0.00 B)
 )");
+}
+
+TEST(Model, SummaryHasNoRowForTheOrderOfChannels) {
+  const Sequential model({Input({8, 9, 3}, {.data_format = DataFormat::channels_last}), Conv2D(2, 3), Flatten()});
+  std::ostringstream out;
+  model.summary(out);
+  expect_contains(out.str(), {"│ Layer (type)      │ Output Shape    │ Param # │\n", "│ conv2d (Conv2D)   │ (None, 2, 6, 7) │ 56      │\n"});
+  EXPECT_EQ(out.str().find("input"), std::string::npos);
+  const Tensor x = input({8, 9, 3}, {.data_format = DataFormat::channels_last, .name = "image"});
+  std::ostringstream joined;
+  Model(x, flatten(x) + Dense(216)(flatten(x))).summary(joined);
+  expect_contains(joined.str(), {"│ image (InputLayer)  │ (None, 8, 9, 3) │ 0       │ -", "│ flatten (Flatten)   │ (None, 216)     │ 0       │ image"});
+}
+
+TEST(Model, FreeSizesOfInputsAreTheirOwn) {
+  const Tensor a = input({-1, 2}), b = input({-1, 2});
+  const Model model(Tensors{a, b}, {mean(a, {1}) - mean(b, {1})});
+  EXPECT_EQ(model.predict(Arrays{counting({3, 4, 2}), counting({3, 7, 2})})[0].shape(), (Shape{3, 2}));
 }
 
 TEST(Model, NamesLayersAsKeras) {

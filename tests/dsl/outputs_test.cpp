@@ -5,6 +5,7 @@
 
 #include "cnnc/cnnc.h"
 #include "tests/dsl/faults.h"
+#include "tests/dsl/points.h"
 
 using namespace cnnc;
 
@@ -37,8 +38,6 @@ Samples samples(int64_t count) {
 
 const OutputGoal kClass{.loss = SparseCategoricalCrossentropy{.from_logits = true}, .metrics = {Accuracy{}}};
 const OutputGoal kSize{.loss = MeanSquaredError{}, .weight = 0.5, .metrics = {MeanAbsoluteErrorMetric{}}};
-
-FitOptions quiet(int epochs) { return {.epochs = epochs, .verbose = Verbose::silent}; }
 
 TEST(Outputs, LearnTogetherUnderKerasNames) {
   Model model = two_headed();

@@ -7,6 +7,8 @@
 #include <thread>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/faults.h"
+#include "tests/dsl/points.h"
 
 using namespace cnnc;
 
@@ -27,15 +29,6 @@ std::vector<double> numbers(const Pipeline& pipeline) {
   for (const Sample& sample : pipeline)
     for (int64_t i = 0; i < sample.x[0].size(); ++i) result.push_back(sample.x[0].at(i));
   return result;
-}
-
-std::string fault_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
 }
 
 using Numbers = std::vector<double>;
@@ -168,8 +161,6 @@ Model line() {
   return model;
 }
 
-FitOptions quiet(int epochs) { return {.epochs = epochs, .verbose = Verbose::silent}; }
-
 TEST(PipelineFit, IsTheSameAsFromArrays) {
   Model arrays = line(), pipeline = line();
   FitOptions options = quiet(2);
@@ -213,41 +204,33 @@ TEST(PipelineFit, StepsPerEpochGoOnWhereTheEpochEnded) {
 
 TEST(PipelineFit, FaultsSayWhatToDo) {
   Model model = line();
-  const auto expect_fault = [](const std::function<void()>& act, const std::string& part) {
-    const std::string fault = fault_of(act);
-    EXPECT_NE(fault.find(part), std::string::npos) << part << " in: " << fault;
-  };
   FitOptions options = quiet(1);
   options.validation_split = 0.1;
-  expect_fault([&] { model.fit(Pipeline(doubles(4)), options); }, "give fit() a pipeline to validate with");
+  expect_fault([&] { model.fit(Pipeline(doubles(4)), options); }, {"give fit() a pipeline to validate with"});
   options = quiet(1);
   options.sample_weight = Array({4}, std::vector<float>(4));
-  expect_fault([&] { model.fit(Pipeline(doubles(4)), options); }, "sample_weight does not go with a pipeline");
-  expect_fault([&] { model.fit(Pipeline(doubles(4)).take(0), quiet(1)); }, "the pipeline gives no samples");
+  expect_fault([&] { model.fit(Pipeline(doubles(4)), options); }, {"sample_weight does not go with a pipeline"});
+  expect_fault([&] { model.fit(Pipeline(doubles(4)).take(0), quiet(1)); }, {"the pipeline gives no samples"});
   expect_fault([&] { model.fit(counting(4).map([](Sample s) { s.x[0] = Array({3}, std::vector<float>(3)); return s; }), quiet(1)); },
-               "f32[4,3]");
+               {"f32[4,3]"});
   options = quiet(1);
   options.steps_per_epoch = 3;
-  expect_fault([&] { model.fit(doubles(4), options); }, "steps_per_epoch is for pipelines");
+  expect_fault([&] { model.fit(doubles(4), options); }, {"steps_per_epoch is for pipelines"});
 }
 
 TEST(Pipeline, FaultsSayWhatWasFound) {
-  const auto expect_fault = [](const std::function<void()>& act, const std::string& part) {
-    const std::string fault = fault_of(act);
-    EXPECT_NE(fault.find(part), std::string::npos) << part << " in: " << fault;
-  };
-  expect_fault([] { counting(3).batch(0); }, "the size of a batch is 0");
-  expect_fault([] { counting(3).batch(2).batch(2); }, "batch was called on batches");
-  expect_fault([] { counting(3).shuffle(0); }, "the buffer of shuffle is 0");
-  expect_fault([] { counting(3).take(-1); }, "take was given -1");
-  expect_fault([] { counting(3).concatenate(counting(3).batch(1)); }, "batches after samples");
+  expect_fault([] { counting(3).batch(0); }, {"the size of a batch is 0"});
+  expect_fault([] { counting(3).batch(2).batch(2); }, {"batch was called on batches"});
+  expect_fault([] { counting(3).shuffle(0); }, {"the buffer of shuffle is 0"});
+  expect_fault([] { counting(3).take(-1); }, {"take was given -1"});
+  expect_fault([] { counting(3).concatenate(counting(3).batch(1)); }, {"batches after samples"});
   expect_fault([] { Pipeline(Dataset{Array({2}, std::vector<float>(2)), Array({3}, std::vector<float>(3))}); },
-               "f32[2] and f32[3]");
+               {"f32[2] and f32[3]"});
   const Pipeline ragged = counting(4).map([](Sample s) {
     if (s.x[0].at(0) == 1) s.x[0] = Array({2}, std::vector<float>(2));
     return s;
   });
-  expect_fault([&] { numbers(ragged.batch(2)); }, "samples of a batch differ: f32[1] and f32[2]");
+  expect_fault([&] { numbers(ragged.batch(2)); }, {"samples of a batch differ: f32[1] and f32[2]"});
 }
 
 }  // namespace

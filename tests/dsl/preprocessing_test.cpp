@@ -7,6 +7,7 @@
 #include "cnnc/preprocessing.h"
 #include "model/model_state.h"
 #include "passes/training/training_form.h"
+#include "tests/dsl/faults.h"
 
 namespace cnnc::dsl {
 namespace {
@@ -43,15 +44,6 @@ void expect_values(const cnnc::Tensor& found, const Floats32& expected, double t
 
 void expect_predicts(const Layer& layer, const Array& x, const Floats32& expected) {
   expect_values(model_of(layer, Shape(x.shape().begin() + 1, x.shape().end())).predict(x).storage().tensor, expected);
-}
-
-std::string fault_of(const std::function<void()>& act) {
-  try {
-    act();
-  } catch (const std::exception& e) {
-    return e.what();
-  }
-  return "";
 }
 
 struct Moved {
@@ -282,10 +274,6 @@ TEST(Preprocessing, EncodesCategories) {
 
 TEST(Preprocessing, FaultsNameLayerAndNumbers) {
   const Tensor x = input({1, 4, 5}), flat = input({4});
-  const auto expect_fault = [](const std::function<void()>& act, const std::vector<std::string>& parts) {
-    const std::string fault = fault_of(act);
-    for (const std::string& part : parts) EXPECT_NE(fault.find(part), std::string::npos) << part << " in: " << fault;
-  };
   expect_fault([&] { RandomRotation(0.1)(flat); }, {"RandomRotation", "preprocessing_test.cpp:", "f32[batch,4]"});
   expect_fault([&] { RandomZoom(-1.5)(x); }, {"RandomZoom", "[-1.5, 1.5]"});
   expect_fault([&] { RandomTranslation(2, 0.1)(x); }, {"the height factor is [-2, 2]"});

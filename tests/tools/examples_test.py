@@ -30,6 +30,15 @@ def save_digits(folder, count):
         save_idx(folder / f"{part}-labels-idx1-ubyte.gz", labels)
 
 
+def save_colours(folder, count):
+    """CIFAR-10's files with images of ten colours."""
+    rng = np.random.default_rng(2)
+    for part in ("data_batch_1", "test_batch"):
+        labels = rng.integers(0, 10, (count, 1))
+        images = rng.integers(0, 30, (count, 3, 1024)) + (20 * labels[:, :, None] * np.array([1, 0.5, 0.2])[None, :, None])
+        np.concatenate([labels, images.reshape(count, -1)], axis=1).astype(np.uint8).tofile(folder / f"{part}.bin")
+
+
 class Examples(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -62,6 +71,31 @@ class Examples(unittest.TestCase):
         output = self.run_example("linear_models")
         self.assertIn("y = 3.000 a -2.000 b +1.000", output)
         self.assertEqual(3, output.count("class 1 with probability"))
+
+    def test_a_trained_network_learns_other_classes(self):
+        save_digits(self.folder, 600)
+        output = self.run_example("finetune", "--data", self.folder, "--epochs", 6)
+        self.assertTrue((self.folder / "base.onnx").exists())
+        self.assertIn("Trainable params: 325 ", output)
+        self.assertGreater(float(output.split("Test accuracy: ")[1].split()[0]), 0.5)
+        shown = [line.split() for line in output.splitlines() if line.startswith("class ")]
+        self.assertEqual(3, len(shown))
+        for _, found, _, label, _ in shown:
+            self.assertIn(int(found), range(5, 10))
+            self.assertIn(int(label.rstrip("),")), range(5, 10))
+        again = self.run_example("finetune", "--data", self.folder, "--json")
+        self.assertEqual(["epoch", "epoch", "evaluate"], [json.loads(line)["event"] for line in again.splitlines()])
+
+    def test_auxiliary_heads_learn_along_and_are_left_out(self):
+        save_colours(self.folder, 100)
+        lines = self.run_example("googlenet", "--data", self.folder, "--epochs", 2, "--size", 1, "--json").splitlines()
+        first, second, evaluation = map(json.loads, lines)
+        for name in ("main_loss", "aux1_loss", "aux2_loss", "main_accuracy", "val_aux1_loss"):
+            self.assertIn(name, first)
+        total = first["main_loss"] + 0.3 * (first["aux1_loss"] + first["aux2_loss"])
+        self.assertAlmostEqual(total, first["loss"], places=3)
+        self.assertLess(second["loss"], first["loss"])
+        self.assertEqual("evaluate", evaluation["event"])
 
     def test_missing_data_is_said(self):
         message = self.run_example("train_cifar10", status=1)
