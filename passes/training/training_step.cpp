@@ -53,7 +53,7 @@ class StepBuilder {
     numbers.insert(numbers.begin(), graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)}));
     guard_statistics(numbers[0], form.statistics.size());
     add_updates(parameters, slopes, numbers);
-    for (const auto& p : parameters.held) carry(p.name, p.initial, p.value, p.value, true);
+    for (const auto& p : parameters.held) carry({p.name, type_of(p.initial), p.initial, true}, p.value, p.value);
     return finish();
   }
 
