@@ -83,7 +83,8 @@ class ModelBuilder {
     if (!visited_.insert(d.get()).second) return false;
     if (d->operation) return !d->operation->operands.empty() || (model_.order.push_back(d), false);
     if (!d->variable && !d->constant && inputs_.count(d.get()) == 0)
-      throw Error(cat("the outputs depend on an input ", d->type, " that is not among the model's inputs"),
+      throw Error(cat("the outputs depend on the input of ", line_of(d->where), ", ", d->type,
+                      ", that is not among the model's inputs"),
                   Fault::usage);
     return false;
   }

@@ -48,6 +48,7 @@ struct Operation {
 struct Definition {
   Type type;
   std::string name;  // of an input; may be empty
+  Location where;    // of an input
   std::shared_ptr<const Operation> operation;
   std::shared_ptr<Variable> variable;
   std::shared_ptr<const cnnc::Tensor> constant;

@@ -53,6 +53,7 @@ static Tensor channels_first(const Tensor& x, const Location& where) {
 Tensor input(Shape shape, InputOptions options, Location where) {
   auto definition = std::make_shared<Definition>();
   definition->name = options.name;
+  definition->where = where;
   definition->type = {dtype_of(options.type), input_dims(shape, options.name, where)};
   const Tensor x(std::move(definition));
   return options.data_format == DataFormat::channels_last && shape.size() > 1 ? channels_first(x, where) : x;

@@ -173,7 +173,7 @@ TEST(Model, NamesSharedWeightsOnce) {
 
 TEST(Model, OutputThatNeedsAnotherInputIsAFault) {
   const Tensor a = input({4}), b = input({4});
-  expect_contains(fault_of([&] { Model(a, a + b); }), {"not among the model's inputs"});
+  expect_contains(fault_of([&] { Model(a, a + b); }), {"the input of layers_test.cpp:", "f32[batch,4]", "not among the model's inputs"});
 }
 
 TEST(Model, OwnLayersAreFunctions) {
