@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/folder_test.h"
 
 using namespace cnnc;
 
@@ -45,23 +46,22 @@ std::vector<std::string> records(const std::filesystem::path& path) {
   return messages;
 }
 
-TEST(EventFiles, HaveTheChecksumsThatTensorBoardDemands) {
+class EventFiles : public FolderTest {};
+
+TEST_F(EventFiles, HaveTheChecksumsThatTensorBoardDemands) {
   EXPECT_EQ(masked_crc("123456789"), ((0xe3069283u >> 15) | (0xe3069283u << 17)) + 0xa282ead8u);
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "cnnc_event_files";
-  std::filesystem::remove_all(folder);
   Sequential model({Input({2}), Dense(1)});
   model.compile(SGD{}, MeanSquaredError{}, {MeanAbsoluteErrorMetric{}});
   FitOptions options{.epochs = 2, .validation_split = 0.5, .verbose = Verbose::silent};
-  options.callbacks = {TensorBoard(folder)};
+  options.callbacks = {TensorBoard(folder_)};
   model.fit(Array::zeros<float>({8, 2}), Array::zeros<float>({8, 1}), options);
   // The version, then two values of each epoch; training has the learning rate too.
   for (const auto& [run, count] : {std::pair("train", 7u), std::pair("validation", 5u)}) {
-    const std::vector<std::string> messages = records(*std::filesystem::directory_iterator(folder / run));
+    const std::vector<std::string> messages = records(*std::filesystem::directory_iterator(folder_ / run));
     ASSERT_EQ(messages.size(), count) << run;
     EXPECT_NE(messages[0].find("brain.Event:2"), std::string::npos);
     EXPECT_NE(messages[1].find("epoch_"), std::string::npos) << "tag as Keras writes it";
   }
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

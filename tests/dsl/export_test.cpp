@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/folder_test.h"
 
 using namespace cnnc;
 
@@ -143,20 +144,19 @@ void save_case(const Case& c, const fs::path& folder) {
   for (size_t i = 0; i < results.size(); ++i) expect_near(again[i], results[i], c.name);
 }
 
-TEST(Export, OnnxRuntimeComputesTheSame) {
-  const fs::path folder = fs::path(testing::TempDir()) / "cnnc_exports";
-  fs::remove_all(folder);
-  for (const Case& c : image_cases()) save_case(c, folder / c.name);
-  for (const Case& c : other_cases()) save_case(c, folder / c.name);
+class Export : public FolderTest {};
+
+TEST_F(Export, OnnxRuntimeComputesTheSame) {
+  for (const Case& c : image_cases()) save_case(c, folder_ / c.name);
+  for (const Case& c : other_cases()) save_case(c, folder_ / c.name);
   const std::string command =
-      std::string(CNNC_PYTHON " " CNNC_SOURCE_DIR "/tests/dsl/check_exports.py ") + folder.string();
+      std::string(CNNC_PYTHON " " CNNC_SOURCE_DIR "/tests/dsl/check_exports.py ") + folder_.string();
   const int status = WEXITSTATUS(std::system(command.c_str()));
-  fs::remove_all(folder);
   if (status == 77) GTEST_SKIP() << "onnx or onnxruntime is not installed";
   EXPECT_EQ(status, 0);
 }
 
-TEST(Export, UnwritablePathIsAFault) {
+TEST_F(Export, UnwritablePathIsAFault) {
   const Tensor x = input({3});
   const Model model(x, dense(x, 2));
   EXPECT_THROW(model.save("/nowhere/model.onnx"), std::exception);

@@ -1,6 +1,7 @@
 // Tests that write files: each has a folder of its own, for tests run beside each other.
 #pragma once
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -10,7 +11,8 @@ class FolderTest : public testing::Test {
  protected:
   FolderTest() {
     const testing::TestInfo& test = *testing::UnitTest::GetInstance()->current_test_info();
-    folder_ = std::filesystem::path(testing::TempDir()) / (std::string("cnnc_") + test.test_suite_name() + "_" + test.name());
+    const std::string name = std::string("cnnc_") + test.test_suite_name() + "_" + test.name() + "_" + std::to_string(getpid());
+    folder_ = std::filesystem::path(testing::TempDir()) / name;
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }

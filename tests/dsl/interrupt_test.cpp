@@ -2,18 +2,17 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <filesystem>
-
 #include "cnnc/cnnc.h"
+#include "tests/dsl/folder_test.h"
 
 using namespace cnnc;
 
 namespace {
 
-TEST(Interrupt, EndsTheStepAndLeavesValidFiles) {
-  const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "cnnc_interrupt";
-  std::filesystem::create_directories(folder);
-  const std::string checkpoint = folder / "state", onnx = folder / "m-{epoch:02d}.onnx";
+class Interrupt : public FolderTest {};
+
+TEST_F(Interrupt, EndsTheStepAndLeavesValidFiles) {
+  const std::string checkpoint = path("state"), onnx = path("m-{epoch:02d}.onnx");
   const Array x({64, 2}, std::vector<float>(128, 0.5f)), y({64, 1}, std::vector<float>(64, 1));
   const auto model = [] {
     set_random_seed(4);
@@ -37,7 +36,7 @@ TEST(Interrupt, EndsTheStepAndLeavesValidFiles) {
   EXPECT_TRUE(history.interrupted);
   EXPECT_EQ(steps, 3);
   EXPECT_EQ(history.epoch.size(), 1u);
-  EXPECT_EQ(Model::load(folder / "m-01.onnx").predict(x).at(0), stopped.predict(x).at(0));
+  EXPECT_EQ(Model::load(path("m-01.onnx")).predict(x).at(0), stopped.predict(x).at(0));
   Sequential resumed = model();
   resumed.load_checkpoint(checkpoint);
   for (const std::string& name : stopped.weight_names())
@@ -45,7 +44,6 @@ TEST(Interrupt, EndsTheStepAndLeavesValidFiles) {
   // Afterwards the signal does again what it did, and a fit that nobody interrupts ends by itself.
   options.callbacks.clear();
   EXPECT_FALSE(stopped.fit(x, y, options).interrupted);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
