@@ -52,7 +52,9 @@ BuildReport optimize(Graph& graph, const BuildOptions& options) {
   const std::unique_ptr<Target> target = make_target(options.compile.target);
   PassManager passes(build_pipeline(options.compile), options.passes, *target);
   passes.run(graph);
-  return {passes.stopped(), passes.statistics(), passes.bisectable_runs(), passes.last_bisectable()};
+  const BuildReport report{passes.stopped(), passes.statistics(), passes.bisectable_runs(), passes.last_bisectable()};
+  if (options.report) options.report(report);
+  return report;
 }
 
 }  // namespace cnnc::codegen

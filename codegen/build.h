@@ -1,5 +1,6 @@
 // A graph through the whole compiler: passes, choice of kernels, machine code.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,16 +11,18 @@
 
 namespace cnnc::codegen {
 
-struct BuildOptions {
-  CompileOptions compile;
-  PassOptions passes;
-};
-
 struct BuildReport {
   bool stopped = false;  // passes.stop_after ended it: the graph cannot be compiled
   std::vector<PassStatistics> passes;
   int64_t bisectable_runs = 0;
   std::string last_bisectable;
+};
+
+struct BuildOptions {
+  CompileOptions compile;
+  PassOptions passes;
+  // Told of each graph that optimize() has run on.
+  std::function<void(const BuildReport&)> report = nullptr;
 };
 
 // What passes ask about the machine.

@@ -1,4 +1,5 @@
 // Checks every rule of the IR that code may rely on.
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -39,7 +40,7 @@ class Verifier {
 
   void define(const Value& value) {
     scope_.push_back(&value);
-    visible_.insert(&value);
+    visible_.emplace(&value, Uses{});
   }
 
   void input(const Graph& graph, size_t i) {
@@ -66,9 +67,10 @@ class Verifier {
     const Value* value = node.input(i);
     if (value == nullptr) return;
     // Only a visible value is certain to exist, so others are not described.
-    if (!visible_.count(value)) fail("input ", i, " of ", node.description(), " is not defined before its use");
+    const auto found = visible_.find(value);
+    if (found == visible_.end()) fail("input ", i, " of ", node.description(), " is not defined before its use");
     check_closed(node.graph(), *value);
-    ++uses_[value][&node];
+    ++found->second.operands;
   }
 
   static void check_closed(const Graph& graph, const Value& value) {
@@ -105,9 +107,10 @@ class Verifier {
       fail("graph ", quoted(graph.name()), " has ", graph.outputs().size(), " results with ",
            graph.output_names().size(), " names");
     for (size_t i = 0; i < graph.outputs().size(); ++i) {
-      if (!visible_.count(graph.outputs()[i])) fail("result ", i, " of graph ", quoted(graph.name()), " is not defined in it");
+      const auto found = visible_.find(graph.outputs()[i]);
+      if (found == visible_.end()) fail("result ", i, " of graph ", quoted(graph.name()), " is not defined in it");
       check_closed(graph, *graph.outputs()[i]);
-      ++result_uses_[graph.outputs()[i]];
+      ++found->second.results;
     }
     updates(graph);
   }
@@ -126,30 +129,30 @@ class Verifier {
     }
   }
 
+  // How often nodes and graphs were seen to use a value.
+  struct Uses {
+    int operands = 0, results = 0;
+  };
+
   // All uses lie inside of the scope of a value, so they are counted when it ends.
-  void users(const Value& value) {
-    const auto& counted = uses_[&value];
+  void users(const Value& value) const {
+    const Uses& counted = visible_.at(&value);
     int total = 0;
     for (const auto& [user, operands] : value.users()) {
-      auto it = counted.find(user);
-      if (it == counted.end() || it->second != operands)
-        fail(described(value), " counts ", operands, " uses by a node that uses it ",
-             it == counted.end() ? 0 : it->second, " times");
+      // Only a node that was visited is certain to exist.
+      const auto uses = nodes_.count(user) ? std::count(user->inputs().begin(), user->inputs().end(), &value) : 0;
+      if (uses != operands)
+        fail(described(value), " counts ", operands, " uses by a node that uses it ", uses, " times");
       total += operands;
     }
-    if (value.users().size() != counted.size()) fail(described(value), " does not know all of its users");
-    if (value.use_count() != total + result_uses_[&value])
-      fail(described(value), " is used as a result ", result_uses_[&value], " times but counts ",
-           value.use_count() - total);
-    uses_.erase(&value);
-    result_uses_.erase(&value);
+    if (total != counted.operands) fail(described(value), " does not know all of its users");
+    if (value.use_count() != total + counted.results)
+      fail(described(value), " is used as a result ", counted.results, " times but counts ", value.use_count() - total);
   }
 
   std::vector<const Value*> scope_;  // in order of definition
-  std::unordered_set<const Value*> visible_;
+  std::unordered_map<const Value*, Uses> visible_;
   std::unordered_set<const Node*> nodes_;
-  std::unordered_map<const Value*, std::unordered_map<const Node*, int>> uses_;
-  std::unordered_map<const Value*, int> result_uses_;
 };
 
 }  // namespace

@@ -93,7 +93,7 @@ bool PassManager::apply(const Pass& pass, Graph& graph) {
   try {
     const bool changed =
         pass.rewrites ? apply_rewrites(graph, pass.rewrites(target_), explain_fn()) : pass.run(graph, target_);
-    if (options_.verify) verify(graph);
+    if (options_.verify && changed) verify(graph);
     return changed;
   } catch (Error& e) {
     e.while_doing(cat("running pass ", pass.name, " on graph ", quoted(graph.name())));

@@ -76,11 +76,13 @@ Pattern Pattern::where(std::function<bool(const Match&)> condition, std::string 
 
 struct Pattern::State {
   Match match;
-  std::string why_not;
+  bool explains = false;
+  std::string why_not;  // when it explains: most nodes match nothing, and nobody asks why
 
-  template <typename... Parts>
-  bool fail(const Parts&... parts) {
-    why_not = cat(parts...);
+  // `reason` makes the text.
+  template <typename Reason>
+  bool fail(const Reason& reason) {
+    if (explains) why_not = reason();
     return false;
   }
 };
@@ -93,6 +95,7 @@ bool Pattern::starts_with(const std::string& op) const { return std::find(ops_.b
 
 bool Pattern::match(Node& root, Match& match, std::string* why_not) const {
   State state;
+  state.explains = why_not != nullptr;
   const bool matched = match_value(root.output(), state);
   if (matched) match = std::move(state.match);
   else if (why_not) *why_not = std::move(state.why_not);
@@ -101,19 +104,22 @@ bool Pattern::match(Node& root, Match& match, std::string* why_not) const {
 
 bool Pattern::match_value(Value* value, State& state) const {
   if (value == nullptr) {
-    if (!optional_) return state.fail("an operand is absent");
+    if (!optional_) return state.fail([] { return "an operand is absent"; });
     state.match.values_[name_] = nullptr;
     return true;
   }
   if (!ops_.empty()) {
     Node* node = value->producer();
     if (node == nullptr || value->index() != 0 || !starts_with(node->op_name()))
-      return state.fail("found ", described(*value), ", need ", ops_.front(), ops_.size() > 1 ? " or a similar one" : "");
+      return state.fail([&] {
+        return cat("found ", described(*value), ", need ", ops_.front(), ops_.size() > 1 ? " or a similar one" : "");
+      });
     if (!match_node(*node, state)) return false;
   }
   if (!name_.empty()) {
     auto [it, added] = state.match.values_.emplace(name_, value);
-    if (!added && it->second != value) return state.fail("operands that have to be the same value differ");
+    if (!added && it->second != value)
+      return state.fail([] { return "operands that have to be the same value differ"; });
   }
   return check(*value, state);
 }
@@ -125,16 +131,18 @@ bool Pattern::match_node(Node& node, State& state) const {
 
 bool Pattern::match_operands(Node& node, State& state) const {
   for (size_t i = operands_.size(); i < node.inputs().size(); ++i)
-    if (node.input(i)) return state.fail(node.description(), " has operand ", i, ", which the pattern does not cover");
+    if (node.input(i))
+      return state.fail(
+          [&] { return cat(node.description(), " has operand ", i, ", which the pattern does not cover"); });
   std::vector<size_t> order(operands_.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
+  if (!commutative_ || order.size() != 2) return match_in_order(node, order, state);
   const Match before = state.match;
   if (match_in_order(node, order, state)) return true;
-  if (!commutative_ || order.size() != 2) return false;
   const std::string why_not = std::move(state.why_not);
   state.match = before;
   if (match_in_order(node, {1, 0}, state)) return true;
-  return state.fail(why_not, "; in the other order: ", state.why_not);
+  return state.fail([&] { return cat(why_not, "; in the other order: ", state.why_not); });
 }
 
 bool Pattern::match_in_order(Node& node, const std::vector<size_t>& order, State& state) const {
@@ -145,9 +153,11 @@ bool Pattern::match_in_order(Node& node, const std::vector<size_t>& order, State
 
 bool Pattern::check(Value& value, State& state) const {
   if (used_once_ && value.use_count() != 1)
-    return state.fail("the result of ", described(value), " has ", value.use_count(), " uses, need 1");
+    return state.fail(
+        [&] { return cat("the result of ", described(value), " has ", value.use_count(), " uses, need 1"); });
   for (const Condition& condition : conditions_)
-    if (!condition.holds(state.match, value)) return state.fail(described(value), ": ", condition.reason);
+    if (!condition.holds(state.match, value))
+      return state.fail([&] { return cat(described(value), ": ", condition.reason); });
   return true;
 }
 

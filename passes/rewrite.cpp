@@ -76,7 +76,7 @@ class Driver {
     // Nothing would change, and a node that stays for its other outputs would match for ever.
     if (node.output()->use_count() == 0) return false;
     std::string why_not;
-    const bool matched = rewrite.pattern.match(node, match, &why_not);
+    const bool matched = rewrite.pattern.match(node, match, explain_ ? &why_not : nullptr);
     if (explain_) explain_(rewrite, node, matched ? "" : why_not);
     return matched;
   }

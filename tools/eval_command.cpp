@@ -17,7 +17,7 @@ struct EvalCommand {
     model.options.loss = loss.options();
     model.options.sample_weights = data.files.has_weights();
     report_evaluation(data.json, codegen::evaluate_model(model, all.samples(), data.batch_size, data.threads,
-                                                         data.build.build_options()));
+                                                         data.build.reporting_options()));
   }
 };
 

@@ -137,6 +137,12 @@ void BuildFlags::report(const codegen::BuildReport& report) const {
                  static_cast<long long>(report.bisectable_runs), report.last_bisectable.c_str());
 }
 
+codegen::BuildOptions BuildFlags::reporting_options() const {
+  codegen::BuildOptions options = build_options();
+  options.report = [flags = *this](const codegen::BuildReport& report) { flags.report(report); };
+  return options;
+}
+
 // ---- running ---------------------------------------------------------------------------------------------------------
 
 void RunFlags::add_to(CLI::App& app) {

@@ -37,6 +37,8 @@ struct BuildFlags {
   codegen::BuildOptions build_options() const;
   // What --time-passes and --bisect-passes tell, on standard error.
   void report(const codegen::BuildReport& report) const;
+  // Options whose graphs are reported by themselves, where compiling happens out of sight.
+  codegen::BuildOptions reporting_options() const;
 };
 
 // Inputs, outputs and threads of a run.

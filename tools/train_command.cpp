@@ -36,7 +36,7 @@ codegen::TrainerOptions TrainCommand::trainer_options() const {
   options.loop.learning_rate = training.optimizer.learning_rate();
   options.threads = data.threads;
   options.profile = profile;
-  options.build = training.limited(data.build.build_options());
+  options.build = training.limited(data.build.reporting_options());
   return options;
 }
 

@@ -90,6 +90,11 @@ class Training(TrainTest):
         self.assertAlmostEqual(-np.log(softmax(z)[np.arange(10), self.y]).mean(), result["loss"], 5)
         self.assertAlmostEqual((z.argmax(1) == self.y).mean(), result["accuracy"], 5)
 
+    def test_passes_are_timed(self):
+        for command in ("train", "eval"):
+            _, err = self.expect(OK, *self.arguments("--time-passes", command=command))
+            self.assertRegex(err, r"(?m)^ +[0-9.]+ +1 +1  select-kernels$")
+
     def test_steps_with_a_bad_loss_are_skipped(self):
         self.x[2] = np.nan
         self.save()
