@@ -8,6 +8,7 @@
 #include "codegen/object_builder.h"
 #include "ir/error.h"
 #include "runtime/program.h"
+#include "runtime/thread_count.h"
 
 namespace cnnc::codegen {
 
@@ -43,8 +44,13 @@ static void check_data(const Weights& weights) {
       throw Error("the text form has only hashes of large constants, not their data; print it with all elements");
 }
 
+static ObjectBuilder::Options text_options(const CompileOptions& options) {
+  return {.thorough = options.thorough, .one_module = true};
+}
+
 CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectKind kind) {
-  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
+  const int threads = options.compile_threads > 0 ? options.compile_threads : default_thread_count();
+  ObjectBuilder builder(options.target, graph.symbols(), {.thorough = options.thorough, .threads = threads});
   LoweredProgram lowered = lower(graph, builder);
   lowered.program.threads = static_cast<uint32_t>(options.threads);
   check_data(lowered.weights);
@@ -57,13 +63,13 @@ CompiledModel compile(const Graph& graph, const CompileOptions& options, ObjectK
 }
 
 std::string llvm_text(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
+  ObjectBuilder builder(options.target, graph.symbols(), text_options(options));
   const LoweredProgram lowered = lower(graph, builder);
   return builder.llvm_text(finish_of(lowered, ObjectKind::linked));
 }
 
 std::string assembly_text(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols(), options.thorough);
+  ObjectBuilder builder(options.target, graph.symbols(), text_options(options));
   const LoweredProgram lowered = lower(graph, builder);
   return builder.assembly(finish_of(lowered, ObjectKind::linked));
 }

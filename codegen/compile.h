@@ -27,6 +27,7 @@ struct CompileOptions {
   TargetSpec target = target_for("native");
   int threads = 0;        // of an executable that is not told how many; 0: what its machine grants
   bool thorough = false;  // LLVM's most thorough code generation
+  int compile_threads = 0;  // that generate code; 0: what this process may use. The code does not depend on it
   MemoryLimit memory;
 };
 

@@ -24,8 +24,12 @@ struct KernelCall {
 
 class ObjectBuilder {
  public:
-  // thorough: LLVM takes more time to generate code.
-  ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols, bool thorough = false);
+  struct Options {
+    bool thorough = false;    // LLVM takes more time to generate code
+    int threads = 1;          // that compile kernels, some while others are added
+    bool one_module = false;  // for llvm_text() and assembly(), instead of finish()
+  };
+  ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols, const Options& options);
   ~ObjectBuilder();
 
   // The value table's entry for a size.

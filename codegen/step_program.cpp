@@ -22,7 +22,9 @@ StepLayout layout_of(const TrainingStep& step) {
 StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int threads, bool profile)
     : step_(std::move(step)) {
   optimize(*step_.graph, options);
-  model_ = std::make_unique<JitModel>(compile(*step_.graph, options.compile, ObjectKind::jit));
+  CompileOptions compile_options = options.compile;
+  if (compile_options.compile_threads == 0) compile_options.compile_threads = threads;
+  model_ = std::make_unique<JitModel>(compile(*step_.graph, compile_options, ObjectKind::jit));
   step_.graph.reset();
   malloc_trim(0);  // what compiling took and training does not need
   ErrorText error;

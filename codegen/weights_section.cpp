@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "codegen/object_writer.h"
 #include "ir/error.h"
 
 namespace cnnc::codegen {
@@ -19,88 +20,17 @@ static constexpr uint64_t kLargeSection = 0x10000000;  // SHF_X86_64_LARGE, whic
 
 // ---- the empty object ------------------------------------------------------------------------------------------------
 
-static Elf64_Shdr section(uint32_t type, uint64_t flags, uint64_t alignment) {
-  Elf64_Shdr header{};
-  header.sh_type = type;
-  header.sh_flags = flags;
-  header.sh_addralign = alignment;
-  return header;
-}
-
-namespace {
-// Strings of an ELF string table; the first is empty.
-struct StringTable {
-  std::string bytes = std::string(1, '\0');
-  uint32_t add(const std::string& text) {
-    const auto at = static_cast<uint32_t>(bytes.size());
-    bytes.append(text.c_str(), text.size() + 1);
-    return at;
-  }
-};
-
-class ObjectWriter {
- public:
-  ObjectWriter() : file_(sizeof(Elf64_Ehdr)), sections_(1) {}
-
-  size_t add(const std::string& name, Elf64_Shdr header, const void* data, size_t bytes) {
-    file_.resize((file_.size() + 15) / 16 * 16);
-    header.sh_name = names_.add(name);
-    header.sh_offset = file_.size();
-    if (header.sh_type != SHT_NOBITS) header.sh_size = bytes;
-    const char* begin = static_cast<const char*>(data);
-    file_.insert(file_.end(), begin, begin + bytes);
-    sections_.push_back(header);
-    return sections_.size() - 1;
-  }
-
-  std::vector<char> finish() {
-    constexpr const char* kNames = ".shstrtab";
-    const uint32_t own_name = names_.add(kNames);
-    const std::string table = names_.bytes;  // add() puts the name into names_ once more
-    const size_t names = add(kNames, section(SHT_STRTAB, 0, 1), table.data(), table.size());
-    sections_[names].sh_name = own_name;
-    file_.resize((file_.size() + 15) / 16 * 16);
-    write_file_header(names);
-    const auto* begin = reinterpret_cast<const char*>(sections_.data());
-    file_.insert(file_.end(), begin, begin + sections_.size() * sizeof(Elf64_Shdr));
-    return std::move(file_);
-  }
-
- private:
-  void write_file_header(size_t names) {
-    Elf64_Ehdr header{};
-    std::memcpy(header.e_ident, ELFMAG, SELFMAG);
-    header.e_ident[EI_CLASS] = ELFCLASS64;
-    header.e_ident[EI_DATA] = ELFDATA2LSB;
-    header.e_ident[EI_VERSION] = EV_CURRENT;
-    header.e_type = ET_REL;
-    header.e_machine = EM_X86_64;
-    header.e_version = EV_CURRENT;
-    header.e_shoff = file_.size();
-    header.e_ehsize = sizeof(Elf64_Ehdr);
-    header.e_shentsize = sizeof(Elf64_Shdr);
-    header.e_shnum = static_cast<uint16_t>(sections_.size());
-    header.e_shstrndx = static_cast<uint16_t>(names);
-    std::memcpy(file_.data(), &header, sizeof header);
-  }
-
-  std::vector<char> file_;
-  std::vector<Elf64_Shdr> sections_;
-  StringTable names_;
-};
-}  // namespace
-
 std::vector<char> empty_weights_object(const std::vector<WeightsSymbol>& symbols, uint64_t bytes) {
   constexpr uint64_t kLarge = SHF_ALLOC | SHF_WRITE | kLargeSection;
   constexpr uint64_t kRetain = 1 << 21;  // SHF_GNU_RETAIN
   ObjectWriter object;
   // Bytes after a program's .bss make the linker open a new segment, which the empty section then ends.
   const char filled[kAlignment] = {};
-  object.add(".ldata", section(SHT_PROGBITS, kLarge | kRetain, kAlignment), filled, sizeof filled);
-  Elf64_Shdr empty = section(SHT_NOBITS, kLarge, kAlignment);
+  object.add(".ldata", elf_section(SHT_PROGBITS, kLarge | kRetain, kAlignment), filled, sizeof filled);
+  Elf64_Shdr empty = elf_section(SHT_NOBITS, kLarge, kAlignment);
   empty.sh_size = bytes;
   const size_t weights = object.add(kSectionName, empty, nullptr, 0);
-  object.add(".note.GNU-stack", section(SHT_PROGBITS, 0, 1), nullptr, 0);
+  object.add(".note.GNU-stack", elf_section(SHT_PROGBITS, 0, 1), nullptr, 0);
 
   StringTable strings;
   std::vector<Elf64_Sym> entries(1);
@@ -113,12 +43,7 @@ std::vector<char> empty_weights_object(const std::vector<WeightsSymbol>& symbols
     entry.st_value = symbol.offset;
     entries.push_back(entry);
   }
-  const size_t names = object.add(".strtab", section(SHT_STRTAB, 0, 1), strings.bytes.data(), strings.bytes.size());
-  Elf64_Shdr table = section(SHT_SYMTAB, 0, 8);
-  table.sh_entsize = sizeof(Elf64_Sym);
-  table.sh_link = static_cast<uint32_t>(names);
-  table.sh_info = 1;  // the first global symbol
-  object.add(".symtab", table, entries.data(), entries.size() * sizeof(Elf64_Sym));
+  object.add_symbols(entries, 1, strings);
   return object.finish();
 }
 

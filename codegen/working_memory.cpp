@@ -42,7 +42,7 @@ class Arena {
 }  // namespace
 
 int64_t working_memory(const Graph& graph, const CompileOptions& options) {
-  ObjectBuilder builder(options.target, graph.symbols());
+  ObjectBuilder builder(options.target, graph.symbols(), {});
   const Program program = lower(graph, builder).program;
   const std::vector<int64_t> values = builder.evaluate(options.memory.sizes);
   int64_t scratch = 0;

@@ -6,7 +6,8 @@
 namespace cnnc {
 
 CompiledGraph::CompiledGraph(std::unique_ptr<Graph> graph, int threads) {
-  const codegen::BuildOptions options;
+  codegen::BuildOptions options;
+  options.compile.compile_threads = threads;
   codegen::optimize(*graph, options);
   model_ = std::make_unique<codegen::JitModel>(codegen::compile(*graph, options.compile, codegen::ObjectKind::jit));
   char message[1024] = "";

@@ -8,7 +8,8 @@ namespace cnnc::tools {
 
 Session::Session(Graph& graph, const BuildFlags& flags, const Options& options) {
   const int64_t start = now_ns();
-  const codegen::BuildOptions build = flags.build_options();
+  codegen::BuildOptions build = flags.build_options();
+  build.compile.compile_threads = options.threads;
   const codegen::BuildReport report = codegen::optimize(graph, build);
   flags.report(report);
   if (report.stopped) throw Error("a graph that stops early has no kernels; leave out --stop-after", Fault::usage);

@@ -1,18 +1,14 @@
 #include "codegen/object_builder.h"
 
 #include <llvm/Analysis/InstSimplifyFolder.h>
-#include <llvm/Analysis/TargetTransformInfo.h>
-#include <llvm/IR/LegacyPassManager.h>
-#include <llvm/IR/Module.h>
 #include <llvm/IR/Verifier.h>
-#include <llvm/MC/TargetRegistry.h>
-#include <llvm/Passes/PassBuilder.h>
-#include <llvm/Support/TargetSelect.h>
 #include <llvm/Support/raw_ostream.h>
-#include <llvm/Target/TargetMachine.h>
 
+#include "codegen/join_objects.h"
+#include "codegen/llvm/code_module.h"
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/loop_builder.h"
+#include "codegen/workers.h"
 #include "ir/error.h"
 #include "runtime/model.h"
 
@@ -20,55 +16,40 @@ namespace cnnc::codegen {
 
 using llvm::Value;
 
-static std::unique_ptr<llvm::TargetMachine> make_machine(const TargetSpec& spec, bool thorough) {
-  static const bool initialized = [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-    llvm::InitializeNativeTargetAsmParser();
-    return true;
-  }();
-  (void)initialized;
-  const std::string triple = "x86_64-unknown-linux-gnu";
-  std::string message;
-  const llvm::Target* target = llvm::TargetRegistry::lookupTarget(triple, message);
-  CNNC_CHECK(target != nullptr) << message;
-  return std::unique_ptr<llvm::TargetMachine>(
-      target->createTargetMachine(triple, spec.cpu, spec.features, llvm::TargetOptions(), llvm::Reloc::PIC_,
-                                  std::nullopt,
-                                  thorough ? llvm::CodeGenOptLevel::Aggressive : llvm::CodeGenOptLevel::Default));
-}
+// Kernels in a row are compiled together until they have so many instructions. What a module holds depends on nothing
+// but the program, so that the object is the same however many threads there are.
+static constexpr unsigned kModuleInstructions = 2000;
 
 struct ObjectBuilder::Parts {
-  Parts(const TargetSpec& spec, std::vector<std::string> symbol_names, bool thorough)
-      : target(spec), symbols(std::move(symbol_names)), module("cnnc", context), machine(make_machine(spec, thorough)) {
-    module.setDataLayout(machine->createDataLayout());
-    module.setTargetTriple(machine->getTargetTriple().str());
-    module.setPICLevel(llvm::PICLevel::BigPIC);
-  }
+  Parts(const TargetSpec& spec, std::vector<std::string> symbol_names, const Options& how)
+      : target(spec), symbols(std::move(symbol_names)), options(how), model(target, how.thorough), workers(how.threads) {}
 
-  llvm::Function* new_function(const std::string& name, std::vector<llvm::Type*> params, bool exported);
+  // The module for the next kernel.
+  CodeModule& kernel_module();
+  void close_module();
   uint32_t number(const StepNumber& n);
   Value* emit_dim(llvm::IRBuilderBase& b, const Dim& dim, Value* symbol_values) const;
   llvm::Function* emit_sizes_function();
   void emit_model(const Finish& finish);
+  llvm::Constant* kernel_function(const std::string& name);
   llvm::GlobalVariable* bytes_global(const std::vector<uint8_t>& bytes, const char* name);
-  void optimize();
-  std::vector<char> code(llvm::CodeGenFileType type);
 
-  TargetSpec target;
-  std::vector<std::string> symbols;
-  llvm::LLVMContext context;
-  llvm::Module module;
-  std::unique_ptr<llvm::TargetMachine> machine;
+  const TargetSpec target;
+  const std::vector<std::string> symbols;
+  const Options options;
+  CodeModule model;  // everything but kernels
+  std::unique_ptr<CodeModule> open;  // takes kernels
+  unsigned instructions = 0;         // in it
+  std::vector<std::future<std::vector<char>>> objects;  // of modules that are full
   std::vector<StepNumber> values;
   std::map<std::string, uint32_t> value_of_text;
-  std::vector<llvm::Function*> kernels;
-  std::vector<llvm::Function*> unoptimized;  // functions that the mid-level passes have still to see
+  std::vector<std::string> kernels;
   std::map<std::string, KernelCall> calls;
+  Workers workers;  // ends first: jobs refer to `target`
 };
 
-ObjectBuilder::ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols, bool thorough)
-    : parts_(std::make_unique<Parts>(target, std::move(symbols), thorough)) {}
+ObjectBuilder::ObjectBuilder(const TargetSpec& target, std::vector<std::string> symbols, const Options& options)
+    : parts_(std::make_unique<Parts>(target, std::move(symbols), options)) {}
 ObjectBuilder::~ObjectBuilder() = default;
 
 uint32_t ObjectBuilder::value(const Dim& dim) { return parts_->number({dim, nullptr}); }
@@ -84,18 +65,20 @@ uint32_t ObjectBuilder::Parts::number(const StepNumber& n) {
   return index;
 }
 
-llvm::Function* ObjectBuilder::Parts::new_function(const std::string& name, std::vector<llvm::Type*> params,
-                                                   bool exported) {
-  auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(context), params, false);
-  auto* f = llvm::Function::Create(
-      type, exported ? llvm::GlobalValue::ExternalLinkage : llvm::GlobalValue::InternalLinkage, name, module);
-  f->addFnAttr("target-cpu", target.cpu);
-  f->addFnAttr("target-features", target.features);
-  set_kernel_attributes(*f);
-  f->addFnAttr(llvm::Attribute::NoUnwind);
-  for (unsigned i = 0; i < params.size(); ++i)
-    if (params[i]->isPointerTy()) f->addParamAttr(i, llvm::Attribute::NoAlias);
-  return f;
+CodeModule& ObjectBuilder::Parts::kernel_module() {
+  if (options.one_module) return model;
+  if (instructions >= kModuleInstructions) close_module();
+  if (!open) open = std::make_unique<CodeModule>(target, options.thorough);
+  return *open;
+}
+
+void ObjectBuilder::Parts::close_module() {
+  if (!open) return;
+  instructions = 0;
+  objects.push_back(workers.add([module = std::shared_ptr<CodeModule>(std::move(open))] {
+    module->optimize();
+    return module->code(llvm::CodeGenFileType::ObjectFile);
+  }));
 }
 
 // Prints what an attribute or a known content is, so that equal texts mean equal code.
@@ -205,11 +188,12 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
   const KernelEmitter* emitter = find_kernel_emitter(kind);
   CNNC_CHECK(emitter != nullptr) << "there is no kernel " << kind;
 
-  llvm::LLVMContext& context = parts_->context;
+  CodeModule& module = parts_->kernel_module();
+  llvm::LLVMContext& context = module.context();
   auto* pointer = llvm::PointerType::get(context, 0);
   auto* i64 = llvm::Type::getInt64Ty(context);
-  llvm::Function* f = parts_->new_function(cat("k", parts_->kernels.size(), "_", node.op_name()),
-                                           {pointer, pointer, i64, i64, pointer}, false);
+  const std::string name = cat("k", parts_->kernels.size(), "_", node.op_name());
+  llvm::Function* f = module.new_function(name, {pointer, pointer, i64, i64, pointer});
   auto* entry = llvm::BasicBlock::Create(context, "entry", f);
   auto* body = llvm::BasicBlock::Create(context, "body", f);
   llvm::IRBuilder<> b(body);
@@ -234,7 +218,8 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
   std::string broken;
   llvm::raw_string_ostream broken_stream(broken);
   CNNC_CHECK(!llvm::verifyFunction(*f, &broken_stream)) << node.description() << ": " << broken;
-  if (kind == "llvm:loops" || kind == "llvm:for_each") parts_->unoptimized.push_back(f);
+  if (kind == "llvm:loops" || kind == "llvm:for_each") module.optimize_later(f);
+  parts_->instructions += f->getInstructionCount();
 
   KernelCall call;
   call.kernel = static_cast<uint32_t>(parts_->kernels.size());
@@ -243,7 +228,7 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
   for (const Dim& d : needs.sizes.empty() ? arguments.dims() : needs.sizes) call.sizes.push_back(value(d));
   call.tasks_value = parts_->number(needs.tasks);
   if (needs.scratch) call.scratch_value = parts_->number(*needs.scratch);
-  parts_->kernels.push_back(f);
+  parts_->kernels.push_back(name);
   return parts_->calls[key] = call;
 }
 
@@ -275,8 +260,9 @@ Value* ObjectBuilder::Parts::emit_dim(llvm::IRBuilderBase& b, const Dim& dim, Va
 }
 
 llvm::Function* ObjectBuilder::Parts::emit_sizes_function() {
+  llvm::LLVMContext& context = model.context();
   auto* pointer = llvm::PointerType::get(context, 0);
-  llvm::Function* f = new_function("cnnc_sizes", {pointer, pointer}, false);
+  llvm::Function* f = model.new_function("cnnc_sizes", {pointer, pointer});
   llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "entry", f));
   const SizeResolver resolve = [&](const Dim& d) { return emit_dim(b, d, f->getArg(0)); };
   for (size_t i = 0; i < values.size(); ++i) {
@@ -298,8 +284,8 @@ static int64_t folded(const StepNumber& number, const std::map<std::string, int6
 }
 
 std::vector<int64_t> ObjectBuilder::evaluate(const std::map<std::string, int64_t>& sizes) const {
-  llvm::Function* f = parts_->new_function("cnnc_folded", {}, false);
-  auto* block = llvm::BasicBlock::Create(parts_->context, "entry", f);
+  llvm::Function* f = parts_->model.new_function("cnnc_folded", {});
+  auto* block = llvm::BasicBlock::Create(parts_->model.context(), "entry", f);
   std::vector<int64_t> numbers;
   for (const StepNumber& number : parts_->values) numbers.push_back(folded(number, sizes, block));
   f->eraseFromParent();
@@ -309,14 +295,23 @@ std::vector<int64_t> ObjectBuilder::evaluate(const std::map<std::string, int64_t
 // ---- the object ------------------------------------------------------------------------------------------------------
 
 llvm::GlobalVariable* ObjectBuilder::Parts::bytes_global(const std::vector<uint8_t>& bytes, const char* name) {
-  auto* data = llvm::ConstantDataArray::get(context, llvm::ArrayRef(bytes));
-  auto* global = new llvm::GlobalVariable(module, data->getType(), true, llvm::GlobalValue::InternalLinkage, data, name);
+  auto* data = llvm::ConstantDataArray::get(model.context(), llvm::ArrayRef(bytes));
+  auto* global = new llvm::GlobalVariable(model.module(), data->getType(), true, llvm::GlobalValue::InternalLinkage, data, name);
   global->setAlignment(llvm::Align(64));
   return global;
 }
 
+llvm::Constant* ObjectBuilder::Parts::kernel_function(const std::string& name) {
+  if (llvm::Function* f = model.module().getFunction(name)) return f;
+  auto* pointer = llvm::PointerType::get(model.context(), 0);
+  auto* i64 = llvm::Type::getInt64Ty(model.context());
+  return model.declare_function(name, {pointer, pointer, i64, i64, pointer});
+}
+
 // The struct of runtime/model.h, field by field.
 void ObjectBuilder::Parts::emit_model(const Finish& finish) {
+  llvm::LLVMContext& context = model.context();
+  llvm::Module& module = model.module();
   auto* pointer = llvm::PointerType::get(context, 0);
   auto* i64 = llvm::Type::getInt64Ty(context);
   auto* i32 = llvm::Type::getInt32Ty(context);
@@ -325,7 +320,8 @@ void ObjectBuilder::Parts::emit_model(const Finish& finish) {
     auto* array = llvm::ConstantArray::get(llvm::ArrayType::get(pointer, entries.size()), entries);
     return new llvm::GlobalVariable(module, array->getType(), true, llvm::GlobalValue::InternalLinkage, array, name);
   };
-  std::vector<llvm::Constant*> functions(kernels.begin(), kernels.end()), libraries;
+  std::vector<llvm::Constant*> functions, libraries;
+  for (const std::string& name : kernels) functions.push_back(kernel_function(name));
   for (const std::string& name : finish.libraries)
     libraries.push_back(module.getOrInsertGlobal(name, llvm::Type::getInt8Ty(context)));
   llvm::Constant* weights = llvm::ConstantPointerNull::get(pointer);
@@ -343,59 +339,34 @@ void ObjectBuilder::Parts::emit_model(const Finish& finish) {
                               weights,
                               number(finish.weights_bytes),
                               number(target.cpu_features)};
-  auto* model = llvm::ConstantStruct::getAnon(fields);
-  auto* global =
-      new llvm::GlobalVariable(module, model->getType(), true, llvm::GlobalValue::ExternalLinkage, model, "cnnc_model");
+  auto* record = llvm::ConstantStruct::getAnon(fields);
+  auto* global = new llvm::GlobalVariable(module, record->getType(), true, llvm::GlobalValue::ExternalLinkage, record,
+                                          "cnnc_model");
   global->setAlignment(llvm::Align(8));
 }
 
-// Loop kernels are written plainly: common addresses, loop invariants and constants are LLVM's work.
-void ObjectBuilder::Parts::optimize() {
-  llvm::PassBuilder builder(machine.get());
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager sccs;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(sccs);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, sccs, modules);
-  llvm::FunctionPassManager passes;
-  llvm::cantFail(builder.parsePassPipeline(
-      passes, "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm),early-cse,simplifycfg"));
-  for (llvm::Function* f : unoptimized) passes.run(*f, functions);
-  unoptimized.clear();
-}
-
-std::vector<char> ObjectBuilder::Parts::code(llvm::CodeGenFileType type) {
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream out(bytes);
-  llvm::legacy::PassManager passes;
-  CNNC_CHECK(!machine->addPassesToEmitFile(passes, out, nullptr, type)) << "LLVM cannot write this file type";
-  passes.run(module);
-  return {bytes.begin(), bytes.end()};
-}
-
 std::vector<char> ObjectBuilder::finish(const Finish& finish) {
+  CNNC_CHECK(!parts_->options.one_module) << "kernels are in the model's module, which is for text";
+  parts_->close_module();
   parts_->emit_model(finish);
-  parts_->optimize();
-  return parts_->code(llvm::CodeGenFileType::ObjectFile);
+  std::vector<std::vector<char>> objects{parts_->model.code(llvm::CodeGenFileType::ObjectFile)};
+  for (auto& object : parts_->objects) objects.push_back(object.get());
+  return join_objects(objects);
 }
 
 std::string ObjectBuilder::assembly(const Finish& finish) {
   parts_->emit_model(finish);
-  parts_->optimize();
-  const std::vector<char> text = parts_->code(llvm::CodeGenFileType::AssemblyFile);
+  parts_->model.optimize();
+  const std::vector<char> text = parts_->model.code(llvm::CodeGenFileType::AssemblyFile);
   return {text.begin(), text.end()};
 }
 
 std::string ObjectBuilder::llvm_text(const Finish& finish) {
   parts_->emit_model(finish);
-  parts_->optimize();
+  parts_->model.optimize();
   std::string text;
   llvm::raw_string_ostream out(text);
-  parts_->module.print(out, nullptr);
+  parts_->model.module().print(out, nullptr);
   return text;
 }
 
