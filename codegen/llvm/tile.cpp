@@ -46,6 +46,10 @@ void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
     b.CreateAlignedStore(value, pointer, align);
 }
 
+Value* hide_from_loop_passes(IRBuilderBase& b, Value* pointer) {
+  return llvm::isa<llvm::Argument>(pointer) ? pointer : b.CreateFreeze(pointer);
+}
+
 void emit_prefetch(IRBuilderBase& b, Value* pointer, bool write, int locality) {
   b.CreateIntrinsic(llvm::Intrinsic::prefetch, {pointer->getType()},
                     {pointer, b.getInt32(write), b.getInt32(locality), b.getInt32(1)});
@@ -88,19 +92,13 @@ class TileEmitter {
         tile_.input, add(b_, mul(b_, kd, tile_.tap_strides[0]), mul(b_, kh, tile_.tap_strides[1])));
     int64_t columns = tile_.columns.size();
     Value* tap = add(b_, mul(b_, kd, tile_.weight_strides[0]), mul(b_, kh, tile_.weight_strides[1]));
-    input = hide_from_loop_passes(input);
-    Value* weights = hide_from_loop_passes(at(tile_.weights, tap));
+    input = hide_from_loop_passes(b_, input);
+    Value* weights = hide_from_loop_passes(b_, at(tile_.weights, tap));
     for (int64_t first = 0, last; first < columns; first = last) {
       for (last = first + 1; last < columns && tile_.columns[last] == tile_.columns[first];) ++last;
       sums = equal_columns(input, weights, first, last, sums);
     }
     return sums;
-  }
-
-  // Frozen, a pointer is no induction variable for loop strength reduction, which would find
-  // nothing to improve in our loops and take five times as long as all other passes.
-  Value* hide_from_loop_passes(Value* pointer) {
-    return llvm::isa<llvm::Argument>(pointer) ? pointer : b_.CreateFreeze(pointer);
   }
 
   // The channels of neighbouring columns form one run, so that one loop serves for them.
@@ -184,8 +182,8 @@ class TileEmitter {
       one_step(at(input, mul(b_, tile_.channel_stride, step)),
                at(weights, mul(b_, tile_.step_stride, step)), pixels,
                llvm::MutableArrayRef<Value*>(carried).slice(size * (step % sets), size));
-    input = hide_from_loop_passes(at(input, mul(b_, tile_.channel_stride, steps)));
-    weights = hide_from_loop_passes(at(weights, mul(b_, tile_.step_stride, steps)));
+    input = hide_from_loop_passes(b_, at(input, mul(b_, tile_.channel_stride, steps)));
+    weights = hide_from_loop_passes(b_, at(weights, mul(b_, tile_.step_stride, steps)));
     for (size_t i = 0; i < tile_.prefetch.size(); ++i)
       advance(tile_.prefetch[i], carried[size * sets + 2 + i], steps);
     return carried;
@@ -197,7 +195,7 @@ class TileEmitter {
     int64_t lines = std::max<int64_t>(1, (stream.bytes_per_step * steps + kLine - 1) / kLine);
     auto line = [&](int64_t i) { return b_.CreateConstGEP1_64(b_.getInt8Ty(), place, i * kLine); };
     for (int64_t i = 0; i < lines; ++i) emit_prefetch(b_, line(i), false, stream.locality);
-    place = hide_from_loop_passes(line(lines));
+    place = hide_from_loop_passes(b_, line(lines));
   }
 
   void one_step(Value* input, Value* weights, uint64_t pixels, llvm::MutableArrayRef<Value*> sums) {

@@ -47,6 +47,10 @@ struct Tile {
   std::vector<PrefetchStream> prefetch;
 };
 
+// Frozen, a pointer is no induction variable for loop strength reduction, which would find nothing to improve in our
+// loops and take longer than all other passes.
+llvm::Value* hide_from_loop_passes(llvm::IRBuilderBase&, llvm::Value* pointer);
+
 void emit_prefetch(llvm::IRBuilderBase&, llvm::Value* pointer, bool write, int locality);
 
 // Steps of the reduction that one turn of the innermost loop takes.

@@ -129,7 +129,7 @@ class Emitter {
     Value* channel = add(b_, mul(b_, place.group, g_.group_channels()), place.row);
     Value* output = add(b_, mul(b_, place.group, g_.group_outputs()), place.column);
     Value* row = add(b_, mul(b_, place.run, rows_.size), place.row);
-    Value* out = at(k_.output, add(b_, mul(b_, row, g_.outputs), output));
+    Value* out = hide_from_loop_passes(b_, at(k_.output, add(b_, mul(b_, row, g_.outputs), output)));
     Values places, place_masks;
     std::vector<int64_t> offsets;  // of the rows of the tile, in the image
     for (int64_t run = 0; run < runs; ++run)

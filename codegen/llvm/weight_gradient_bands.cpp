@@ -114,11 +114,19 @@ Values sum_over_band(KernelContext& k, const GradientGeometry& g, const Gradient
   llvm::Type* element = element_type(b, g.type);
   const auto at = [&](Value* pointer, Value* offset) { return b.CreateGEP(element, pointer, offset); };
   return emit_loop(b, band.begin, band.end, 1, before, [&](Value* row, const Values& row_sums) {
-    Value* x_row = at(x, mul(b, row, g.height.stride * g.row_pitch()));
-    Value* dy_row = at(dy, mul(b, row, g.dy_row_pitch()));
-    return emit_loop(b, b.getInt64(0), b.getInt64(g.width.output), 1, row_sums, [&](Value* column, const Values& sums) {
-      return pixel(at(x_row, mul(b, column, g.width.stride * g.channels)), at(dy_row, mul(b, column, g.outputs)), sums);
+    // Both places are carried along behind the sums.
+    Values carried = row_sums;
+    carried.push_back(hide_from_loop_passes(b, at(x, mul(b, row, g.height.stride * g.row_pitch()))));
+    carried.push_back(hide_from_loop_passes(b, at(dy, mul(b, row, g.dy_row_pitch()))));
+    carried = emit_loop(b, b.getInt64(0), b.getInt64(g.width.output), 1, carried, [&](Value*, const Values& now) {
+      Value *x_now = now[now.size() - 2], *dy_now = now.back();
+      Values next = pixel(x_now, dy_now, Values(now.begin(), now.end() - 2));
+      next.push_back(hide_from_loop_passes(b, at(x_now, b.getInt64(g.width.stride * g.channels))));
+      next.push_back(hide_from_loop_passes(b, at(dy_now, b.getInt64(g.outputs))));
+      return next;
     });
+    carried.truncate(row_sums.size());
+    return carried;
   });
 }
 
