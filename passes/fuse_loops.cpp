@@ -1,5 +1,7 @@
 // Element-wise operators, movement and reductions that can share one loop nest become one kernel.
 #include <algorithm>
+#include <optional>
+#include <unordered_map>
 
 #include "ir/affine.h"
 #include "ir/control_flow.h"
@@ -24,11 +26,24 @@ bool is_contraction(const Node& node) {
   return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
 }
 
+// Nests of nodes, which stay what they are while the pass runs: what is fused is a new node.
+class Nests {
+ public:
+  const std::optional<LoopNest>& of(const Node& node) {
+    const auto [it, is_new] = nests_.try_emplace(node.id());
+    if (is_new) it->second = loop_nest(node);
+    return it->second;
+  }
+
+ private:
+  std::unordered_map<int64_t, std::optional<LoopNest>> nests_;
+};
+
 // Arithmetic on sizes stays visible: types depend on its content.
-bool is_loop_node(const Node& node) {
+bool is_loop_node(Nests& nests, const Node& node) {
   if (node.output_count() == 1 && node.output()->content()) return false;
   if (node.inputs().size() > kMaxOperands) return false;
-  return can_be_fused(node) && !node.op().is_view() && !is_contraction(node) && loop_nest(node).has_value();
+  return can_be_fused(node) && !node.op().is_view() && !is_contraction(node) && nests.of(node).has_value();
 }
 
 size_t size_of_body(const Node& node) {
@@ -37,9 +52,9 @@ size_t size_of_body(const Node& node) {
 }
 
 // What it costs to compute an element again, in operators; loads cost nothing.
-int cost_of(const Node& node) {
+int cost_of(Nests& nests, const Node& node) {
   int cost = 0;
-  const auto nest = loop_nest(node);
+  const auto& nest = nests.of(node);
   if (!nest->stages.empty()) return 1000;
   visit(nest->results[0].value, [&](const Scalar& s) {
     if (s->args.empty() || s.op() == ScalarOp::load || s.dtype() == DType::i64) return;
@@ -95,10 +110,10 @@ class ReadingVisitor {
 };
 
 // Whether computing the producer inside the consumer saves more (one pass over memory) than it repeats.
-bool worth_it(const Node& producer, const Node& consumer) {
-  const auto nest = loop_nest(consumer);
+bool worth_it(Nests& nests, const Node& producer, const Node& consumer) {
+  const auto& nest = nests.of(consumer);
   const Reading reading = ReadingVisitor(consumer, producer.output()).read(*nest);
-  const int cost = cost_of(producer);
+  const int cost = cost_of(nests, producer);
   if (cost >= 1000) return !reading.repeated && nest->stages.empty();  // a reduction and what follows it
   if (reading.repeated) return cost <= 1 && !reading.guarded;
   if (reading.guarded) return cost <= 4;
@@ -107,7 +122,7 @@ bool worth_it(const Node& producer, const Node& consumer) {
 
 // Whether every user may compute the producer for itself: an operator or two on one tensor, which they read instead of the
 // result, and on small operands. (Centring by the mean before variance, scale and gradient.)
-bool is_free(const Node& producer) {
+bool is_free(Nests& nests, const Node& producer) {
   const Value& result = *producer.output();
   int whole = 0;
   for (const Value* operand : producer.inputs()) {
@@ -116,18 +131,18 @@ bool is_free(const Node& producer) {
     else if (!operand->type().element_count().is_const()) return false;
     else if (operand->type().element_count() == result.type().element_count()) return false;
   }
-  if (whole != 1 || cost_of(producer) > 2) return false;
-  return std::all_of(result.users().begin(), result.users().end(), [](const auto& use) { return is_loop_node(*use.first); });
+  if (whole != 1 || cost_of(nests, producer) > 2) return false;
+  return std::all_of(result.users().begin(), result.users().end(), [&](const auto& use) { return is_loop_node(nests, *use.first); });
 }
 
 // The consumer with one of its producers inside, or null.
-Node* fuse_one(Graph& graph, Node* consumer) {
+Node* fuse_one(Graph& graph, Nests& nests, Node* consumer) {
   for (Value* operand : consumer->inputs()) {
     Node* producer = operand ? operand->producer() : nullptr;
     if (producer == nullptr || operand->is_graph_output()) continue;
-    if (&producer->graph() != &graph || !is_loop_node(*producer)) continue;
-    if (operand->users().size() != 1 && !is_free(*producer)) continue;
-    if (size_of_body(*producer) + size_of_body(*consumer) > kMaxNodes || !worth_it(*producer, *consumer)) continue;
+    if (&producer->graph() != &graph || !is_loop_node(nests, *producer)) continue;
+    if (operand->users().size() != 1 && !is_free(nests, *producer)) continue;
+    if (size_of_body(*producer) + size_of_body(*consumer) > kMaxNodes || !worth_it(nests, *producer, *consumer)) continue;
     const std::vector<Node*> nodes{producer, consumer};
     FusionCandidate candidate = fuse_body(nodes, {consumer->output()});
     if (!loop_nest(*candidate.body)) continue;
@@ -138,12 +153,13 @@ Node* fuse_one(Graph& graph, Node* consumer) {
 
 // Consumers from last to first, each taking in producers until none fits: chains end in one node.
 bool run(Graph& graph) {
+  Nests nests;
   bool changed = false;
   for (auto it = graph.nodes().end(); it != graph.nodes().begin();) {
     Node* node = std::prev(it)->get();
     if (is_control_flow(*node)) for_each_region(*node, [&](Graph& region) { changed |= run(region); });
-    if (is_loop_node(*node)) {
-      if (fuse_one(graph, node) != nullptr) {
+    if (is_loop_node(nests, *node)) {
+      if (fuse_one(graph, nests, node) != nullptr) {
         changed = true;
         continue;  // the Fused node stands in the same place, before `it`
       }

@@ -47,8 +47,8 @@ class Pattern {
 
   // Matches with the node as the root; on failure says why.
   bool match(Node& root, Match& match, std::string* why_not) const;
-  // Could the pattern's root be a node of this operator?
-  bool starts_with(const std::string& op) const;
+  // The operators of nodes that may be the root.
+  const std::vector<std::string>& roots() const { return ops_; }
 
  private:
   friend Pattern any(std::string name);
@@ -63,6 +63,7 @@ class Pattern {
   struct State;
 
   Pattern add_condition(std::function<bool(const Match&, const Value&)> holds, std::string reason) const;
+  bool starts_with(const std::string& op) const;
   bool match_value(Value* value, State& state) const;
   bool match_node(Node& node, State& state) const;
   bool match_operands(Node& node, State& state) const;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "ir/error.h"
 #include "ir/op_def.h"
@@ -33,6 +34,8 @@ class Driver {
  public:
   Driver(Graph& graph, const std::vector<Rewrite>& rewrites, const ExplainFn& explain)
       : graph_(graph), rewrites_(rewrites), explain_(explain) {
+    for (const Rewrite& rewrite : rewrites)
+      for (const std::string& op : rewrite.pattern.roots()) by_root_[op].push_back(&rewrite);
     constexpr int64_t kStepsPerNode = 32, kFewSteps = 1024;
     steps_left_ = kFewSteps + kStepsPerNode * static_cast<int64_t>(graph.nodes().size());
   }
@@ -49,17 +52,20 @@ class Driver {
     for (auto it = graph_.nodes().begin(); it != graph_.nodes().end();) {
       Node& node = **it;
       changed |= regions(node);
-      const Rewrite* fired = nullptr;
       Match match;
-      for (const Rewrite& rewrite : rewrites_)
-        if (matches(rewrite, node, match)) {
-          fired = &rewrite;
-          break;
-        }
+      const Rewrite* fired = first_match(node, match);
       it = fired ? fire(*fired, match) : std::next(it);
       changed |= fired != nullptr;
     }
     return changed;
+  }
+
+  const Rewrite* first_match(Node& node, Match& match) const {
+    const auto candidates = by_root_.find(node.op_name());
+    if (candidates == by_root_.end()) return nullptr;
+    for (const Rewrite* rewrite : candidates->second)
+      if (matches(*rewrite, node, match)) return rewrite;
+    return nullptr;
   }
 
   bool regions(Node& node) {
@@ -72,7 +78,6 @@ class Driver {
   }
 
   bool matches(const Rewrite& rewrite, Node& node, Match& match) const {
-    if (!rewrite.pattern.starts_with(node.op_name())) return false;
     // Nothing would change, and a node that stays for its other outputs would match for ever.
     if (node.output()->use_count() == 0) return false;
     std::string why_not;
@@ -125,6 +130,7 @@ class Driver {
   Graph& graph_;
   const std::vector<Rewrite>& rewrites_;
   const ExplainFn& explain_;
+  std::unordered_map<std::string, std::vector<const Rewrite*>> by_root_;  // in their order
   int64_t steps_left_;
 };
 
