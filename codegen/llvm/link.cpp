@@ -12,7 +12,6 @@
 #include <llvm/Support/raw_ostream.h>
 
 #include <fcntl.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,14 +128,14 @@ static void write_archive(const std::string& object, TemporaryFile& to, const Li
 // ---- linking ---------------------------------------------------------------------------------------------------------
 
 // lld keeps state in globals that it does not reset, so each link has a process of its own.
-[[noreturn]] static void link_in_child(const std::vector<std::string>& arguments, int messages, pid_t parent) {
-  prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (getppid() != parent) _exit(EXIT_FAILURE);  // it ended before it could tell
+[[noreturn]] static void link_in_child(const std::vector<std::string>& arguments, const std::string& output, int messages,
+                                       pid_t parent) {
   std::vector<const char*> argv;
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   llvm::raw_fd_ostream out(messages, false);
   const lld::Result result = lld::lldMain(argv, out, out, {{lld::Gnu, &lld::elf::link}});
   out.flush();
+  if (getppid() != parent) unlink(output.c_str());  // nobody is left who would
   _exit(result.retCode);
 }
 
@@ -150,12 +149,32 @@ static std::string read_all(int fd) {
   return text;
 }
 
-static void run_lld(const std::vector<std::string>& arguments) {
+namespace {
+// While it lives, signals that end the process wait, in this thread and in processes that it starts. Half-way through a link
+// there are files whose names only the linker knows; after it, the process removes all.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) sigaddset(&signals, signal);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  ~SignalsWait() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsWait(const SignalsWait&) = delete;
+
+ private:
+  sigset_t before_;
+};
+}  // namespace
+
+static void run_lld(const std::vector<std::string>& arguments, const std::string& output) {
   int ends[2];
   const auto fail = [] { throw Error(cat("cannot start the linker: ", std::strerror(errno)), Fault::limit); };
   if (pipe2(ends, O_CLOEXEC) != 0) fail();
+  const SignalsWait wait;
   const pid_t parent = getpid(), child = fork();
-  if (child == 0) link_in_child(arguments, ends[1], parent);
+  if (child == 0) link_in_child(arguments, output, ends[1], parent);
   close(ends[1]);
   std::string messages = read_all(ends[0]);
   close(ends[0]);
@@ -217,7 +236,7 @@ static void link_parts(const std::vector<Part>& parts, const WeightsOfParts& wei
     const std::vector<char> empty = weights.empty_object();
     add({empty.data(), empty.size()});
   }
-  run_lld(link_arguments(inputs, options, output));
+  run_lld(link_arguments(inputs, options, output), output);
   if (has_weights) fill_weights(output, weights.all());
 }
 
