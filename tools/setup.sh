@@ -9,7 +9,7 @@ packages=(
   g++ cmake ninja-build ccache mold git python3 python3-venv
   llvm-19-dev llvm-19-tools liblld-19-dev zlib1g-dev libzstd-dev libpng-dev libjpeg62-turbo-dev
   libprotobuf-dev protobuf-compiler libgtest-dev libgmock-dev libbenchmark-dev
-  libcli11-dev nlohmann-json3-dev
+  libcli11-dev nlohmann-json3-dev libopenmpi-dev openmpi-bin
   clang-format-19
 )
 
