@@ -25,11 +25,13 @@ bool fits(const Type& type, const Tensor& tensor, const Symbols& symbols) {
   return true;
 }
 
-void check_fits(const Type& type, const Tensor& tensor, const Symbols& symbols, const std::string& what) {
+// `what` names the tensor, when there is a fault to tell.
+template <typename What>
+void check_fits(const Type& type, const Tensor& tensor, const Symbols& symbols, const What& what) {
   if (fits(type, tensor, symbols)) return;
   std::string sizes;
   for (const auto& [name, value] : symbols) sizes += cat(sizes.empty() ? " with " : ", ", name, " = ", value);
-  throw Error(cat(what, " is ", type_of(tensor), ", need ", type, sizes));
+  throw Error(cat(what(), " is ", type_of(tensor), ", need ", type, sizes));
 }
 
 class Interpreter {
@@ -56,7 +58,8 @@ class Interpreter {
     check_sizes(node);
     std::vector<Tensor> results = compute(node, operands);
     for (size_t i = 0; i < results.size(); ++i)
-      check_fits(node.output(i)->type(), results[i], symbols_, cat("computed output ", i, " of ", node.description()));
+      check_fits(node.output(i)->type(), results[i], symbols_,
+                 [&] { return cat("computed output ", i, " of ", node.description()); });
     return results;
   }
 
@@ -68,7 +71,8 @@ class Interpreter {
     for (size_t i = 0; i < inputs.size(); ++i) {
       const Value& value = *graph_.inputs()[i];
       if (value.use_count() == 0) continue;  // also an absent operand of a decomposed node
-      check_fits(value.type(), inputs[i], symbols_, cat("input ", i, value.name().empty() ? "" : " " + quoted(value.name())));
+      check_fits(value.type(), inputs[i], symbols_,
+                 [&] { return cat("input ", i, value.name().empty() ? "" : " " + quoted(value.name())); });
       values_[&value] = inputs[i];
     }
   }
