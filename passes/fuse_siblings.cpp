@@ -122,16 +122,20 @@ bool fuse_pair(Graph& graph, Positions& positions, const Reduction& first, const
 // Each reduction is fused with the first later one that it can be fused with.
 bool run(Graph& graph) {
   const std::vector<Reduction> reductions = reductions_of(graph);
+  // Keys stay those of the graph as it was: an operand that a new node replaces is replaced for all that read it.
+  std::vector<std::vector<Key>> keys;
   std::map<Key, std::vector<size_t>> alike;  // ascending
-  for (size_t i = 0; i < reductions.size(); ++i)
-    for (const Key& key : keys_of(reductions[i])) alike[key].push_back(i);
+  for (size_t i = 0; i < reductions.size(); ++i) {
+    keys.push_back(keys_of(reductions[i]));
+    for (const Key& key : keys[i]) alike[key].push_back(i);
+  }
 
   Positions positions(graph);
   std::vector<bool> fused(reductions.size(), false);
   bool changed = false;
   for (size_t i = 0; i < reductions.size(); ++i) {
     if (fused[i]) continue;
-    for (const Key& key : keys_of(reductions[i])) {
+    for (const Key& key : keys[i]) {
       const std::vector<size_t>& group = alike[key];
       const auto j = std::find_if(std::upper_bound(group.begin(), group.end(), i), group.end(), [&](size_t other) {
         return !fused[other] && fuse_pair(graph, positions, reductions[i], reductions[other]);
