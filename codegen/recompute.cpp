@@ -9,6 +9,7 @@
 #include "codegen/in_place.h"
 #include "codegen/live_values.h"
 #include "codegen/working_memory.h"
+#include "ir/contraction_view.h"
 #include "ir/control_flow.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
@@ -27,12 +28,6 @@ constexpr size_t kMostNodes = 24;
 constexpr int kMostVainSteps = 32;
 // As in runtime/schedule.cpp.
 constexpr double kFlopsPerNanosecond = 32, kBytesPerNanosecond = 8;
-
-bool is_contraction(const Node& node) {
-  const std::string& kernel = node.string_attribute("kernel");
-  return kernel == "llvm:contract" || kernel == "llvm:depthwise" || kernel == "llvm:matmul" ||
-         kernel == "llvm:weight_gradient" || kernel == "dnnl:convolution" || kernel == "dnnl:matmul";
-}
 
 // Whether computing the node a second time gives the same.
 bool is_repeatable(const Node& node) {

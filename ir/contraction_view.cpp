@@ -1,5 +1,6 @@
 #include "ir/contraction_view.h"
 
+#include <algorithm>
 #include <map>
 
 #include "ir/affine.h"
@@ -10,7 +11,7 @@ namespace cnnc {
 
 namespace {
 
-bool is_contraction(const Node& node) { return node.is("Conv") || node.is("ConvTranspose") || node.is("MatMul"); }
+bool is_root(const Node& node) { return node.is("Conv") || node.is("ConvTranspose") || node.is("MatMul"); }
 
 struct Refusal {
   std::string why;
@@ -23,7 +24,7 @@ class ViewBuilder {
   ContractionView build() {
     if (body_.outputs().size() != 1) throw Refusal{"it has more than one result"};
     for (const auto& node : body_.nodes()) {
-      if (!is_contraction(*node)) continue;
+      if (!is_root(*node)) continue;
       if (view_.root != nullptr) throw Refusal{"it holds two contractions"};
       view_.root = node.get();
     }
@@ -121,10 +122,16 @@ std::optional<ContractionView> contraction_view(const Graph& body, std::string* 
 }
 
 std::optional<ContractionView> contraction_view(const Node& node, std::string* why_not) {
-  if (is_contraction(node)) return single(node);
+  if (is_root(node)) return single(node);
   if (node.is("Fused")) return contraction_view(*node.region("body"), why_not);
   if (why_not) *why_not = cat(node.op_name(), " is no contraction");
   return std::nullopt;
+}
+
+bool is_contraction(const Node& node) {
+  if (is_root(node) || node.is("ConvWeightGradient")) return true;
+  const Graph* body = node.is("Fused") ? node.region("body") : nullptr;
+  return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
 }
 
 }  // namespace cnnc

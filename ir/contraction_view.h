@@ -31,4 +31,7 @@ std::optional<ContractionView> contraction_view(const Node& node, std::string* w
 // The same for the body of a Fused node that does not exist yet; operands are the body's inputs.
 std::optional<ContractionView> contraction_view(const Graph& body, std::string* why_not = nullptr);
 
+// Whether the node's time goes into products: a contraction, the gradient of one's weights, or a Fused node with one of them.
+bool is_contraction(const Node& node);
+
 }  // namespace cnnc

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "ir/affine.h"
+#include "ir/contraction_view.h"
 #include "ir/control_flow.h"
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
@@ -18,13 +19,6 @@ namespace {
 constexpr size_t kMaxNodes = 32;
 // Kernels take their operands' addresses into registers.
 constexpr size_t kMaxOperands = 32;
-
-bool is_contraction(const Node& node) {
-  if (node.is("Conv") || node.is("MatMul") || node.is("ConvTranspose")) return true;
-  if (node.is("ConvWeightGradient")) return true;
-  const Graph* body = node.is("Fused") ? node.region("body") : nullptr;
-  return body && std::any_of(body->nodes().begin(), body->nodes().end(), [](const auto& n) { return is_contraction(*n); });
-}
 
 // Nests of nodes, which stay what they are while the pass runs: what is fused is a new node.
 class Nests {
