@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "ir/error.h"
+
 namespace cnnc::codegen {
 
 Elf64_Shdr elf_section(uint32_t type, uint64_t flags, uint64_t alignment) {
@@ -39,6 +41,7 @@ size_t ObjectWriter::add_symbols(const std::vector<Elf64_Sym>& symbols, size_t l
 }
 
 std::vector<char> ObjectWriter::finish() {
+  CNNC_CHECK(sections_.size() + 1 < SHN_LORESERVE) << "an object file cannot have " << sections_.size() << " sections";
   constexpr const char* kNames = ".shstrtab";
   const uint32_t own_name = names_.add(kNames);
   const std::string table = names_.bytes;  // add() puts the name into names_ once more
