@@ -12,13 +12,6 @@ using namespace cnnc;
 
 namespace {
 
-Array numbers(Shape shape, double step) {
-  Array array = Array::zeros<float>(std::move(shape));
-  for (int64_t i = 0; i < array.size(); ++i)
-    array.mutable_data<float>()[i] = static_cast<float>(std::sin(step * static_cast<double>(i + 1)));
-  return array;
-}
-
 Array data_for(const random_layers::Twin& twin, int64_t count) {
   Shape shape = twin.sample;
   shape.insert(shape.begin(), count);

@@ -11,13 +11,6 @@ using namespace cnnc;
 
 namespace {
 
-Array numbers(Shape shape, double step) {
-  Array array = Array::zeros<float>(std::move(shape));
-  for (int64_t i = 0; i < array.size(); ++i)
-    array.mutable_data<float>()[i] = static_cast<float>(std::sin(step * static_cast<double>(i + 1)));
-  return array;
-}
-
 // Two inputs; output "a" is a class, output "b" a number.
 Model two_headed() {
   set_random_seed(5);

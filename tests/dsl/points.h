@@ -1,8 +1,16 @@
-// A small task that a small network learns.
+// Data for small models, and a small task that a small network learns.
 #pragma once
 #include <cmath>
 
 #include "cnnc/cnnc.h"
+
+// Numbers from -1 to 1, others for each `step`.
+inline cnnc::Array numbers(cnnc::Shape shape, double step) {
+  cnnc::Array array = cnnc::Array::zeros<float>(std::move(shape));
+  for (int64_t i = 0; i < array.size(); ++i)
+    array.mutable_data<float>()[i] = static_cast<float>(std::sin(step * static_cast<double>(i + 1)));
+  return array;
+}
 
 // Points in the plane, and whether they lie above a line.
 inline cnnc::Dataset points(int64_t count) {
