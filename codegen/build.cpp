@@ -4,6 +4,8 @@
 
 #include "codegen/recompute.h"
 #include "codegen/updates.h"
+#include "codegen/use_winograd.h"
+#include "passes/passes.h"
 #include "passes/pipeline.h"
 #include "runtime/cpu_features.h"
 
@@ -36,6 +38,8 @@ std::unique_ptr<Target> make_target(const TargetSpec& spec) { return std::make_u
 
 Pipeline build_pipeline(const CompileOptions& options) {
   Pipeline pipeline = inference_pipeline();
+  if (options.kernels != Kernels::dnnl)
+    pipeline.push_back({{use_winograd(options.target), fold_constants(), eliminate_dead_code()}});
   Pass select;
   select.name = "select-kernels";
   select.doc = "Writes on every node which kernel computes it, and packs weights for it.";

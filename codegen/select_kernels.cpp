@@ -18,6 +18,12 @@
 
 namespace cnnc::codegen {
 
+Value* weight_operand(const Node& node, const ContractionView& view) {
+  const Value* in_root = view.root->input(1);
+  if (view.root != &node && in_root->producer() != nullptr) return nullptr;
+  return node.input(static_cast<size_t>(view.operands[1].operand));
+}
+
 namespace {
 
 using Refusal = std::optional<std::string>;
@@ -27,18 +33,12 @@ struct Candidate {
   std::function<Refusal(const Node&, const TargetSpec&)> refusal;
 };
 
-// The weight operand of a contraction, when it is one of the node's own operands and not transposed in the body.
-Value* weight_operand(const Node& node, const ContractionView& view) {
-  const Value* in_root = view.root->input(1);
-  if (view.root != &node && in_root->producer() != nullptr) return nullptr;
-  return node.input(static_cast<size_t>(view.operands[1].operand));
-}
-
 Refusal packed_refusal(const Node& node, const TargetSpec& target,
                        Refusal (*kernel)(const ContractionView&, const TargetSpec&)) {
   std::string why_not;
   const auto view = contraction_view(node, &why_not);
   if (!view) return why_not;
+  if (view->root->attribute("winograd")) return "its filters are at the points of Winograd's filtering";
   if (view->root->attribute("weight_shape")) return "its weights are packed already";
   if (auto refusal = kernel(*view, target)) return refusal;
   const Value* weights = weight_operand(node, *view);
@@ -47,15 +47,31 @@ Refusal packed_refusal(const Node& node, const TargetSpec& target,
   return std::nullopt;
 }
 
+// What use_winograd() has prepared.
+Refusal prepared_winograd_refusal(const Node& node, const TargetSpec& target) {
+  std::string why_not;
+  const auto view = contraction_view(node, &why_not);
+  if (!view) return why_not;
+  if (view->root->attribute("winograd")) return std::nullopt;
+  return winograd_refusal(*view, target).value_or("its filters are not at the points: the pass use-winograd did not run");
+}
+
 const std::vector<Candidate>& llvm_candidates() {
   static const std::vector<Candidate> kCandidates = {
       {"llvm:depthwise", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, depthwise_refusal); }},
+      {"llvm:winograd", prepared_winograd_refusal},
       {"llvm:contract", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, contract_refusal); }},
       {"llvm:matmul",
        [](const Node& n, const TargetSpec&) -> Refusal {
          std::string why_not;
          const auto view = contraction_view(n, &why_not);
          return view ? matmul_refusal(*view) : why_not;
+       }},
+      {"llvm:winograd_gradient",
+       [](const Node& n, const TargetSpec&) -> Refusal {
+         if (!n.is("WinogradWeightGradient")) return "it is no gradient at the points of Winograd's filtering";
+         if (!n.input(0)->type().is_static() || !n.input(1)->type().is_static()) return "sizes are symbolic";
+         return std::nullopt;
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},
       {kStringKernel, [](const Node& n, const TargetSpec&) { return string_step_refusal(n); }},
@@ -151,10 +167,12 @@ Value* packed(Graph& graph, Value* weights, const PanelPacking& packing) {
 
 void pack_weights(Graph& graph, Node& node, const std::string& kernel, const TargetSpec& target) {
   const ContractionView view = *contraction_view(node);
-  const PanelPacking packing =
-      kernel == "llvm:depthwise" ? depthwise_packing(view, target) : contract_packing(view, target);
+  const PanelPacking packing = kernel == "llvm:depthwise"  ? depthwise_packing(view, target)
+                               : kernel == "llvm:winograd" ? winograd_packing(view, target)
+                                                           : contract_packing(view, target);
   Value* weights = weight_operand(node, view);
   Ints sizes = weights->type().shape();
+  if (view.root->attribute("weight_shape")) sizes = view.root->ints_attribute("weight_shape");
   if (packing.layout == "OI" && view.root->is("MatMul")) std::swap(sizes[0], sizes[1]);
   // The root is this node or one of its body; both are ours to change.
   auto* root = const_cast<Node*>(view.root);
@@ -208,7 +226,8 @@ static void select_kernels(Graph& graph, const CompileOptions& options, std::str
     const std::string kernel = first_candidate(node, options, problems);
     if (kernel.empty()) continue;
     node.set_attribute("kernel", kernel);
-    if (kernel == "llvm:contract" || kernel == "llvm:depthwise") pack_weights(graph, node, kernel, options.target);
+    if (kernel == "llvm:contract" || kernel == "llvm:depthwise" || kernel == "llvm:winograd")
+      pack_weights(graph, node, kernel, options.target);
   }
 }
 

@@ -7,6 +7,7 @@
 #include "codegen/llvm/expression.h"
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/loop_builder.h"
+#include "codegen/llvm/winograd.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
 #include "ir/scalar_math.h"
@@ -202,6 +203,19 @@ KernelNeeds emit_contraction_kernel(KernelContext& k) {
               bytes = max(b, bytes, emit_convolution_scratch(b, parts[i], plans[i]));
             return bytes;
           })};
+}
+
+KernelNeeds emit_winograd_kernel(KernelContext& k) {
+  const ContractionView view = view_of(k);
+  const EpilogueBuilder epilogue(k, view);
+  const ConvolutionSpec known = convolution_specs(view, planning_size).front();
+  const WinogradPlan plan = plan_winograd(known, k.isa);
+  emit_winograd(k.builder, convolution_specs(view, size_in_kernel(k)).front(), plan, k.isa, operands_of(k, view),
+                epilogue.build());
+  const StepNumber tasks = computed([view, plan](llvm::IRBuilderBase& b, const SizeOf& size) {
+    return emit_winograd_tasks(b, convolution_specs(view, size).front(), plan);
+  });
+  return {tasks, StepNumber{Dim(winograd_scratch(k.builder, known, plan)), nullptr}};
 }
 
 KernelNeeds emit_depthwise_kernel(KernelContext& k) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/affine.h"
+#include "codegen/llvm/winograd.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
@@ -232,6 +233,15 @@ std::optional<std::string> depthwise_refusal(const ContractionView& view, const 
   return depthwise_refusal(spec);
 }
 
+std::optional<std::string> winograd_refusal(const ContractionView& view, const TargetSpec& target) {
+  if (auto refusal = type_refusal(view)) return refusal;
+  if (view.root->is("MatMul")) return "it is no convolution";
+  if (auto refusal = convolution_refusal(view)) return refusal;
+  const std::vector<ConvolutionSpec> specs = convolution_specs(view, planning_size);
+  if (specs.size() > 1) return "it is transposed with a stride";
+  return winograd_refusal(specs.front(), isa_of(target));
+}
+
 std::optional<std::string> matmul_refusal(const ContractionView& view) {
   if (auto refusal = type_refusal(view)) return refusal;
   if (!view.root->is("MatMul")) return "it is no matrix product";
@@ -255,6 +265,11 @@ PanelPacking contract_packing(const ContractionView& view, const TargetSpec& tar
   if (view.root->is("ConvTranspose")) packing.layout = "IO";
   if (view.root->is("MatMul")) packing.layout = transposes(*view.root, "transB") ? "OI" : "IO";
   return packing;
+}
+
+PanelPacking winograd_packing(const ContractionView& view, const TargetSpec& target) {
+  const WinogradPlan plan = plan_winograd(convolution_specs(view, planning_size).front(), isa_of(target));
+  return {1, plan.nr(), view.root->is("ConvTranspose") ? "IO" : "OI"};
 }
 
 PanelPacking depthwise_packing(const ContractionView& view, const TargetSpec& target) {

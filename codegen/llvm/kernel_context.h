@@ -55,6 +55,8 @@ const KernelEmitter* find_kernel_emitter(const std::string& kind);
 KernelNeeds emit_loops_kernel(KernelContext& context);
 KernelNeeds emit_for_each_kernel(KernelContext& context);
 KernelNeeds emit_contraction_kernel(KernelContext& context);
+KernelNeeds emit_winograd_kernel(KernelContext& context);
+KernelNeeds emit_winograd_gradient_kernel(KernelContext& context);
 KernelNeeds emit_depthwise_kernel(KernelContext& context);
 KernelNeeds emit_matmul_kernel(KernelContext& context);
 KernelNeeds emit_weight_gradient_kernel(KernelContext& context);

@@ -8,6 +8,8 @@ const KernelEmitter* find_kernel_emitter(const std::string& kind) {
       {"llvm:for_each", emit_for_each_kernel},
       {"llvm:contract", emit_contraction_kernel},
       {"llvm:depthwise", emit_depthwise_kernel},
+      {"llvm:winograd", emit_winograd_kernel},
+      {"llvm:winograd_gradient", emit_winograd_gradient_kernel},
       {"llvm:matmul", emit_matmul_kernel},
       {"llvm:weight_gradient", emit_weight_gradient_kernel},
   };

@@ -23,6 +23,7 @@ const std::map<std::string, std::string> kWithoutGradient = {
     {"AllReduceEnd", "is made after differentiation"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},
+    {"WinogradWeightGradient", "is a gradient itself"},
     {"GridSampleImageGradient", "is a gradient itself"},
     {"GridSampleGridGradient", "is a gradient itself"},
     {"MaxPoolGradient", "is a gradient itself"},

@@ -1,0 +1,98 @@
+// What the kernels that use Winograd's filtering share.
+#include "codegen/llvm/winograd.h"
+
+#include <llvm/IR/Constants.h>
+#include <llvm/Support/MathExtras.h>
+
+#include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/tile.h"
+
+namespace cnnc::codegen {
+
+using llvm::IRBuilderBase;
+using llvm::Value;
+
+Value* map_row(IRBuilderBase& b, const LinearMap& map, int row, llvm::ArrayRef<Value*> rows) {
+  Value* sum = nullptr;
+  const auto take = [&](int column) {
+    const double c = map(row, column);
+    Value* x = rows[static_cast<size_t>(column)];
+    if (c != 1 && c != -1) x = b.CreateFMul(x, llvm::ConstantFP::get(x->getType(), c));
+    if (c == -1) return sum ? b.CreateFSub(sum, x) : b.CreateFNeg(x);
+    return sum ? b.CreateFAdd(sum, x) : x;
+  };
+  // What is subtracted comes last, so that no sum begins with a negation.
+  for (const bool subtracted : {false, true})
+    for (int column = 0; column < map.columns; ++column)
+      if (map(row, column) != 0 && (map(row, column) == -1) == subtracted) sum = take(column);
+  return sum;
+}
+
+Values map_patch_row(IRBuilderBase& b, const LinearMap& map, int row, const Values& patch) {
+  const auto n = static_cast<size_t>(map.columns);
+  Values across, result;
+  for (size_t column = 0; column < n; ++column) {
+    Values down;
+    for (size_t r = 0; r < n; ++r) down.push_back(patch[r * n + column]);
+    across.push_back(map_row(b, map, row, down));
+  }
+  for (int column = 0; column < map.rows; ++column) result.push_back(map_row(b, map, column, across));
+  return result;
+}
+
+Values map_patch(IRBuilderBase& b, const LinearMap& map, const Values& patch) {
+  Values result;
+  for (int row = 0; row < map.rows; ++row) result.append(map_patch_row(b, map, row, patch));
+  return result;
+}
+
+Values patch_places(IRBuilderBase& b, llvm::Type* element, Value* image, int size, Value* row, Value* column,
+                    const PatchAxis& rows, const PatchAxis& columns, Value* zeros) {
+  // Whether the pixel is inside, and its offset.
+  const auto along = [&](Value* first, const PatchAxis& axis, Values& inside, Values& offsets) {
+    for (int i = 0; i < size; ++i) {
+      Value* pixel = add(b, first, i);
+      inside.push_back(b.CreateICmpULT(pixel, b.getInt64(static_cast<uint64_t>(axis.size))));
+      offsets.push_back(mul(b, pixel, axis.stride));
+    }
+  };
+  Values row_inside, column_inside, row_offsets, column_offsets, places;
+  along(row, rows, row_inside, row_offsets);
+  along(column, columns, column_inside, column_offsets);
+  for (size_t r = 0; r < row_offsets.size(); ++r)
+    for (size_t c = 0; c < column_offsets.size(); ++c) {
+      Value* place = b.CreateGEP(element, image, add(b, row_offsets[r], column_offsets[c]));
+      places.push_back(b.CreateSelect(b.CreateAnd(row_inside[r], column_inside[c]), place, zeros));
+    }
+  return places;
+}
+
+void for_each_vector(IRBuilderBase& b, int64_t channels, int lanes, llvm::function_ref<void(Value*, Value*)> body) {
+  const auto number = [&](int64_t value) { return b.getInt64(static_cast<uint64_t>(value)); };
+  const int64_t whole = channels / lanes * lanes;
+  emit_loop(b, number(0), number(whole), lanes, [&](Value* channel) { body(channel, nullptr); });
+  if (whole < channels) body(number(whole), lane_mask(b, lanes, number(channels - whole)));
+}
+
+TileGrid tile_grid(int64_t output_rows, int64_t output_columns) {
+  return {divide_up(output_rows, kWinogradResults), divide_up(output_columns, kWinogradResults)};
+}
+
+std::array<Value*, 3> place_of_tile(IRBuilderBase& b, const TileGrid& grid, Value* tile) {
+  Value* of_image = b.getInt64(static_cast<uint64_t>(grid.of_image()));
+  Value* columns = b.getInt64(static_cast<uint64_t>(grid.columns));
+  Value* within = rem(b, tile, of_image);
+  return {div(b, tile, of_image), div(b, within, columns), rem(b, within, columns)};
+}
+
+PointsLayout points_layout(int64_t tiles, int64_t channels, int lanes) {
+  const auto size = static_cast<uint64_t>(lanes);
+  PointsLayout layout;
+  layout.channels = static_cast<int64_t>(llvm::alignTo(static_cast<uint64_t>(channels), size));
+  if (layout.channels % (8 * lanes) == 0) layout.channels += lanes;
+  layout.point = tiles * layout.channels;
+  if (layout.point % (4 * lanes) == 0) layout.point += lanes;
+  return layout;
+}
+
+}  // namespace cnnc::codegen

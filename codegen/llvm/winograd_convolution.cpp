@@ -1,0 +1,281 @@
+// Convolution by Winograd's filtering. A task brings the patches under a block of tiles to the points, and then for each panel
+// of output channels: multiplies them there with the filters, a matrix product for each point, and brings the sums back.
+// Patches, sums and the filters of a point are read from the caches only.
+#include <llvm/IR/Constants.h>
+#include <llvm/Support/MathExtras.h>
+
+#include <algorithm>
+
+#include "codegen/llvm/blocking.h"
+#include "codegen/llvm/convolution_geometry.h"
+#include "codegen/llvm/output_phases.h"
+#include "codegen/llvm/winograd.h"
+
+namespace cnnc::codegen {
+
+using llvm::IRBuilderBase;
+using llvm::Value;
+
+namespace {
+
+constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
+
+TileGrid grid_of(const ConvolutionSpec& spec) {
+  return tile_grid(spec.axes[1].output.constant(), spec.axes[2].output.constant());
+}
+
+// Cycles of a tile of 2 x 2 results, by a model of the core with one multiplication a cycle: `winograd`, and directly.
+struct TileCost {
+  double winograd, direct;
+};
+
+TileCost tile_cost(int64_t channels, int64_t outputs, int lanes) {
+  constexpr double kInputTransform = 52, kOutputTransform = 64;  // of a vector of channels, with its loads and stores
+  const auto inputs = static_cast<double>(divide_up(channels, lanes)), sums = static_cast<double>(divide_up(outputs, lanes));
+  const auto products = static_cast<double>(channels) * sums;
+  constexpr double kTaps = 9, kResults = kWinogradResults * kWinogradResults;
+  return {kPoints * products + kInputTransform * inputs + kOutputTransform * sums, kTaps * kResults * products};
+}
+
+class Emitter {
+ public:
+  Emitter(IRBuilderBase& b, const ConvolutionSpec& spec, const WinogradPlan& plan, const VectorIsa& isa,
+          const KernelOperands& operands, const Epilogue& epilogue)
+      : b_(b),
+        spec_(spec),
+        plan_(plan),
+        isa_(isa),
+        operands_(operands),
+        epilogue_(epilogue),
+        grid_(grid_of(spec)),
+        patches_(points_layout(plan.block, spec.channels, plan.lanes)),
+        sums_(points_layout(plan.block, plan.nr(), plan.lanes)),
+        element_(element_type(b, spec.type)),
+        vector_(llvm::FixedVectorType::get(element_, static_cast<unsigned>(plan.lanes))) {}
+
+  Value* tile_count() { return mul(b_, spec_.batch.emit(b_), grid_.of_image()); }
+
+  Value* block_count() { return ceil_div(b_, tile_count(), plan_.block); }
+
+  int64_t blocks_of_panels() const { return divide_up(plan_.panels, plan_.panels_per_task); }
+
+  // A row of zeros, which stands for pixels outside of the image, then the patches and the sums of a panel.
+  int64_t zeros_elements() const { return patches_.channels; }
+  int64_t scratch_elements() const { return zeros_elements() + patches_.elements() + sums_.elements(); }
+
+  void emit() {
+    b_.CreateMemSet(operands_.scratch, b_.getInt8(0), number(zeros_elements() * element_size(spec_.type)),
+                    llvm::MaybeAlign(64));
+    emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* task) {
+      const std::vector<Value*> part = unflatten(b_, task, {block_count(), number(blocks_of_panels())});
+      Value* first = mul(b_, part[0], plan_.block);
+      Value* tiles = min(b_, sub(b_, tile_count(), first), number(plan_.block));
+      emit_loop(b_, number(0), tiles, 1, [&](Value* tile) { emit_patch(first, tile); });
+      Value* panel = mul(b_, part[1], plan_.panels_per_task);
+      Value* last = min(b_, add(b_, panel, plan_.panels_per_task), number(plan_.panels));
+      emit_loop(b_, panel, last, 1, [&](Value* index) { emit_panel(index, first, tiles); });
+    });
+  }
+
+ private:
+  Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
+  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
+  Value* patches() { return at(operands_.scratch, number(zeros_elements())); }
+  Value* sums() { return at(operands_.scratch, number(zeros_elements() + patches_.elements())); }
+  const SpatialAxis& height() const { return spec_.axes[1]; }
+  const SpatialAxis& width() const { return spec_.axes[2]; }
+
+  // The patch under a tile of the block to the points.
+  void emit_patch(Value* first, Value* tile) {
+    const auto [image, row, column] = place_of_tile(b_, grid_, add(b_, first, tile));
+    Value* base = at(operands_.input, mul(b_, image, spec_.input_batch_stride.emit(b_)));
+    const auto corner = [&](Value* index, const SpatialAxis& axis) {
+      return sub(b_, mul(b_, index, kWinogradResults), number(axis.pad_begin));
+    };
+    const auto pixels = [](const SpatialAxis& axis) {
+      return PatchAxis{axis.input.constant(), axis.input_stride.constant()};
+    };
+    const Values places = patch_places(b_, element_, base, kWinogradPoints, corner(row, height()), corner(column, width()),
+                                       pixels(height()), pixels(width()), operands_.scratch);
+    Value* to = at(patches(), mul(b_, tile, patches_.channels));
+    for_each_vector(b_, spec_.channels, plan_.lanes, [&](Value* channel, Value* mask) {
+      Values patch;
+      for (Value* place : places) patch.push_back(load_lanes(b_, vector_, at(place, channel), mask));
+      const Values points = map_patch(b_, kPatchToPoints, patch);
+      for (size_t p = 0; p < points.size(); ++p)
+        store_lanes(b_, points[p], at(to, add(b_, channel, static_cast<int64_t>(p) * patches_.point)), nullptr);
+    });
+  }
+
+  void emit_panel(Value* panel, Value* first, Value* tiles) {
+    emit_loop(b_, number(0), number(kPoints), 1, [&](Value* point) { emit_products(panel, point, tiles); });
+    emit_loop(b_, number(0), tiles, 1, [&](Value* tile) { emit_results(panel, first, tile); });
+  }
+
+  // sums[point] = patches[point] * filters[point], for as many groups of tiles as hold one of the block.
+  void emit_products(Value* panel, Value* point, Value* tiles) {
+    Tile tile;
+    tile.width = plan_.width;
+    tile.vectors = plan_.vectors;
+    tile.pixel_stride = number(patches_.channels);
+    tile.channel_stride = number(1);
+    tile.tap_strides = tile.weight_strides = {number(0), number(0), number(0)};
+    const int64_t filter = spec_.channels * plan_.nr();
+    tile.weights = at(operands_.weights, mul(b_, add(b_, mul(b_, panel, kPoints), point), filter));
+    tile.step_stride = number(plan_.nr());
+    tile.depth_taps = tile.height_taps = {number(0), number(1)};
+    tile.columns = {~uint64_t{0} >> (64 - plan_.width)};
+    tile.channels = number(spec_.channels);
+    Value* from = at(patches(), mul(b_, point, patches_.point));
+    Value* to = at(sums(), mul(b_, point, sums_.point));
+    const Values zeros(static_cast<size_t>(plan_.width * plan_.vectors), llvm::Constant::getNullValue(vector_));
+    emit_loop(b_, number(0), tiles, plan_.width, [&](Value* index) {
+      tile.input = at(from, mul(b_, index, patches_.channels));
+      TileOutput out;
+      out.base = at(to, mul(b_, index, sums_.channels));
+      out.offset = out.pixel = out.channel = number(0);
+      out.pixel_stride = number(sums_.channels);
+      emit_tile_stores(b_, tile.width, tile.vectors, emit_tile(b_, isa_, tile, zeros), out, nullptr);
+    });
+  }
+
+  // The sums of a tile from the points to results.
+  void emit_results(Value* panel, Value* first, Value* tile) {
+    const auto [image, row, column] = place_of_tile(b_, grid_, add(b_, first, tile));
+    Value* from = at(sums(), mul(b_, tile, sums_.channels));
+    TileOutput out;
+    out.base = operands_.output;
+    out.batch = image;
+    out.pixel_stride = width().output_stride.emit(b_);
+    for (int v = 0; v < plan_.vectors; ++v) {
+      Value* in_panel = number(int64_t{v} * plan_.lanes);
+      out.channel = add(b_, mul(b_, panel, plan_.nr()), in_panel);
+      out.masks = {mask_of(out.channel, v)};
+      Values points;
+      for (int64_t p = 0; p < kPoints; ++p)
+        points.push_back(load_lanes(b_, vector_, at(from, add(b_, in_panel, p * sums_.point)), nullptr));
+      Values results = map_patch(b_, kPointsToResults, points);
+      if (operands_.bias)
+        for (Value*& result : results)
+          result = b_.CreateFAdd(result, load_lanes(b_, vector_, at(operands_.bias, out.channel), out.masks[0]));
+      store_results(out, row, column, results);
+    }
+  }
+
+  Value* mask_of(Value* channel, int v) {
+    const int64_t in_last_panel = spec_.output_channels - (plan_.panels - 1) * plan_.nr();
+    if (in_last_panel >= int64_t{v + 1} * plan_.lanes) return nullptr;
+    return lane_mask(b_, plan_.lanes, b_.CreateSub(number(spec_.output_channels), channel));
+  }
+
+  // Stores the results that are inside of the image.
+  void store_results(TileOutput out, Value* tile_row, Value* tile_column, const Values& results) {
+    for (int r = 0; r < kWinogradResults; ++r)
+      for (int c = 0; c < kWinogradResults; ++c) {
+        Value* row = add(b_, mul(b_, tile_row, kWinogradResults), r);
+        Value* column = add(b_, mul(b_, tile_column, kWinogradResults), c);
+        const auto store = [&] {
+          out.offset = add(b_, mul(b_, out.batch, spec_.output_batch_stride.emit(b_)), out.channel);
+          out.offset = add(b_, out.offset, mul(b_, row, height().output_stride.emit(b_)));
+          out.offset = add(b_, out.offset, mul(b_, column, out.pixel_stride));
+          out.pixel = add(b_, mul(b_, row, width().output.constant()), column);
+          out.position = {number(0), row, column};
+          emit_tile_stores(b_, 1, 1, {results[static_cast<size_t>(r * kWinogradResults + c)]}, out, epilogue_);
+        };
+        Value* inside = nullptr;
+        const auto require = [&](Value* index, const SpatialAxis& axis, int i) {
+          if (i + 1 < kWinogradResults || axis.output.constant() % kWinogradResults == 0) return;
+          Value* is_inside = b_.CreateICmpSLT(index, number(axis.output.constant()));
+          inside = inside ? b_.CreateAnd(inside, is_inside) : is_inside;
+        };
+        require(row, height(), r);
+        require(column, width(), c);
+        if (inside) emit_if(b_, inside, store);
+        else store();
+      }
+  }
+
+  IRBuilderBase& b_;
+  const ConvolutionSpec& spec_;
+  const WinogradPlan& plan_;
+  VectorIsa isa_;
+  KernelOperands operands_;
+  Epilogue epilogue_;
+  TileGrid grid_;
+  PointsLayout patches_, sums_;
+  llvm::Type* element_;
+  llvm::FixedVectorType* vector_;
+};
+
+std::optional<std::string> shape_refusal(const ConvolutionSpec& spec) {
+  const SpatialAxis& depth = spec.axes[0];
+  if (!depth.output.is(1) || depth.kernel != 1) return "it has a depth";
+  for (const int i : {1, 2}) {
+    const SpatialAxis& axis = spec.axes[static_cast<size_t>(i)];
+    const bool one_phase = !axis.phases || (axis.phases->count == 1 && axis.phases->step == 1);
+    if (axis.kernel != 3 || axis.stride != 1 || axis.dilation != 1 || !one_phase)
+      return "its windows are not 3 x 3 of stride and dilation 1";
+    if (!axis.input.is_constant() || !axis.output.is_constant() || !axis.input_stride.is_constant() ||
+        !axis.output_stride.is_constant())
+      return "its images have a symbolic size";
+  }
+  if (spec.groups != 1) return "it has groups";
+  if (!spec.channel_stride.is(1)) return "its input channels are not neighbours in memory";
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<std::string> winograd_refusal(const ConvolutionSpec& spec, const VectorIsa& isa) {
+  if (auto refusal = shape_refusal(spec)) return refusal;
+  const TileCost cost = tile_cost(spec.channels, spec.output_channels, lanes_of(isa, spec.type));
+  const TileGrid grid = grid_of(spec);
+  const int64_t results = spec.axes[1].output.constant() * spec.axes[2].output.constant();
+  const double direct = cost.direct * static_cast<double>(results) / (kWinogradResults * kWinogradResults);
+  if (cost.winograd * static_cast<double>(grid.of_image()) * 1.1 > direct)
+    return "with so few channels or pixels it is no faster than the direct sum";
+  return std::nullopt;
+}
+
+WinogradPlan plan_winograd(const ConvolutionSpec& spec, const VectorIsa& isa) {
+  constexpr int64_t kCacheShare = 320 << 10;
+  WinogradPlan plan;
+  plan.lanes = lanes_of(isa, spec.type);
+  const int64_t of_image = grid_of(spec).of_image(), vectors = divide_up(spec.output_channels, plan.lanes);
+  std::optional<int64_t> tiles;
+  if (spec.batch.is_constant()) tiles = std::max<int64_t>(1, spec.batch.constant() * of_image);
+  const TileShape tile = choose_tile(isa, plan.lanes, tiles, vectors, spec.channels, 28);
+  plan.width = tile.width;
+  plan.vectors = tile.vectors;
+  plan.panels = divide_up(vectors, plan.vectors);
+  const int64_t tile_bytes = kPoints * (spec.channels + plan.nr()) * element_size(spec.type);
+  int64_t groups = std::clamp<int64_t>(kCacheShare / (tile_bytes * plan.width), 1, 16);
+  // Even blocks, and at least as many tasks as a few threads want.
+  constexpr int64_t kFewTasks = 4;
+  if (tiles) {
+    const int64_t all = divide_up(*tiles, plan.width);
+    const int64_t blocks = std::max(divide_up(all, groups), std::min(all, kFewTasks));
+    groups = divide_up(all, blocks);
+    plan.panels_per_task = divide_up(plan.panels, std::min(plan.panels, divide_up(kFewTasks, divide_up(all, groups))));
+  } else {
+    plan.panels_per_task = plan.panels;
+  }
+  plan.block = groups * plan.width;
+  return plan;
+}
+
+Value* emit_winograd_tasks(IRBuilderBase& b, const ConvolutionSpec& spec, const WinogradPlan& plan) {
+  Emitter emitter(b, spec, plan, {}, {}, nullptr);
+  return mul(b, emitter.block_count(), emitter.blocks_of_panels());
+}
+
+int64_t winograd_scratch(IRBuilderBase& b, const ConvolutionSpec& spec, const WinogradPlan& plan) {
+  return Emitter(b, spec, plan, {}, {}, nullptr).scratch_elements() * element_size(spec.type);
+}
+
+void emit_winograd(IRBuilderBase& b, const ConvolutionSpec& spec, const WinogradPlan& plan, const VectorIsa& isa,
+                   const KernelOperands& operands, const Epilogue& epilogue) {
+  Emitter(b, spec, plan, isa, operands, epilogue).emit();
+}
+
+}  // namespace cnnc::codegen
