@@ -1,0 +1,119 @@
+// Convolutions by Winograd's filtering against plain loops in double precision.
+#include "codegen/llvm/winograd.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/codegen/kernel_problem.h"
+
+namespace cnnc::codegen {
+namespace {
+
+// Filters [O][I][9] at the points, in panels [panel][point][I][nr].
+template <typename T>
+std::vector<T> packed_filters(const Problem& p, const std::vector<T>& weights, const WinogradPlan& plan) {
+  constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
+  std::vector<T> packed(static_cast<size_t>(plan.panels * kPoints * p.channels * plan.nr()));
+  for (int64_t o = 0; o < p.outputs; ++o)
+    for (int64_t i = 0; i < p.channels; ++i)
+      for (int64_t point = 0; point < kPoints; ++point) {
+        double sum = 0;
+        for (int tap = 0; tap < 9; ++tap)
+          sum += kWeightsToPoints(static_cast<int>(point) / 4, tap / 3) * kWeightsToPoints(static_cast<int>(point) % 4, tap % 3) *
+                 weights[static_cast<size_t>((o * p.channels + i) * 9 + tap)];
+        const int64_t panel = o / plan.nr(), lane = o % plan.nr();
+        packed[static_cast<size_t>(((panel * kPoints + point) * p.channels + i) * plan.nr() + lane)] = static_cast<T>(sum);
+      }
+  return packed;
+}
+
+template <typename T>
+void check(const Problem& p, const std::string& cpu, bool symbolic_batch, std::mt19937& random) {
+  const VectorIsa isa = isa_of(cpu);
+  const ConvolutionSpec fixed = spec_of(p);
+  const WinogradPlan plan = plan_winograd(symbolic(fixed, p, symbolic_batch, nullptr), isa);
+  const auto spec = [&](const KernelBody& body) { return symbolic(fixed, p, symbolic_batch, &body); };
+  Tensors<T> t = make_tensors<T>(p, random);
+  const std::vector<T> packed = packed_filters(p, t.weights, plan);
+  JitKernel kernel(cpu, [&](const KernelBody& body) {
+    KernelOperands operands = body.operands();
+    if (p.bias) operands.bias = body.argument(3);
+    emit_winograd(body.builder, spec(body), plan, isa, operands);
+  });
+  const auto sizes = sizes_of(p);
+  const auto [tasks, bytes] = evaluate_sizes(sizes, [&](const KernelBody& body) {
+    const ConvolutionSpec known = spec(body);
+    return std::pair<Value*, Value*>(
+        emit_winograd_tasks(body.builder, known, plan),
+        body.builder.getInt64(static_cast<uint64_t>(winograd_scratch(body.builder, known, plan))));
+  });
+  run_guarded<T>(kernel.function(), {&t.input, &packed, &t.bias}, t.output, sizes, tasks, bytes);
+  expect_reference(p, t);
+}
+
+Problem random_problem(std::mt19937& random) {
+  Problem p;
+  p.batch = pick(random, 1, 5);
+  p.channels = pick(random, 1, 40);
+  p.outputs = pick(random, 1, 90);
+  p.bias = pick(random, 0, 1);
+  p.kernel = {1, 3, 3};
+  for (int i = 1; i < 3; ++i) {
+    p.input[i] = pick(random, 3, 13);
+    p.pad_begin[i] = pick(random, 0, 2);
+    p.pad_end[i] = pick(random, 0, 2);
+  }
+  return p;
+}
+
+class Winograd : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    if (!machine_has(GetParam())) GTEST_SKIP() << "this machine lacks " << GetParam();
+  }
+};
+
+TEST_P(Winograd, RandomConvolutionsAreRightOnEveryTask) {
+  std::mt19937 random(30);
+  for (int i = 0; i < 24 && !HasFatalFailure(); ++i) {
+    Problem p = random_problem(random);
+    if (i % 6 == 5) p.type = FloatType::f64;
+    if (p.type == FloatType::f64) check<double>(p, GetParam(), i % 4 == 1, random);
+    else check<float>(p, GetParam(), i % 2, random);
+  }
+}
+
+TEST_P(Winograd, ManyChannelsShareTheTilesAmongTasks) {
+  std::mt19937 random(31);
+  Problem p;
+  p.channels = 256;
+  p.outputs = 200;
+  p.input = {1, 7, 7};
+  p.kernel = {1, 3, 3};
+  p.pad_begin = p.pad_end = {0, 1, 1};
+  check<float>(p, GetParam(), false, random);
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, Winograd, testing::Values("x86-64-v2", "x86-64-v3", "x86-64-v4"),
+                         [](const auto& info) { return "v" + info.param.substr(8); });
+
+std::optional<std::string> refusal(Problem p) { return winograd_refusal(spec_of(p), kAvx512); }
+
+TEST(WinogradRefusal, SaysWhyTheDirectSumIsTaken) {
+  Problem p{.channels = 64, .outputs = 64, .input = {1, 14, 14}, .kernel = {1, 3, 3}};
+  EXPECT_EQ(refusal(p), std::nullopt);
+  Problem few = p;
+  few.channels = 3;
+  EXPECT_EQ(refusal(few), "with so few channels or pixels it is no faster than the direct sum");
+  Problem strided = p;
+  strided.stride = {1, 2, 2};
+  EXPECT_EQ(refusal(strided), "its windows are not 3 x 3 of stride and dilation 1");
+  Problem grouped = p;
+  grouped.groups = 2;
+  EXPECT_EQ(refusal(grouped), "it has groups");
+  Problem planar = p;
+  planar.planar = true;
+  EXPECT_EQ(refusal(planar), "its input channels are not neighbours in memory");
+}
+
+}  // namespace
+}  // namespace cnnc::codegen
