@@ -4,8 +4,7 @@
 
 #include "codegen/recompute.h"
 #include "codegen/updates.h"
-#include "codegen/use_winograd.h"
-#include "passes/passes.h"
+#include "codegen/winograd_gradients.h"
 #include "passes/pipeline.h"
 #include "runtime/cpu_features.h"
 
@@ -39,7 +38,7 @@ std::unique_ptr<Target> make_target(const TargetSpec& spec) { return std::make_u
 Pipeline build_pipeline(const CompileOptions& options) {
   Pipeline pipeline = inference_pipeline();
   if (options.kernels != Kernels::dnnl)
-    pipeline.push_back({{use_winograd(options.target), fold_constants(), eliminate_dead_code()}});
+    pipeline.push_back({{winograd_gradients(options.target)}});
   Pass select;
   select.name = "select-kernels";
   select.doc = "Writes on every node which kernel computes it, and packs weights for it.";

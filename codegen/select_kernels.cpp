@@ -18,12 +18,6 @@
 
 namespace cnnc::codegen {
 
-Value* weight_operand(const Node& node, const ContractionView& view) {
-  const Value* in_root = view.root->input(1);
-  if (view.root != &node && in_root->producer() != nullptr) return nullptr;
-  return node.input(static_cast<size_t>(view.operands[1].operand));
-}
-
 namespace {
 
 using Refusal = std::optional<std::string>;
@@ -33,12 +27,18 @@ struct Candidate {
   std::function<Refusal(const Node&, const TargetSpec&)> refusal;
 };
 
+// The weight operand of a contraction, when it is one of the node's own operands and not transposed in the body.
+Value* weight_operand(const Node& node, const ContractionView& view) {
+  const Value* in_root = view.root->input(1);
+  if (view.root != &node && in_root->producer() != nullptr) return nullptr;
+  return node.input(static_cast<size_t>(view.operands[1].operand));
+}
+
 Refusal packed_refusal(const Node& node, const TargetSpec& target,
                        Refusal (*kernel)(const ContractionView&, const TargetSpec&)) {
   std::string why_not;
   const auto view = contraction_view(node, &why_not);
   if (!view) return why_not;
-  if (view->root->attribute("winograd")) return "its filters are at the points of Winograd's filtering";
   if (view->root->attribute("weight_shape")) return "its weights are packed already";
   if (auto refusal = kernel(*view, target)) return refusal;
   const Value* weights = weight_operand(node, *view);
@@ -47,19 +47,10 @@ Refusal packed_refusal(const Node& node, const TargetSpec& target,
   return std::nullopt;
 }
 
-// What use_winograd() has prepared.
-Refusal prepared_winograd_refusal(const Node& node, const TargetSpec& target) {
-  std::string why_not;
-  const auto view = contraction_view(node, &why_not);
-  if (!view) return why_not;
-  if (view->root->attribute("winograd")) return std::nullopt;
-  return winograd_refusal(*view, target).value_or("its filters are not at the points: the pass use-winograd did not run");
-}
-
 const std::vector<Candidate>& llvm_candidates() {
   static const std::vector<Candidate> kCandidates = {
       {"llvm:depthwise", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, depthwise_refusal); }},
-      {"llvm:winograd", prepared_winograd_refusal},
+      {"llvm:winograd", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, winograd_refusal); }},
       {"llvm:contract", [](const Node& n, const TargetSpec& t) { return packed_refusal(n, t, contract_refusal); }},
       {"llvm:matmul",
        [](const Node& n, const TargetSpec&) -> Refusal {
@@ -172,7 +163,6 @@ void pack_weights(Graph& graph, Node& node, const std::string& kernel, const Tar
                                                            : contract_packing(view, target);
   Value* weights = weight_operand(node, view);
   Ints sizes = weights->type().shape();
-  if (view.root->attribute("weight_shape")) sizes = view.root->ints_attribute("weight_shape");
   if (packing.layout == "OI" && view.root->is("MatMul")) std::swap(sizes[0], sizes[1]);
   // The root is this node or one of its body; both are ours to change.
   auto* root = const_cast<Node*>(view.root);

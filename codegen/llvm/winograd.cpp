@@ -4,6 +4,8 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/Support/MathExtras.h>
 
+#include <cmath>
+
 #include "codegen/llvm/convolution_geometry.h"
 #include "codegen/llvm/tile.h"
 
@@ -13,19 +15,18 @@ using llvm::IRBuilderBase;
 using llvm::Value;
 
 Value* map_row(IRBuilderBase& b, const LinearMap& map, int row, llvm::ArrayRef<Value*> rows) {
+  // All coefficients of a row are of one magnitude. What is subtracted comes last, so that no sum begins with a negation.
   Value* sum = nullptr;
-  const auto take = [&](int column) {
-    const double c = map(row, column);
-    Value* x = rows[static_cast<size_t>(column)];
-    if (c != 1 && c != -1) x = b.CreateFMul(x, llvm::ConstantFP::get(x->getType(), c));
-    if (c == -1) return sum ? b.CreateFSub(sum, x) : b.CreateFNeg(x);
-    return sum ? b.CreateFAdd(sum, x) : x;
-  };
-  // What is subtracted comes last, so that no sum begins with a negation.
+  double magnitude = 1;
   for (const bool subtracted : {false, true})
-    for (int column = 0; column < map.columns; ++column)
-      if (map(row, column) != 0 && (map(row, column) == -1) == subtracted) sum = take(column);
-  return sum;
+    for (int column = 0; column < map.columns; ++column) {
+      const double c = map(row, column);
+      if (c == 0 || (c < 0) != subtracted) continue;
+      magnitude = std::abs(c);
+      Value* x = rows[static_cast<size_t>(column)];
+      sum = sum == nullptr ? x : subtracted ? b.CreateFSub(sum, x) : b.CreateFAdd(sum, x);
+    }
+  return magnitude == 1 ? sum : b.CreateFMul(sum, llvm::ConstantFP::get(sum->getType(), magnitude));
 }
 
 Values map_patch_row(IRBuilderBase& b, const LinearMap& map, int row, const Values& patch) {
@@ -85,13 +86,16 @@ std::array<Value*, 3> place_of_tile(IRBuilderBase& b, const TileGrid& grid, Valu
   return {div(b, tile, of_image), div(b, within, columns), rem(b, within, columns)};
 }
 
+int64_t spaced_points(int64_t elements, int lanes) {
+  return elements % (4 * lanes) == 0 ? elements + lanes : elements;
+}
+
 PointsLayout points_layout(int64_t tiles, int64_t channels, int lanes) {
   const auto size = static_cast<uint64_t>(lanes);
   PointsLayout layout;
   layout.channels = static_cast<int64_t>(llvm::alignTo(static_cast<uint64_t>(channels), size));
   if (layout.channels % (8 * lanes) == 0) layout.channels += lanes;
-  layout.point = tiles * layout.channels;
-  if (layout.point % (4 * lanes) == 0) layout.point += lanes;
+  layout.point = spaced_points(tiles * layout.channels, lanes);
   return layout;
 }
 

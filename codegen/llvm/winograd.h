@@ -36,8 +36,11 @@ TileGrid tile_grid(int64_t output_rows, int64_t output_columns);
 // Image, row and column of a tile.
 std::array<llvm::Value*, 3> place_of_tile(llvm::IRBuilderBase&, const TileGrid& grid, llvm::Value* tile);
 
-// Numbers at the points in scratch memory: [points][tiles of a block][channels], spaced so that the points of a tile do not
-// fall into the same cache sets.
+// Elements between points that hold `elements` each, so that the numbers of all points of a pixel do not fall into the same
+// cache sets.
+int64_t spaced_points(int64_t elements, int lanes);
+
+// Numbers at the points in scratch memory: [points][tiles of a block][channels].
 struct PointsLayout {
   int64_t channels = 1;  // between tiles
   int64_t point = 1;     // between points
@@ -47,12 +50,13 @@ PointsLayout points_layout(int64_t tiles, int64_t channels, int lanes);
 
 // ---- convolution
 
-// Tiling of a convolution with filters at the points. A task is a block of tiles times some panels of output channels.
+// Tiling of such a convolution. A task is a block of tiles times some panels of output channels.
 struct WinogradPlan {
   int lanes = 16, vectors = 1;
   int width = 1;      // tiles that are multiplied together
   int64_t block = 1;  // tiles of a task, a multiple of `width`
   int64_t panels = 1, panels_per_task = 1;
+  bool resident = false;  // a thread brings all filters to the points at once; else panel by panel, for each task
 
   int64_t nr() const { return int64_t{lanes} * vectors; }
 };
@@ -62,7 +66,7 @@ std::optional<std::string> winograd_refusal(const ConvolutionSpec& spec, const V
 WinogradPlan plan_winograd(const ConvolutionSpec& spec, const VectorIsa& isa);
 llvm::Value* emit_winograd_tasks(llvm::IRBuilderBase&, const ConvolutionSpec&, const WinogradPlan&);
 int64_t winograd_scratch(llvm::IRBuilderBase&, const ConvolutionSpec&, const WinogradPlan&);  // bytes
-// As emit_convolution(); the weights are packed as for a kernel of 4 x 4 taps, which are the points.
+// As emit_convolution(), with weights packed alike.
 void emit_winograd(llvm::IRBuilderBase&, const ConvolutionSpec&, const WinogradPlan&, const VectorIsa&,
                    const KernelOperands&, const Epilogue& = nullptr);
 

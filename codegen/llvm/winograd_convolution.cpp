@@ -1,6 +1,6 @@
 // Convolution by Winograd's filtering. A task brings the patches under a block of tiles to the points, and then for each panel
 // of output channels: multiplies them there with the filters, a matrix product for each point, and brings the sums back.
-// Patches, sums and the filters of a point are read from the caches only.
+// Filters come to the points in the kernel, so that weights take no more memory than they are.
 #include <llvm/IR/Constants.h>
 #include <llvm/Support/MathExtras.h>
 
@@ -24,17 +24,20 @@ TileGrid grid_of(const ConvolutionSpec& spec) {
   return tile_grid(spec.axes[1].output.constant(), spec.axes[2].output.constant());
 }
 
-// Cycles of a tile of 2 x 2 results, by a model of the core with one multiplication a cycle: `winograd`, and directly.
-struct TileCost {
-  double winograd, direct;
-};
-
-TileCost tile_cost(int64_t channels, int64_t outputs, int lanes) {
-  constexpr double kInputTransform = 52, kOutputTransform = 64;  // of a vector of channels, with its loads and stores
-  const auto inputs = static_cast<double>(divide_up(channels, lanes)), sums = static_cast<double>(divide_up(outputs, lanes));
-  const auto products = static_cast<double>(channels) * sums;
-  constexpr double kTaps = 9, kResults = kWinogradResults * kWinogradResults;
-  return {kPoints * products + kInputTransform * inputs + kOutputTransform * sums, kTaps * kResults * products};
+// Whether it takes fewer cycles than the direct sum, by a model of the core with one multiplication a cycle.
+bool is_faster(const ConvolutionSpec& spec, int lanes) {
+  constexpr double kInputTransform = 64, kOutputTransform = 90;  // of a vector of channels, with its loads and stores
+  constexpr double kFilterCycles = 60;  // for a vector of filters, once
+  constexpr double kTaps = 9, kMargin = 1.1;
+  const auto inputs = static_cast<double>(divide_up(spec.channels, lanes));
+  const auto sums = static_cast<double>(divide_up(spec.output_channels, lanes));
+  const auto pairs = static_cast<double>(spec.channels) * sums;
+  const auto batch = static_cast<double>(spec.batch.is_constant() ? spec.batch.constant() : 1);
+  const auto tiles = batch * static_cast<double>(grid_of(spec).of_image());
+  const auto pixels = batch * static_cast<double>(spec.axes[1].output.constant() * spec.axes[2].output.constant());
+  const double at_points =
+      tiles * (kPoints * pairs + kInputTransform * inputs + kOutputTransform * sums) + kFilterCycles * pairs;
+  return at_points * kMargin < pixels * kTaps * pairs;
 }
 
 class Emitter {
@@ -59,13 +62,19 @@ class Emitter {
 
   int64_t blocks_of_panels() const { return divide_up(plan_.panels, plan_.panels_per_task); }
 
-  // A row of zeros, which stands for pixels outside of the image, then the patches and the sums of a panel.
+  // A row of zeros, which stands for pixels outside of the image, then the patches, the sums of a panel and the filters.
   int64_t zeros_elements() const { return patches_.channels; }
-  int64_t scratch_elements() const { return zeros_elements() + patches_.elements() + sums_.elements(); }
+  int64_t filter_point() const { return spaced_points(spec_.channels * plan_.nr(), plan_.lanes); }
+  int64_t panel_elements() const { return kPoints * filter_point(); }
+  int64_t scratch_elements() const {
+    return filters_offset() + (plan_.resident ? plan_.panels : 1) * panel_elements();
+  }
 
   void emit() {
     b_.CreateMemSet(operands_.scratch, b_.getInt8(0), number(zeros_elements() * element_size(spec_.type)),
                     llvm::MaybeAlign(64));
+    if (plan_.resident)
+      emit_loop(b_, number(0), number(plan_.panels), 1, [&](Value* panel) { emit_filters(panel, filters(panel)); });
     emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* task) {
       const std::vector<Value*> part = unflatten(b_, task, {block_count(), number(blocks_of_panels())});
       Value* first = mul(b_, part[0], plan_.block);
@@ -81,6 +90,10 @@ class Emitter {
   Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   Value* patches() { return at(operands_.scratch, number(zeros_elements())); }
+  int64_t filters_offset() const { return zeros_elements() + patches_.elements() + sums_.elements(); }
+  Value* filters(Value* panel) {
+    return at(operands_.scratch, add(b_, mul(b_, panel, plan_.resident ? panel_elements() : 0), filters_offset()));
+  }
   Value* sums() { return at(operands_.scratch, number(zeros_elements() + patches_.elements())); }
   const SpatialAxis& height() const { return spec_.axes[1]; }
   const SpatialAxis& width() const { return spec_.axes[2]; }
@@ -107,7 +120,24 @@ class Emitter {
     });
   }
 
+  // The filters of a panel, [tap][channel][nr], at the points: [point][channel][nr].
+  void emit_filters(Value* panel, Value* to) {
+    constexpr int64_t kTaps = 9;
+    const int64_t tap = spec_.channels * plan_.nr();
+    const bool backwards = spec_.axes[1].phases.has_value();  // a transposed convolution
+    Value* from = at(operands_.weights, mul(b_, panel, kTaps * tap));
+    emit_loop(b_, number(0), number(tap), plan_.lanes, [&](Value* place) {
+      Values weights;
+      for (int64_t t = 0; t < kTaps; ++t)
+        weights.push_back(load_lanes(b_, vector_, at(from, add(b_, place, (backwards ? kTaps - 1 - t : t) * tap)), nullptr));
+      const Values points = map_patch(b_, kWeightsToPoints, weights);
+      for (size_t p = 0; p < points.size(); ++p)
+        store_lanes(b_, points[p], at(to, add(b_, place, static_cast<int64_t>(p) * filter_point())), nullptr);
+    });
+  }
+
   void emit_panel(Value* panel, Value* first, Value* tiles) {
+    if (!plan_.resident) emit_filters(panel, filters(panel));
     emit_loop(b_, number(0), number(kPoints), 1, [&](Value* point) { emit_products(panel, point, tiles); });
     emit_loop(b_, number(0), tiles, 1, [&](Value* tile) { emit_results(panel, first, tile); });
   }
@@ -120,8 +150,7 @@ class Emitter {
     tile.pixel_stride = number(patches_.channels);
     tile.channel_stride = number(1);
     tile.tap_strides = tile.weight_strides = {number(0), number(0), number(0)};
-    const int64_t filter = spec_.channels * plan_.nr();
-    tile.weights = at(operands_.weights, mul(b_, add(b_, mul(b_, panel, kPoints), point), filter));
+    tile.weights = at(filters(panel), mul(b_, point, filter_point()));
     tile.step_stride = number(plan_.nr());
     tile.depth_taps = tile.height_taps = {number(0), number(1)};
     tile.columns = {~uint64_t{0} >> (64 - plan_.width)};
@@ -228,11 +257,7 @@ std::optional<std::string> shape_refusal(const ConvolutionSpec& spec) {
 
 std::optional<std::string> winograd_refusal(const ConvolutionSpec& spec, const VectorIsa& isa) {
   if (auto refusal = shape_refusal(spec)) return refusal;
-  const TileCost cost = tile_cost(spec.channels, spec.output_channels, lanes_of(isa, spec.type));
-  const TileGrid grid = grid_of(spec);
-  const int64_t results = spec.axes[1].output.constant() * spec.axes[2].output.constant();
-  const double direct = cost.direct * static_cast<double>(results) / (kWinogradResults * kWinogradResults);
-  if (cost.winograd * static_cast<double>(grid.of_image()) * 1.1 > direct)
+  if (!is_faster(spec, lanes_of(isa, spec.type)))
     return "with so few channels or pixels it is no faster than the direct sum";
   return std::nullopt;
 }
@@ -248,6 +273,8 @@ WinogradPlan plan_winograd(const ConvolutionSpec& spec, const VectorIsa& isa) {
   plan.width = tile.width;
   plan.vectors = tile.vectors;
   plan.panels = divide_up(vectors, plan.vectors);
+  constexpr int64_t kFilterShare = 512 << 10;
+  plan.resident = kPoints * spec.channels * plan.panels * plan.nr() * element_size(spec.type) <= kFilterShare;
   const int64_t tile_bytes = kPoints * (spec.channels + plan.nr()) * element_size(spec.type);
   int64_t groups = std::clamp<int64_t>(kCacheShare / (tile_bytes * plan.width), 1, 16);
   // Even blocks, and at least as many tasks as a few threads want.

@@ -13,7 +13,7 @@
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/tile.h"
 #include "codegen/llvm/winograd.h"
-#include "codegen/use_winograd.h"
+#include "codegen/winograd_gradients.h"
 #include "ir/error.h"
 #include "ir/op_def.h"
 

@@ -3,7 +3,6 @@
 
 #include "ir/ops/contraction.h"
 #include "ir/ops/packed_weights.h"
-#include "ir/ops/winograd.h"
 #include "runtime/kernels/convolution.h"
 
 namespace cnnc {
@@ -161,24 +160,15 @@ Scalar guarded(const Scalar& inside, const Scalar& load) {
 }
 
 // The weight of a point of the sum; `indices` are its first two in the unpacked weights.
-Scalar weight_at(const OpContext& c, const Convolution& v, const SumPoint& p, const Scalars& indices,
-                 bool transposed) {
-  const bool at_points = c.has_attribute("winograd");
-  const auto weight = [&](const Scalars& taps, const Dims& kernel) {
-    const bool packed = c.has_attribute("weight_shape") && !(at_points && c.rank(1) == 4);
-    if (packed) {
-      const WeightPanels panels =
-          panels_of(c, 1, v.output_channels, v.channels_per_group(), product(kernel));
-      return load_for_sum(c, 1, panels.place(p.out, p.in_channel, flat_index(taps, kernel)));
-    }
-    Scalars place = indices;
-    place.insert(place.end(), taps.begin(), taps.end());
-    return load_for_sum(c, 1, std::move(place));
-  };
-  if (!at_points) return weight(p.taps, kernel_sizes(v.window));
-  return filter_from_points(
-      p.taps[0], p.taps[1], transposed,
-      [&](const Scalar& row, const Scalar& column) { return weight({row, column}, {kWinogradPoints, kWinogradPoints}); });
+Scalar weight_at(const OpContext& c, const Convolution& v, const SumPoint& p, Scalars indices) {
+  if (c.has_attribute("weight_shape")) {
+    const WeightPanels panels =
+        panels_of(c, 1, v.output_channels, v.channels_per_group(), v.taps());
+    return load_for_sum(
+        c, 1, panels.place(p.out, p.in_channel, flat_index(p.taps, kernel_sizes(v.window))));
+  }
+  indices.insert(indices.end(), p.taps.begin(), p.taps.end());
+  return load_for_sum(c, 1, std::move(indices));
 }
 
 Computation conv_computation(const OpContext& c, int) {
@@ -187,7 +177,7 @@ Computation conv_computation(const OpContext& c, int) {
   const Scalars from = positions(v.window, p.spatial, p.taps);
   const Scalar x = load_for_sum(c, 0, v.layout.indices(p.batch, p.channel, from));
   return sum_of(c, sum_sizes(v),
-                guarded(all_inside(v.window, from), x) * weight_at(c, v, p, {p.out, p.in_channel}, false),
+                guarded(all_inside(v.window, from), x) * weight_at(c, v, p, {p.out, p.in_channel}),
                 bias_of(c, p.out));
 }
 
@@ -209,7 +199,7 @@ Computation conv_transpose_computation(const OpContext& c, int) {
   }
   const Scalar x = load_for_sum(c, 0, v.layout.indices(p.batch, p.channel, from));
   const Scalar in_group = v.groups == 1 ? p.out : rem(p.out, Scalar::size(v.outputs_per_group()));
-  return sum_of(c, sum_sizes(v), guarded(inside, x) * weight_at(c, v, p, {p.channel, in_group}, true),
+  return sum_of(c, sum_sizes(v), guarded(inside, x) * weight_at(c, v, p, {p.channel, in_group}),
                 bias_of(c, p.out));
 }
 
@@ -280,11 +270,9 @@ std::vector<Tensor> run_kernel(const OpContext& c, const std::vector<const Tenso
                                const Convolution& v, bool transposed) {
   const WideOperands wide(operands);
   const Tensor &x = *wide[0], *bias = wide[2];
-  const bool at_points = c.has_attribute("winograd");
-  const bool packed = c.has_attribute("weight_shape") && !(at_points && wide[1]->shape().size() == 4);
-  if (packed) panels_of(c, 1, v.output_channels, v.channels_per_group(), at_points ? Dim(16) : v.taps());
-  Tensor w = packed ? unpack_panels(*wide[1], v.output_channels.value()) : *wide[1];
-  if (at_points) w = filters_from_points(w, transposed);
+  const bool packed = c.has_attribute("weight_shape");
+  if (packed) panels_of(c, 1, v.output_channels, v.channels_per_group(), v.taps());
+  const Tensor w = packed ? unpack_panels(*wide[1], v.output_channels.value()) : *wide[1];
   Tensor y(x.dtype(), Type{x.dtype(), output_dims(v, transposed)}.shape());
   const ConvolutionShape s = kernel_shape(v, x.shape(), y.shape(), transposed);
   if (x.dtype() == DType::f64)
@@ -335,14 +323,13 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
             "spatial..., C]; the "
             "weights stay [O, I / group, kernel...]. With weight_shape, the weights' logical "
             "sizes, the operand is packed, "
-            "see PackPanels; with winograd it holds 3 x 3 filters at the 16 points of Winograd's F(2x2, 3x3), [O, I, 4, 4].")
+            "see PackPanels.")
         .onnx({1, 11, 22})
         .input("X", kFloatTypes)
         .input("W", kFloatTypes)
         .optional_input("B", kFloatTypes)
         .output("Y")
         .optional_attribute("weight_shape", Ints{})
-        .optional_attribute("winograd", int64_t{0})
         .infer([](const OpContext& c) -> std::vector<Type> {
           return {{c.dtype(), output_dims(conv_geometry(c), false)}};
         })
@@ -383,8 +370,7 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .doc(
             "Transposed convolution, the gradient of a convolution with respect to its input. "
             "channels_last as in Conv; "
-            "the weights are [I, O / group, kernel...], or packed as weight_shape says, or at the points of "
-            "Winograd's filtering, as for Conv.")
+            "the weights are [I, O / group, kernel...], or packed as weight_shape says.")
         .onnx({1, 11, 22})
         .input("X", kFloatTypes)
         .input("W", kFloatTypes)
@@ -393,7 +379,6 @@ const std::string kSameUpper = "SAME_UPPER", kSameLower = "SAME_LOWER", kValid =
         .attribute("output_padding", Ints{})
         .attribute("output_shape", Ints{})
         .optional_attribute("weight_shape", Ints{})
-        .optional_attribute("winograd", int64_t{0})
         .infer([](const OpContext& c) -> std::vector<Type> {
           return {{c.dtype(), output_dims(conv_transpose_geometry(c), true)}};
         })

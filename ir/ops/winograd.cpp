@@ -86,40 +86,4 @@ CNNC_OP(WinogradWeightGradient)
     .example({random(DType::f64, {2, 4, 7, 30}), random(DType::f64, {2, 3, 5, 9})}, {{"pads", Ints{0, 0, 1, 0}}});
 
 }  // namespace
-
-Scalar filter_from_points(Scalar row, Scalar column, bool backwards,
-                          const std::function<Scalar(const Scalar& row, const Scalar& column)>& point) {
-  if (backwards) row = Scalar::i64(2) - row, column = Scalar::i64(2) - column;
-  // Weights 0 and 2 are points 0 and 3, weight 1 is point 1 without point 2.
-  const auto first = [](const Scalar& k) { return select(k == Scalar::i64(2), Scalar::i64(3), k); };
-  const Scalar two = Scalar::i64(2), whole = point(first(row), first(column));
-  const Scalar middle_row = row == Scalar::i64(1), middle_column = column == Scalar::i64(1), zero = whole.like(0);
-  return whole - select(middle_row, point(two, first(column)), zero) - select(middle_column, point(first(row), two), zero) +
-         select(middle_row && middle_column, point(two, two), zero);
-}
-
-template <typename T>
-static void undo_points(const T* points, int64_t filters, bool backwards, T* weights) {
-  constexpr int kFirst[] = {0, 1, 3};
-  for (int64_t i = 0; i < filters; ++i, points += kPoints, weights += 9)
-    for (int tap = 0; tap < 9; ++tap) {
-      const int row = tap / 3, column = tap % 3;
-      const auto point = [&](int r, int c) { return points[r * kWinogradPoints + c]; };
-      T sum = point(kFirst[row], kFirst[column]);
-      if (row == 1) sum -= point(2, kFirst[column]);
-      if (column == 1) sum -= point(kFirst[row], 2);
-      if (row == 1 && column == 1) sum += point(2, 2);
-      weights[backwards ? 8 - tap : tap] = sum;
-    }
-}
-
-Tensor filters_from_points(const Tensor& points, bool backwards) {
-  const Shape& s = points.shape();
-  Tensor weights(points.dtype(), {s[0], s[1], 3, 3});
-  const int64_t filters = s[0] * s[1];
-  if (points.dtype() == DType::f64) undo_points(points.data<double>(), filters, backwards, weights.mutable_data<double>());
-  else undo_points(points.data<float>(), filters, backwards, weights.mutable_data<float>());
-  return weights;
-}
-
 }  // namespace cnnc

@@ -4,10 +4,6 @@
 #pragma once
 #include <array>
 #include <cstddef>
-#include <functional>
-
-#include "ir/scalar.h"
-#include "runtime/tensor.h"
 
 namespace cnnc {
 
@@ -27,12 +23,5 @@ inline constexpr LinearMap kPointsToResults{2, 4, {1, 1, 1, 0, 0, 1, -1, -1}};
 // For gradients of weights: two gradients of results to the points, and from the points three weights.
 inline constexpr LinearMap kSlopesToPoints{4, 2, {1, 0, .5, .5, .5, -.5, 0, 1}};
 inline constexpr LinearMap kPointsToWeights{3, 4, {1, 1, 1, 0, 0, 1, -1, 0, 0, 1, 1, -1}};
-
-// The weight of a 3 x 3 filter that `point` gives at the points: what kWeightsToPoints is undone by. Filters of transposed
-// convolutions run backwards at the points.
-Scalar filter_from_points(Scalar row, Scalar column, bool backwards,
-                          const std::function<Scalar(const Scalar& row, const Scalar& column)>& point);
-// The same for all filters of a tensor whose last axes are the points, or one axis of 16: [A, B, 3, 3].
-Tensor filters_from_points(const Tensor& points, bool backwards);
 
 }  // namespace cnnc

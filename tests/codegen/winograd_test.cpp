@@ -8,21 +8,15 @@
 namespace cnnc::codegen {
 namespace {
 
-// Filters [O][I][9] at the points, in panels [panel][point][I][nr].
+// Weights [O][I][9] in panels [panel][9][I][nr].
 template <typename T>
-std::vector<T> packed_filters(const Problem& p, const std::vector<T>& weights, const WinogradPlan& plan) {
-  constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
-  std::vector<T> packed(static_cast<size_t>(plan.panels * kPoints * p.channels * plan.nr()));
+std::vector<T> packed_weights(const Problem& p, const std::vector<T>& weights, const WinogradPlan& plan) {
+  std::vector<T> packed(static_cast<size_t>(plan.panels * 9 * p.channels * plan.nr()));
   for (int64_t o = 0; o < p.outputs; ++o)
     for (int64_t i = 0; i < p.channels; ++i)
-      for (int64_t point = 0; point < kPoints; ++point) {
-        double sum = 0;
-        for (int tap = 0; tap < 9; ++tap)
-          sum += kWeightsToPoints(static_cast<int>(point) / 4, tap / 3) * kWeightsToPoints(static_cast<int>(point) % 4, tap % 3) *
-                 weights[static_cast<size_t>((o * p.channels + i) * 9 + tap)];
-        const int64_t panel = o / plan.nr(), lane = o % plan.nr();
-        packed[static_cast<size_t>(((panel * kPoints + point) * p.channels + i) * plan.nr() + lane)] = static_cast<T>(sum);
-      }
+      for (int64_t tap = 0; tap < 9; ++tap)
+        packed[static_cast<size_t>(((o / plan.nr() * 9 + tap) * p.channels + i) * plan.nr() + o % plan.nr())] =
+            weights[static_cast<size_t>((o * p.channels + i) * 9 + tap)];
   return packed;
 }
 
@@ -33,7 +27,7 @@ void check(const Problem& p, const std::string& cpu, bool symbolic_batch, std::m
   const WinogradPlan plan = plan_winograd(symbolic(fixed, p, symbolic_batch, nullptr), isa);
   const auto spec = [&](const KernelBody& body) { return symbolic(fixed, p, symbolic_batch, &body); };
   Tensors<T> t = make_tensors<T>(p, random);
-  const std::vector<T> packed = packed_filters(p, t.weights, plan);
+  const std::vector<T> packed = packed_weights(p, t.weights, plan);
   JitKernel kernel(cpu, [&](const KernelBody& body) {
     KernelOperands operands = body.operands();
     if (p.bias) operands.bias = body.argument(3);
