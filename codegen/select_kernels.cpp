@@ -9,6 +9,7 @@
 #include "codegen/in_place.h"
 #include "codegen/packing.h"
 #include "codegen/strings.h"
+#include "codegen/transposition.h"
 #include "codegen/weight_gradient.h"
 #include "ir/control_flow.h"
 #include "ir/error.h"
@@ -65,6 +66,7 @@ const std::vector<Candidate>& llvm_candidates() {
          return std::nullopt;
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},
+      {"llvm:transpose", [](const Node& n, const TargetSpec&) { return transpose_refusal(n); }},
       {kStringKernel, [](const Node& n, const TargetSpec&) { return string_step_refusal(n); }},
       {"llvm:for_each",
        [](const Node& n, const TargetSpec&) -> Refusal {
@@ -146,7 +148,7 @@ Value* packed(Graph& graph, Value* weights, const PanelPacking& packing) {
                          {{"group", packing.groups}, {"nr", packing.nr}, {"layout", packing.layout}});
   const Tensor* constant = weights->constant();
   if (constant == nullptr) {
-    pack->set_attribute("kernel", std::string("llvm:loops"));
+    pack->set_attribute("kernel", std::string(transpose_refusal(*pack) ? "llvm:loops" : "llvm:transpose"));
     return pack->output();
   }
   Value* folded = graph.constant(interpret_node(*pack, {constant})[0]);

@@ -59,6 +59,7 @@ KernelNeeds emit_winograd_kernel(KernelContext& context);
 KernelNeeds emit_winograd_gradient_kernel(KernelContext& context);
 KernelNeeds emit_depthwise_kernel(KernelContext& context);
 KernelNeeds emit_matmul_kernel(KernelContext& context);
+KernelNeeds emit_transpose_kernel(KernelContext& context);
 KernelNeeds emit_weight_gradient_kernel(KernelContext& context);
 
 }  // namespace cnnc::codegen

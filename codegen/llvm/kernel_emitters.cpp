@@ -11,6 +11,7 @@ const KernelEmitter* find_kernel_emitter(const std::string& kind) {
       {"llvm:winograd", emit_winograd_kernel},
       {"llvm:winograd_gradient", emit_winograd_gradient_kernel},
       {"llvm:matmul", emit_matmul_kernel},
+      {"llvm:transpose", emit_transpose_kernel},
       {"llvm:weight_gradient", emit_weight_gradient_kernel},
   };
   const auto it = kEmitters.find(kind);

@@ -48,7 +48,9 @@ CNNC_OP(Transpose)
     })
     .example({random(f32, {2, 3, 4})})
     .example({random(f32, {2, 3, 4, 5})}, {{"perm", Ints{0, 2, 3, 1}}})
-    .example({random(i8, {2, 3}, 0, 99)}, {{"perm", Ints{1, 0}}})
+    .example({random(f32, {2, 21, 3, 37})}, {{"perm", Ints{3, 0, 2, 1}}})
+    .example({random(f64, {19, 2, 34})}, {{"perm", Ints{2, 1, 0}}})
+    .example({random(i8, {40, 67}, 0, 99)}, {{"perm", Ints{1, 0}}})
     .example({random(f16, {})})
     .example({random(f8e4m3fn, {2, 3, 4})});
 

@@ -166,6 +166,9 @@ CNNC_OP(PackPanels)
     .kernel(pack)
     .example({random(DType::f32, {6, 3, 2, 2})}, {{"nr", int64_t{4}}})
     .example({random(DType::f32, {8, 3, 3})}, {{"nr", int64_t{4}}, {"group", int64_t{2}}})
+    .example({random(DType::f32, {75, 20, 3, 3})}, {{"nr", int64_t{32}}})
+    .example({random(DType::f32, {20, 40, 3, 3})},
+             {{"nr", int64_t{32}}, {"group", int64_t{2}}, {"layout", std::string("IO")}})
     .example({random(DType::f64, {5, 7})}, {{"nr", int64_t{4}}, {"layout", std::string("IO")}})
     .example({random(DType::f32, {4, 3, 2})},
              {{"nr", int64_t{2}}, {"group", int64_t{2}}, {"layout", std::string("IO")}});
