@@ -37,7 +37,7 @@ std::unique_ptr<Target> make_target(const TargetSpec& spec) { return std::make_u
 
 Pipeline build_pipeline(const CompileOptions& options) {
   Pipeline pipeline = inference_pipeline();
-  if (options.kernels != Kernels::dnnl)
+  if (options.kernels != Kernels::dnnl && options.disabled_kernels.count("llvm:winograd_gradient") == 0)
     pipeline.push_back({{winograd_gradients(options.target)}});
   Pass select;
   select.name = "select-kernels";

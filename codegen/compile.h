@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ namespace cnnc::codegen {
 
 // Kernel families that may be chosen; `automatic` takes the faster one of each node's candidates.
 enum class Kernels { automatic, llvm, dnnl };
+// `name` when a kernel is called so; throws Error (Fault::usage).
+const std::string& kernel_named(const std::string& name);
 Kernels kernels_named(const std::string& name);  // "auto", "llvm", "dnnl"; throws Error (Fault::usage)
 
 // What a run may take besides weights, inputs and outputs.
@@ -24,6 +27,7 @@ struct MemoryLimit {
 
 struct CompileOptions {
   Kernels kernels = Kernels::automatic;
+  std::set<std::string> disabled_kernels;  // "llvm:winograd": these are not chosen
   TargetSpec target = target_for("native");
   int threads = 0;        // of an executable that is not told how many; 0: what its machine grants
   bool thorough = false;  // LLVM's most thorough code generation

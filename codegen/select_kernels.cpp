@@ -142,15 +142,12 @@ void copy_states(Node& loop) {
   for (size_t i = 0; i < conditions + parts.states; ++i) body.set_output(i, body.make("Copy", {body.outputs()[i]}));
 }
 
-// The weights in the kernel's panels; folded now when they are constant.
+// The weights in the kernel's panels; folded now when they are constant, else the node has no kernel yet.
 Value* packed(Graph& graph, Value* weights, const PanelPacking& packing) {
   Node* pack = graph.add("PackPanels", {weights},
                          {{"group", packing.groups}, {"nr", packing.nr}, {"layout", packing.layout}});
   const Tensor* constant = weights->constant();
-  if (constant == nullptr) {
-    pack->set_attribute("kernel", std::string(transpose_refusal(*pack) ? "llvm:loops" : "llvm:transpose"));
-    return pack->output();
-  }
+  if (constant == nullptr) return pack->output();
   Value* folded = graph.constant(interpret_node(*pack, {constant})[0]);
   folded->set_name(weights->name());
   graph.erase(pack);
@@ -158,7 +155,8 @@ Value* packed(Graph& graph, Value* weights, const PanelPacking& packing) {
   return folded;
 }
 
-void pack_weights(Graph& graph, Node& node, const std::string& kernel, const TargetSpec& target) {
+// Returns the panels.
+Value* pack_weights(Graph& graph, Node& node, const std::string& kernel, const TargetSpec& target) {
   const ContractionView view = *contraction_view(node);
   const PanelPacking packing = kernel == "llvm:depthwise"  ? depthwise_packing(view, target)
                                : kernel == "llvm:winograd" ? winograd_packing(view, target)
@@ -177,14 +175,28 @@ void pack_weights(Graph& graph, Node& node, const std::string& kernel, const Tar
   root->set_attribute("weight_shape", sizes);
   root->remove_attribute("transB");
   root->infer();
+  return panels;
 }
 
 }  // namespace
 
+const std::string& kernel_named(const std::string& name) {
+  std::string names;
+  for (const auto* list : {&llvm_candidates(), &dnnl_candidates()})
+    for (const Candidate& candidate : *list) {
+      if (candidate.name == name) return name;
+      names += cat(names.empty() ? "" : ", ", candidate.name);
+    }
+  throw Error(cat("there is no kernel ", quoted(name), "; there are ", names), Fault::usage);
+}
+
 std::vector<KernelChoice> kernel_candidates(const Node& node, const CompileOptions& options) {
   std::vector<KernelChoice> choices;
-  for (const Candidate& candidate : candidates(options.kernels))
-    choices.push_back({candidate.name, candidate.refusal(node, options.target).value_or("")});
+  for (const Candidate& candidate : candidates(options.kernels)) {
+    std::string refusal = candidate.refusal(node, options.target).value_or("");
+    if (refusal.empty() && options.disabled_kernels.count(candidate.name) > 0) refusal = "it is disabled";
+    choices.push_back({candidate.name, std::move(refusal)});
+  }
   return choices;
 }
 
@@ -218,8 +230,9 @@ static void select_kernels(Graph& graph, const CompileOptions& options, std::str
     const std::string kernel = first_candidate(node, options, problems);
     if (kernel.empty()) continue;
     node.set_attribute("kernel", kernel);
-    if (kernel == "llvm:contract" || kernel == "llvm:depthwise" || kernel == "llvm:winograd")
-      pack_weights(graph, node, kernel, options.target);
+    if (kernel != "llvm:contract" && kernel != "llvm:depthwise" && kernel != "llvm:winograd") continue;
+    Node& packing = *pack_weights(graph, node, kernel, options.target)->producer();
+    if (is_computed(packing)) packing.set_attribute("kernel", first_candidate(packing, options, problems));
   }
 }
 

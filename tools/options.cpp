@@ -73,6 +73,8 @@ void BuildFlags::add_to(CLI::App& app) {
       ->allow_extra_args(false)->type_name("WHEN:PASS");
   app.add_option("--stop-after", stop_after, "end after this pass")->type_name("PASS");
   app.add_option("--disable-pass", disabled, "leave out a pass")->allow_extra_args(false)->type_name("PASS");
+  app.add_option("--disable-kernel", disabled_kernels, "leave out a kernel, such as llvm:winograd; `cnnc explain` tells names")
+      ->allow_extra_args(false)->type_name("KERNEL");
   app.add_option("--bisect-passes", bisect, "run only the first N passes that may be left out")->type_name("N");
   app.add_option("--explain", rewrites, "rewrite:NAME|all: why it fired or not, on standard error")
       ->allow_extra_args(false)->type_name("rewrite:NAME");
@@ -105,6 +107,7 @@ static std::string rewrite_named(const std::string& text) {
 codegen::BuildOptions BuildFlags::build_options() const {
   codegen::BuildOptions options;
   options.compile.kernels = codegen::kernels_named(kernels);
+  for (const std::string& kernel : disabled_kernels) options.compile.disabled_kernels.insert(codegen::kernel_named(kernel));
   options.compile.target = codegen::target_for(target);
   PassOptions& passes = options.passes;
   for (const std::string& dump : dump_ir) add_dump(dump, passes);

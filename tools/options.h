@@ -26,7 +26,7 @@ struct ModelOptions {
 // How a graph is optimised and compiled.
 struct BuildFlags {
   std::string target = "native", kernels = "auto";
-  std::vector<std::string> dump_ir, disabled, rewrites;
+  std::vector<std::string> dump_ir, disabled, disabled_kernels, rewrites;
   std::string stop_after;
   int64_t bisect = -1;
   int level = 2;

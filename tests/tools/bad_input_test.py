@@ -180,6 +180,7 @@ class BadUsage(CommandTest):
                               ("--shape=x=1x3x8", ["x"]), ("--shape=z=1x3x8x8", ["z"]), ("--kernels=cuda", ["auto"]),
                               ("--target=z80", ["x86-64-v3"]),
                               ("--target=x86-64-v3+mmx9", ["mmx9", "avx512vnni"]), ("--disable-pass=nothing", ["nothing"]),
+                              ("--disable-kernel=llvm:winogard", ["llvm:winogard", "llvm:winograd, "]),
                               ("--stop-after=nothing", ["fold-constants"])]:
             with self.subTest(option):
                 self.expect_error(USAGE, "check", self.model, option, words=words)
