@@ -62,7 +62,6 @@ const std::vector<Candidate>& llvm_candidates() {
       {"llvm:winograd_gradient",
        [](const Node& n, const TargetSpec&) -> Refusal {
          if (!n.is("WinogradWeightGradient")) return "it is no gradient at the points of Winograd's filtering";
-         if (!n.input(0)->type().is_static() || !n.input(1)->type().is_static()) return "sizes are symbolic";
          return std::nullopt;
        }},
       {"llvm:weight_gradient", [](const Node& n, const TargetSpec&) { return weight_gradient_refusal(n); }},

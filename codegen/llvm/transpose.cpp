@@ -148,19 +148,28 @@ class Emitter {
       to = add(b_, to, mul(b_, place(i), size(copy_.axes[i].output)));
     }
     Value* rows = sub(b_, size(copy_.axes[rows_].extent), first_row);
-    Value* real = rows;
+    const Dim& height = copy_.axes[rows_].extent;
+    Value* real = height.is_const() && height.value() <= side_ ? number(height.value()) : rows;
     if (copy_.padding) {
       Value* before = add(b_, mul(b_, place(copy_.padding->panel), copy_.padding->nr), place(copy_.padding->lane));
       real = sub(b_, size(copy_.padding->real), before);
     }
     from = at(k_.operand(0), from);
     to = at(k_.output, to);
-    Value* columns = min(b_, add(b_, first_column, side_ * kSquares), size(copy_.axes[columns_].extent));
-    Value* whole = mul(b_, div(b_, columns, number(side_)), side_);
-    emit_loop(b_, first_column, whole, side_,
-              [&](Value* column) { emit_square(from, to, column, rows, real, nullptr); });
-    emit_if(b_, b_.CreateICmpSLT(whole, columns),
-            [&] { emit_square(from, to, whole, rows, real, sub(b_, columns, whole)); });
+    Value *columns = size(copy_.axes[columns_].extent), *last = add(b_, first_column, side_ * kSquares);
+    const auto known = constant_of(columns);
+    if (known && *known < side_) return emit_square(from, to, number(0), rows, real, columns);
+    const auto whole_squares = [&] {
+      // The last one begins so far to the left that it is whole.
+      emit_loop(b_, first_column, min(b_, last, columns), side_, [&](Value* column) {
+        const bool is_whole = known && *known % side_ == 0;
+        emit_square(from, to, is_whole ? column : min(b_, column, sub(b_, columns, number(side_))), rows, real, nullptr);
+      });
+    };
+    if (known) return whole_squares();
+    Value* is_narrow = b_.CreateICmpSLT(columns, number(side_));
+    emit_if(b_, is_narrow, [&] { emit_square(from, to, number(0), rows, real, columns); });
+    emit_if(b_, b_.CreateNot(is_narrow), whole_squares);
   }
 
   // `real` rows of the input from `column` on, of which `columns` (null: a whole vector) hold elements, become columns of the
@@ -174,37 +183,66 @@ class Emitter {
     transpose(square);
     Value* written = at(to, mul(b_, column, size(column_axis.output)));
     Value* out_row = constant_of(rows) && *constant_of(rows) % side_ == 0 ? nullptr : lane_mask(b_, side_, rows);
-    for (int i = 0; i < side_; ++i) {
+    const auto written_rows = constant_of(columns ? columns : number(side_)).value_or(side_);
+    for (int i = 0; i < static_cast<int>(written_rows); ++i) {
       Value* place = at(written, mul(b_, size(column_axis.output), i));
       const auto store = [&] { store_lanes(b_, square[static_cast<size_t>(i)], place, out_row); };
-      if (columns) emit_if(b_, b_.CreateICmpSLT(number(i), columns), store);
+      if (columns && !constant_of(columns)) emit_if(b_, b_.CreateICmpSLT(number(i), columns), store);
       else store();
     }
   }
 
-  // Row i of a square, or zeros when there are no more. Masked loads from pages that do not exist would be slow.
+  // Row i of a square. When there are no more, it is anything, for it is not stored, or zeros for places without an element.
+  // Masked loads from pages that do not exist would be slow.
   Value* load_row(Value* first, Value* offset, int i, Value* real, Value* mask) {
-    Value* zeros = llvm::Constant::getNullValue(vector_);
-    if (const auto count = constant_of(real)) return i < *count ? load_lanes(b_, vector_, at(first, offset), mask) : zeros;
+    if (const auto count = constant_of(real); count && i >= *count) return llvm::PoisonValue::get(vector_);
+    const auto& extent = copy_.axes[rows_].extent;
+    const bool exists_always = !copy_.padding && extent.is_const() && (extent.value() % side_ == 0 || i < extent.value() % side_);
+    if (exists_always) return load_lanes(b_, vector_, at(first, offset), mask);
     Value* exists = b_.CreateICmpSLT(number(i), real);
     Value* row = load_lanes(b_, vector_, at(first, b_.CreateSelect(exists, offset, number(0))), mask);
-    return b_.CreateSelect(exists, row, zeros);
+    return copy_.padding ? b_.CreateSelect(exists, row, llvm::Constant::getNullValue(vector_)) : row;
   }
 
-  // Exchanges blocks of 1, 2, 4, ... elements across the diagonal.
+  // Shuffles that x86 has instructions for: first within groups of 16 bytes, then of whole groups. LLVM takes long to find
+  // out how to do others.
   void transpose(Values& square) {
-    for (int block = 1; block < side_; block *= 2)
+    const int group = std::min<int>(side_, 16 / static_cast<int>(bytes_)), groups = side_ / group;
+    // Lane l of a pair (x, y) of rows: interleaved in units of `unit` elements, the lower or the upper halves of all groups.
+    const auto interleave = [&](Value* x, Value* y, int unit, int half) {
+      llvm::SmallVector<int, 64> lanes;
+      for (int l = 0; l < side_; ++l) {
+        const int in_group = l % group, from = l - in_group + half * group / 2 + in_group / (2 * unit) * unit + in_group % unit;
+        lanes.push_back(in_group / unit % 2 ? side_ + from : from);
+      }
+      return b_.CreateShuffleVector(x, y, lanes);
+    };
+    const auto at = [&](int i) -> Value*& { return square[static_cast<size_t>(i)]; };
+    // After the stage for `unit`, each group of a row holds 2 * unit elements of a column beside each other.
+    for (int unit = 1; unit < group; unit *= 2) {
+      Values next(square.size());
       for (int i = 0; i < side_; ++i) {
-        if (i & block) continue;
-        Value *&upper = square[static_cast<size_t>(i)], *&lower = square[static_cast<size_t>(i + block)];
-        llvm::SmallVector<int, 64> first, second;
-        for (int j = 0; j < side_; ++j) {
-          first.push_back(j & block ? side_ + j - block : j);
-          second.push_back(j & block ? side_ + j : j + block);
+        if (i & unit) continue;
+        const int column = i % unit, base = i - column;
+        next[static_cast<size_t>(base + 2 * column)] = interleave(at(i), at(i + unit), unit, 0);
+        next[static_cast<size_t>(base + 2 * column + 1)] = interleave(at(i), at(i + unit), unit, 1);
+      }
+      square = next;
+    }
+    // Row r * group + c now holds, in group g, column g * group + c of rows r * group and on. Groups of even and of odd number
+    // of two rows come together, until a row holds one column.
+    for (int step = 1; step < groups; step *= 2)
+      for (int i = 0; i < side_; ++i) {
+        if (i / group & step) continue;
+        Value *x = at(i), *y = at(i + step * group);
+        llvm::SmallVector<int, 64> even, odd;
+        for (int l = 0; l < side_; ++l) {
+          const int g = l / group, from = g % (groups / 2) * 2 * group + l % group + (g < groups / 2 ? 0 : side_);
+          even.push_back(from);
+          odd.push_back(from + group);
         }
-        Value* top = b_.CreateShuffleVector(upper, lower, first);
-        lower = b_.CreateShuffleVector(upper, lower, second);
-        upper = top;
+        at(i) = b_.CreateShuffleVector(x, y, even);
+        at(i + step * group) = b_.CreateShuffleVector(x, y, odd);
       }
   }
 

@@ -29,42 +29,42 @@ Value* map_row(IRBuilderBase& b, const LinearMap& map, int row, llvm::ArrayRef<V
   return magnitude == 1 ? sum : b.CreateFMul(sum, llvm::ConstantFP::get(sum->getType(), magnitude));
 }
 
-Values map_patch_row(IRBuilderBase& b, const LinearMap& map, int row, const Values& patch) {
-  const auto n = static_cast<size_t>(map.columns);
-  Values across, result;
-  for (size_t column = 0; column < n; ++column) {
-    Values down;
-    for (size_t r = 0; r < n; ++r) down.push_back(patch[r * n + column]);
-    across.push_back(map_row(b, map, row, down));
-  }
-  for (int column = 0; column < map.rows; ++column) result.push_back(map_row(b, map, column, across));
-  return result;
-}
-
 Values map_patch(IRBuilderBase& b, const LinearMap& map, const Values& patch) {
+  const auto n = static_cast<size_t>(map.columns);
   Values result;
-  for (int row = 0; row < map.rows; ++row) result.append(map_patch_row(b, map, row, patch));
+  for (int row = 0; row < map.rows; ++row) {
+    Values across;
+    for (size_t column = 0; column < n; ++column) {
+      Values down;
+      for (size_t r = 0; r < n; ++r) down.push_back(patch[r * n + column]);
+      across.push_back(map_row(b, map, row, down));
+    }
+    for (int column = 0; column < map.rows; ++column) result.push_back(map_row(b, map, column, across));
+  }
   return result;
 }
 
-Values patch_places(IRBuilderBase& b, llvm::Type* element, Value* image, int size, Value* row, Value* column,
-                    const PatchAxis& rows, const PatchAxis& columns, Value* zeros) {
-  // Whether the pixel is inside, and its offset.
-  const auto along = [&](Value* first, const PatchAxis& axis, Values& inside, Values& offsets) {
-    for (int i = 0; i < size; ++i) {
-      Value* pixel = add(b, first, i);
-      inside.push_back(b.CreateICmpULT(pixel, b.getInt64(static_cast<uint64_t>(axis.size))));
-      offsets.push_back(mul(b, pixel, axis.stride));
-    }
+Values consecutive(IRBuilderBase& b, Value* first, int count) {
+  Values numbers;
+  for (int i = 0; i < count; ++i) numbers.push_back(add(b, first, i));
+  return numbers;
+}
+
+Values patch_places(IRBuilderBase& b, llvm::Type* element, Value* image, const PatchAxis& row_axis, const Values& rows,
+                    const PatchAxis& column_axis, const Values& columns, Value* zeros) {
+  const auto is_inside = [&](Value* pixel, const PatchAxis& axis) {
+    return b.CreateICmpULT(pixel, b.getInt64(static_cast<uint64_t>(axis.size)));
   };
-  Values row_inside, column_inside, row_offsets, column_offsets, places;
-  along(row, rows, row_inside, row_offsets);
-  along(column, columns, column_inside, column_offsets);
-  for (size_t r = 0; r < row_offsets.size(); ++r)
-    for (size_t c = 0; c < column_offsets.size(); ++c) {
-      Value* place = b.CreateGEP(element, image, add(b, row_offsets[r], column_offsets[c]));
-      places.push_back(b.CreateSelect(b.CreateAnd(row_inside[r], column_inside[c]), place, zeros));
+  Values column_inside, places;
+  for (Value* column : columns) column_inside.push_back(is_inside(column, column_axis));
+  for (Value* row : rows) {
+    Value* row_inside = is_inside(row, row_axis);
+    Value* row_place = b.CreateGEP(element, image, mul(b, row, row_axis.stride));
+    for (size_t c = 0; c < columns.size(); ++c) {
+      Value* place = b.CreateGEP(element, row_place, mul(b, columns[c], column_axis.stride));
+      places.push_back(b.CreateSelect(b.CreateAnd(row_inside, column_inside[c]), place, zeros));
     }
+  }
   return places;
 }
 

@@ -10,18 +10,19 @@
 
 namespace cnnc::codegen {
 
-// Row `row` of M X, for the rows of X; M X M^T for a square X, row by row; and row `row` of that.
+// Row `row` of M X, for the rows of X; and M X M^T for a square X, row by row.
 llvm::Value* map_row(llvm::IRBuilderBase&, const LinearMap& map, int row, llvm::ArrayRef<llvm::Value*> rows);
 Values map_patch(llvm::IRBuilderBase&, const LinearMap& map, const Values& patch);
-Values map_patch_row(llvm::IRBuilderBase&, const LinearMap& map, int row, const Values& patch);
 
 // One axis of an image under patches.
 struct PatchAxis {
   int64_t size = 1, stride = 1;  // pixels, and elements between them
 };
-// Addresses of size x size pixels from pixel (row, column) on, of which those outside of the image are `zeros`.
-Values patch_places(llvm::IRBuilderBase&, llvm::Type* element, llvm::Value* image, int size, llvm::Value* row,
-                    llvm::Value* column, const PatchAxis& rows, const PatchAxis& columns, llvm::Value* zeros);
+// Addresses of the pixels at some rows and columns, row by row, of which those outside of the image are `zeros`.
+Values patch_places(llvm::IRBuilderBase&, llvm::Type* element, llvm::Value* image, const PatchAxis& row_axis,
+                    const Values& rows, const PatchAxis& column_axis, const Values& columns, llvm::Value* zeros);
+// `count` numbers from `first` on.
+Values consecutive(llvm::IRBuilderBase&, llvm::Value* first, int count);
 
 // Calls body(first channel, mask) for each vector of channels; the mask is null where all lanes exist.
 void for_each_vector(llvm::IRBuilderBase&, int64_t channels, int lanes,

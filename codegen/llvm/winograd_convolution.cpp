@@ -108,8 +108,10 @@ class Emitter {
     const auto pixels = [](const SpatialAxis& axis) {
       return PatchAxis{axis.input.constant(), axis.input_stride.constant()};
     };
-    const Values places = patch_places(b_, element_, base, kWinogradPoints, corner(row, height()), corner(column, width()),
-                                       pixels(height()), pixels(width()), operands_.scratch);
+    const Values rows = consecutive(b_, corner(row, height()), kWinogradPoints);
+    const Values columns = consecutive(b_, corner(column, width()), kWinogradPoints);
+    const Values places =
+        patch_places(b_, element_, base, pixels(height()), rows, pixels(width()), columns, operands_.scratch);
     Value* to = at(patches(), mul(b_, tile, patches_.channels));
     for_each_vector(b_, spec_.channels, plan_.lanes, [&](Value* channel, Value* mask) {
       Values patch;

@@ -101,34 +101,61 @@ class Emitter {
     const int64_t tasks_of_row = kWinogradPoints * rows_ * panels_;
     Value* first_row = div(b_, k_.begin, number(tasks_of_row));
     Value* last_row = div(b_, sub(b_, k_.end, number(1)), number(tasks_of_row));
-    for (int row = 0; row < kWinogradPoints; ++row) {
-      Value* needed = b_.CreateAnd(b_.CreateICmpSLE(first_row, number(row)), b_.CreateICmpSGE(last_row, number(row)));
-      emit_if(b_, needed, [&] {
-        emit_loop(b_, number(0), count, 1, [&](Value* tile) {
-          const std::array<Value*, 3> place = place_of_tile(b_, grid_, add(b_, first, tile));
-          emit_points(x_, place, tile, row);
-          emit_points(dy_, place, tile, row);
-        });
+    emit_loop(b_, first_row, add(b_, last_row, 1), 1, [&](Value* row) {
+      const MapRow x_row = row_of(x_.map, row), dy_row = row_of(dy_.map, row);
+      emit_loop(b_, number(0), count, 1, [&](Value* tile) {
+        const std::array<Value*, 3> place = place_of_tile(b_, grid_, add(b_, first, tile));
+        emit_points(x_, place, tile, row, x_row);
+        emit_points(dy_, place, tile, row, dy_row);
       });
-    }
+    });
     emit_loop(b_, k_.begin, k_.end, 1, [&](Value* task) { emit_task(task, first, count); });
   }
 
+  // A row of a map that is known when the kernel runs: it takes two numbers at most.
+  struct MapRow {
+    Value *first, *second;                          // which
+    Value *first_coefficient, *second_coefficient;  // as vectors
+  };
+
+  MapRow row_of(const LinearMap& map, Value* row) {
+    MapRow result{number(0), number(0), nullptr, nullptr};
+    Value *one = llvm::ConstantFP::get(element_, 0), *other = one;
+    for (int r = 0; r < map.rows; ++r) {
+      int first = 0, second = map.columns - 1;
+      while (map(r, first) == 0) ++first;
+      while (map(r, second) == 0) --second;
+      Value* is_row = b_.CreateICmpEQ(row, number(r));
+      result.first = b_.CreateSelect(is_row, number(first), result.first);
+      result.second = b_.CreateSelect(is_row, number(second), result.second);
+      one = b_.CreateSelect(is_row, llvm::ConstantFP::get(element_, map(r, first)), one);
+      other = b_.CreateSelect(is_row, llvm::ConstantFP::get(element_, first == second ? 0 : map(r, second)), other);
+    }
+    result.first_coefficient = b_.CreateVectorSplat(static_cast<unsigned>(lanes_), one);
+    result.second_coefficient = b_.CreateVectorSplat(static_cast<unsigned>(lanes_), other);
+    return result;
+  }
+
   // A row of points of the patch at a tile.
-  void emit_points(const Images& images, const std::array<Value*, 3>& place, Value* tile, int row) {
+  void emit_points(const Images& images, const std::array<Value*, 3>& place, Value* tile, Value* row, const MapRow& map) {
     Value* image = at(images.data, mul(b_, place[0], images.elements()));
     const auto corner = [&](Value* index, int64_t pad) { return sub(b_, mul(b_, index, kWinogradResults), number(pad)); };
-    const Values places = patch_places(b_, element_, image, images.map.columns, corner(place[1], images.row_pad),
-                                       corner(place[2], images.column_pad), images.rows, images.columns, k_.scratch);
-    Value* to = at(images.scratch, mul(b_, tile, images.points.channels));
+    Value* top = corner(place[1], images.row_pad);
+    const auto width = static_cast<size_t>(images.map.columns);
+    const Values columns = consecutive(b_, corner(place[2], images.column_pad), images.map.columns);
+    const Values places = patch_places(b_, element_, image, images.rows, {add(b_, top, map.first), add(b_, top, map.second)},
+                                       images.columns, columns, k_.scratch);
+    Value* to = at(images.scratch, add(b_, mul(b_, tile, images.points.channels),
+                                       mul(b_, row, kWinogradPoints * images.points.point)));
     const auto vector = [&](Value* channel, Value* mask) {
-      Values patch;
-      for (Value* p : places) patch.push_back(load_lanes(b_, vector_, at(p, channel), mask));
-      const Values points = map_patch_row(b_, images.map, row, patch);
-      for (size_t i = 0; i < points.size(); ++i) {
-        const int64_t point = row * kWinogradPoints + static_cast<int64_t>(i);
-        store_lanes(b_, points[i], at(to, add(b_, channel, point * images.points.point)), nullptr);
+      Values across;
+      for (size_t c = 0; c < width; ++c) {
+        Value* first = load_lanes(b_, vector_, at(places[c], channel), mask);
+        Value* second = load_lanes(b_, vector_, at(places[width + c], channel), mask);
+        across.push_back(multiply_add(b_, k_.isa, second, map.second_coefficient, b_.CreateFMul(first, map.first_coefficient)));
       }
+      for (int i = 0; i < kWinogradPoints; ++i)
+        store_lanes(b_, map_row(b_, images.map, i, across), at(to, add(b_, channel, i * images.points.point)), nullptr);
     };
     for_each_vector(b_, images.channels, lanes_, vector);
   }

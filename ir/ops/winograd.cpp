@@ -12,6 +12,8 @@ constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
 
 std::vector<Type> gradient_type(const OpContext& c) {
   c.require(c.rank(0) == 4 && c.rank(1) == 4, "X ", c.type(0), " and dY ", c.type(1), " need four axes");
+  c.require(c.type(0).is_static() && c.type(1).is_static(), "X ", c.type(0), " and dY ", c.type(1),
+            " have symbolic sizes; ConvWeightGradient takes them");
   c.require(c.integers("pads").size() == 4, "pads has ", c.integers("pads").size(), " numbers, need 4");
   require_equal(c, c.dims(0)[0], "the batch of X", c.dims(1)[0], "the batch of dY");
   return {{c.dtype(), {kPoints, c.dims(0)[3], c.dims(1)[3]}}};
