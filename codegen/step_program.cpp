@@ -14,7 +14,7 @@ StepLayout layout_of(const TrainingStep& step) {
   layout.is_training = step.is_training;
   layout.has_step_number = step.has_step_number;
   layout.has_weights = step.has_sample_weights;
-  layout.has_bias_correction = step.has_bias_correction;
+  layout.factors = step.factors;
   layout.has_share = step.has_share;
   return layout;
 }

@@ -54,9 +54,7 @@ AccuracyRule accuracy_rule(const LossOptions& loss, const TrainingStep& step) {
 
 void set_optimizer(LoopOptions& loop, const OptimizerOptions& optimizer) {
   loop.learning_rate.initial = optimizer.learning_rate;
-  loop.has_bias_correction = has_bias_correction(optimizer.kind);
-  loop.beta1 = optimizer.beta1;
-  loop.beta2 = correction_beta2(optimizer);
+  loop.factors = step_factors(optimizer);
 }
 
 // ---- Trainer -----------------------------------------------------------------------------------

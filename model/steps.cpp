@@ -225,10 +225,8 @@ double Steps::train(const SourceRows& rows) {
   StepNumbers numbers;
   numbers.step = training_state_.step;
   numbers.learning_rate = static_cast<float>(training_state_.learning_rate.at(training_state_.step));
-  const OptimizerOptions& optimizer = training_state_.optimizer;
-  if (has_bias_correction(optimizer.kind))
-    numbers.bias_correction =
-        static_cast<float>(bias_correction(optimizer.beta1, correction_beta2(optimizer), training_state_.step));
+  const StepFactors factors = step_factors(training_state_.optimizer);
+  for (int32_t i = 0; i < factors.count; ++i) numbers.factors[i] = factors.at(i, training_state_.step);
   const double loss = run(step, gather(rows), numbers);
   ++training_state_.step;
   return loss;

@@ -31,11 +31,17 @@ static constexpr cnnc::Loss kKinds[] = {cnnc::Loss::sparse_categorical_crossentr
                                         cnnc::Loss::custom};
 static_assert(std::size(kKinds) == std::variant_size_v<Loss>);
 
+cnnc::Convention to_compiler(Convention convention) {
+  return convention == Convention::keras ? cnnc::Convention::keras : cnnc::Convention::pytorch;
+}
+
 // The numbers that this loss has.
 template <typename Description>
 static LossOptions options_of(cnnc::Loss kind, const Description& d) {
   LossOptions o{kind};
   if constexpr (requires { d.from_logits; }) o.from_probabilities = !d.from_logits;
+  if constexpr (requires { d.log_input; }) o.from_probabilities = !d.log_input;
+  if constexpr (requires { d.convention; }) o.convention = to_compiler(d.convention);
   if constexpr (requires { d.label_smoothing; }) o.label_smoothing = d.label_smoothing;
   if constexpr (requires { d.alpha; }) o.alpha = d.alpha;
   if constexpr (requires { d.beta; }) o.beta = d.beta;

@@ -19,6 +19,8 @@ struct Target {
 // `type` is that of the output. Throws Error when the numbers of the loss make no sense, or its function fails.
 Target target_of(size_t output, const Type& type, std::string prefix, OutputGoal goal);
 
+cnnc::Convention to_compiler(Convention convention);
+
 // Whether the loss takes logits; false for those that take neither these nor probabilities.
 bool has_logits(const Loss& loss);
 bool takes_probabilities(const Loss& loss);

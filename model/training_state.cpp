@@ -29,28 +29,16 @@ static OptimizerOptions options_of(OptimizerKind kind, const Description& d) {
   if constexpr (requires { d.amsgrad; }) o.amsgrad = d.amsgrad;
   if constexpr (requires { d.rho; }) o.rho = d.rho;
   if constexpr (requires { d.centered; }) o.centered = d.centered;
+  if constexpr (requires { d.dampening; }) o.dampening = d.dampening;
+  if constexpr (requires { d.convention; }) o.convention = to_compiler(d.convention);
   if constexpr (requires { d.initial_accumulator_value; }) o.initial_accumulator = d.initial_accumulator_value;
   return o;
-}
-
-static void check_numbers(const OptimizerOptions& o) {
-  const auto need = [](bool holds, const char* name, double value, const char* what) {
-    if (!holds) throw Error(cat("compile: ", name, " is ", value, ", need ", what), Fault::usage);
-  };
-  need(o.beta1 >= 0 && o.beta1 < 1, "beta_1", o.beta1, "a number in [0, 1)");
-  need(o.beta2 >= 0 && o.beta2 < 1, "beta_2", o.beta2, "a number in [0, 1)");
-  need(o.rho >= 0 && o.rho < 1, "rho", o.rho, "a number in [0, 1)");
-  need(o.momentum >= 0 && o.momentum <= 1, "momentum", o.momentum, "a number in [0, 1]");
-  need(o.weight_decay >= 0, "weight_decay", o.weight_decay, "0 or more");
-  for (const double limit : {o.clip_norm, o.global_clip_norm, o.clip_value})
-    need(limit >= 0, "a limit of gradients", limit, "0 or more");
-  if ((o.clip_norm > 0) + (o.global_clip_norm > 0) + (o.clip_value > 0) > 1)
-    throw Error("compile: only one of clipnorm, global_clipnorm and clipvalue can be given", Fault::usage);
 }
 
 TrainingState training_state(const Optimizer& optimizer, std::vector<Target> targets) {
   TrainingState state;
   state.optimizer = std::visit([&](const auto& o) { return options_of(kKinds[optimizer.index()], o); }, optimizer);
+  state.optimizer.learning_rate = 0;  // each step is given its own
   check_numbers(state.optimizer);
   state.targets = std::move(targets);
   state.learning_rate = std::visit([](const auto& o) { return o.learning_rate; }, optimizer);

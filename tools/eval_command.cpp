@@ -9,12 +9,13 @@ namespace {
 struct EvalCommand {
   DataFlags data;
   LossFlags loss;
+  ConventionFlag convention;
 
   void run() const {
     const TrainingData all(data.files, data.model);
     codegen::TrainedModel model = trained_model(data, all, loss.output);
     model.initializers.clear();  // constants are faster
-    model.options.loss = loss.options();
+    model.options.loss = loss.options(convention.convention());
     model.options.sample_weights = data.files.has_weights();
     report_evaluation(data.json, codegen::evaluate_model(model, all.samples(), data.batch_size, data.threads,
                                                          data.build.reporting_options()));
@@ -28,6 +29,7 @@ void add_eval(CLI::App& app, CommandStatus&) {
   auto command = std::make_shared<EvalCommand>();
   command->data.add_to(*sub);
   command->loss.add_to(*sub, true);
+  command->convention.add_to(*sub);
   sub->callback([command] { command->run(); });
 }
 

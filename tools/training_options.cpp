@@ -26,40 +26,57 @@ void DataFlags::add_to(CLI::App& app) {
 }
 
 void LossFlags::add_to(CLI::App& app, bool required) {
-  app.add_option("--loss", loss, "sparse_categorical_crossentropy, mse, ...")->required(required);
+  app.add_option("--loss", loss, "sparse_categorical_crossentropy, mse, ...; docs/formulae.md has all")->required(required);
   app.add_option("--output-name", output, "the output that the loss is computed of, of a model with several")
       ->type_name("NAME");
-  app.add_flag("--from-probabilities", from_probabilities, "the output is probabilities, not logits");
-  app.add_option("--label-smoothing", label_smoothing, "s: labels y become y (1 - s) + s / classes")
+  app.add_flag("--from-probabilities", numbers.from_probabilities, "the output is probabilities, not logits");
+  app.add_option("--label-smoothing", numbers.label_smoothing, "s: labels y become y (1 - s) + s / classes")
       ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--delta", numbers.delta, "huber: where the line begins")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--gamma", numbers.gamma, "of the focal losses")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--alpha", numbers.alpha, "of the focal losses and tversky")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--beta", numbers.beta, "of tversky")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_flag("--class-balancing", numbers.class_balancing, "binary_focal_crossentropy: alpha for 1, 1 - alpha for 0");
   app.add_option("--l1", l1, "adds L1 sum |w| of the weights to the loss")->check(CLI::NonNegativeNumber);
   app.add_option("--l2", l2, "adds L2 sum w^2 of the weights to the loss")->check(CLI::NonNegativeNumber);
 }
 
-LossOptions LossFlags::options() const { return {loss_named(loss), from_probabilities, label_smoothing}; }
+LossOptions LossFlags::options(Convention convention) const {
+  LossOptions options = numbers;
+  options.loss = loss_named(loss);
+  options.convention = convention;
+  return options;
+}
+
+void ConventionFlag::add_to(CLI::App& app) {
+  app.add_option("--convention", name, "keras or pytorch: whose formulae and defaults, where they differ")
+      ->check(CLI::IsMember({"keras", "pytorch"}))->capture_default_str();
+}
 
 // ---- the optimiser -----------------------------------------------------------------------------
 
 void OptimizerFlags::add_to(CLI::App& app) {
-  app.add_option("--optimizer", optimizer, "sgd, adam, adamw, rmsprop, adagrad or lion")->capture_default_str();
+  app.add_option("--optimizer", optimizer, "sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax or lion")->capture_default_str();
   app.add_option("--lr", lr, "the learning rate");
   app.add_option("--lr-schedule", schedule, "exponential|cosine|inverse_time|polynomial|piecewise|step,KEY=VALUE,..., with warmup_steps= if wanted");
   app.add_option("--momentum", momentum, "of sgd and rmsprop");
   app.add_flag("--nesterov", nesterov, "sgd: Nesterov's momentum");
-  app.add_option("--beta1", beta1, "of adam, adamw and lion");
-  app.add_option("--beta2", beta2, "of adam, adamw and lion");
+  app.add_option("--dampening", dampening, "of sgd's momentum, by PyTorch's formula");
+  app.add_option("--beta1", beta1, "of adam, adamw, adamax and lion");
+  app.add_option("--beta2", beta2, "of adam, adamw, adamax and lion");
+  app.add_flag("--amsgrad", amsgrad, "adam and adamw: by the greatest second moment so far");
   app.add_option("--epsilon", epsilon, "keeps divisors from being 0");
-  app.add_option("--rho", rho, "of rmsprop");
+  app.add_option("--rho", rho, "of rmsprop and adadelta");
   app.add_flag("--centered", centered, "rmsprop: by the variance of the gradients");
   app.add_option("--initial-accumulator", initial_accumulator, "of adagrad");
-  app.add_option("--weight-decay", weight_decay, "decoupled: w -= lr d w before each step");
+  app.add_option("--weight-decay", weight_decay, "decoupled: w -= lr d w before each step; by PyTorch's formula of all but adamw: gradient += d w");
   app.add_option("--clipnorm", clip_norm, "limit of each gradient's norm");
   app.add_option("--global-clipnorm", global_clip_norm, "limit of the norm of all gradients");
   app.add_option("--clipvalue", clip_value, "limit of each element of the gradients");
 }
 
-OptimizerOptions OptimizerFlags::options() const {
-  OptimizerOptions o = OptimizerOptions::of(optimizer_named(optimizer));
+OptimizerOptions OptimizerFlags::options(Convention convention) const {
+  OptimizerOptions o = OptimizerOptions::of(optimizer_named(optimizer), convention);
   const auto set = [](double& value, const std::optional<double>& given) {
     if (given) value = *given;
   };
@@ -72,10 +89,13 @@ OptimizerOptions OptimizerFlags::options() const {
   set(o.initial_accumulator, initial_accumulator);
   set(o.weight_decay, weight_decay);
   o.nesterov = nesterov;
+  o.dampening = dampening;
   o.centered = centered;
+  o.amsgrad = amsgrad;
   o.clip_norm = clip_norm;
   o.global_clip_norm = global_clip_norm;
   o.clip_value = clip_value;
+  check_numbers(o);
   return o;
 }
 
@@ -91,6 +111,7 @@ LearningRate OptimizerFlags::learning_rate() const {
 void TrainingFlags::add_to(CLI::App& app, bool loss_is_required) {
   loss.add_to(app, loss_is_required);
   optimizer.add_to(app);
+  convention.add_to(app);
   app.add_option("--freeze", frozen, "PATTERN,...: initializers that stay as they are; * and ? match any characters")
       ->allow_extra_args(false);
   app.add_option("--max-mem", max_memory, "64MB, 1GiB: limit of a step's memory besides weights; computes values again to keep it")
@@ -116,8 +137,8 @@ codegen::BuildOptions TrainingFlags::limited(codegen::BuildOptions build) const 
 
 TrainingOptions TrainingFlags::options(const std::set<std::string>& initializers) const {
   TrainingOptions options;
-  options.loss = loss.options();
-  options.optimizer = optimizer.options();
+  options.loss = loss.options(convention.convention());
+  options.optimizer = optimizer.options(convention.convention());
   options.l1 = loss.l1;
   options.l2 = loss.l2;
   options.frozen = matching(words_of(frozen), initializers);

@@ -13,12 +13,21 @@ namespace cnnc::tools {
 // The loss, and the output that it is computed of.
 struct LossFlags {
   std::string loss, output;
-  double label_smoothing = 0, l1 = 0, l2 = 0;
-  bool from_probabilities = false;
+  double l1 = 0, l2 = 0;
+  LossOptions numbers;  // but for the kind
+
 
   // `required`: --loss must be given.
   void add_to(CLI::App& app, bool required);
-  LossOptions options() const;
+  LossOptions options(Convention convention) const;
+};
+
+// --convention
+struct ConventionFlag {
+  std::string name = "keras";
+
+  void add_to(CLI::App& app);
+  Convention convention() const { return convention_named(name); }
 };
 
 // The optimiser and its schedule.
@@ -26,11 +35,12 @@ struct OptimizerFlags {
   std::string optimizer = "sgd", schedule;
   // What is given on the command line replaces the optimiser's default.
   std::optional<double> lr, momentum, beta1, beta2, epsilon, rho, initial_accumulator, weight_decay;
-  double clip_norm = 0, global_clip_norm = 0, clip_value = 0;
-  bool nesterov = false, centered = false;
+  double dampening = 0, clip_norm = 0, global_clip_norm = 0, clip_value = 0;
+  bool nesterov = false, centered = false, amsgrad = false;
 
   void add_to(CLI::App& app);
-  OptimizerOptions options() const;
+  // Throws Error.
+  OptimizerOptions options(Convention convention) const;
   // The learning rate with its schedule. Throws Error.
   LearningRate learning_rate() const;
 };
@@ -39,6 +49,7 @@ struct OptimizerFlags {
 struct TrainingFlags {
   LossFlags loss;
   OptimizerFlags optimizer;
+  ConventionFlag convention;
   std::vector<std::string> frozen;
   int64_t max_memory = 0;
 

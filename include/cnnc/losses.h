@@ -1,4 +1,4 @@
-// Losses and metrics. Names, formulae and defaults are Keras 3's.
+// Losses and metrics. Names and defaults are Keras 3's, and so are the formulae unless PyTorch's are chosen.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "cnnc/convention.h"
 #include "cnnc/tensor.h"
 
 namespace cnnc::dsl {
@@ -15,15 +16,20 @@ namespace cnnc::dsl {
 // With from_logits the model's output is any numbers instead of probabilities: more exact, and faster.
 
 // Labels are classes (integers [samples]); the output has a row of them for each sample.
-struct SparseCategoricalCrossentropy { bool from_logits = false; };
+// Keras divides the weighted sum by the count of samples, PyTorch by the sum of their weights.
+struct SparseCategoricalCrossentropy { bool from_logits = false; Convention convention = Convention::keras; };
 // Labels are rows of numbers that add up to 1.
-struct CategoricalCrossentropy { bool from_logits = false; double label_smoothing = 0; };
+struct CategoricalCrossentropy {
+  bool from_logits = false; double label_smoothing = 0; Convention convention = Convention::keras;
+};
 // Times (1 - probability)^gamma * alpha: samples that are learned count little.
 struct CategoricalFocalCrossentropy {
   double alpha = 0.25, gamma = 2; bool from_logits = false; double label_smoothing = 0;
 };
-// Labels are 0 or 1.
-struct BinaryCrossentropy { bool from_logits = false; double label_smoothing = 0; };
+// Labels are 0 or 1. Keras limits probabilities to [1e-7, 1 - 1e-7], PyTorch their logarithms to -100.
+struct BinaryCrossentropy {
+  bool from_logits = false; double label_smoothing = 0; Convention convention = Convention::keras;
+};
 struct BinaryFocalCrossentropy {
   bool apply_class_balancing = false;  // alpha for 1, 1 - alpha for 0
   double alpha = 0.25, gamma = 2; bool from_logits = false; double label_smoothing = 0;
@@ -33,8 +39,11 @@ struct Hinge {};
 struct SquaredHinge {};
 // Labels are rows of 0 and 1.
 struct CategoricalHinge {};
-struct KLDivergence {};
-struct Poisson {};
+// Keras: of probabilities, summed over the classes. PyTorch: the output is their logarithms, and the mean is taken over
+// the classes too.
+struct KLDivergence { Convention convention = Convention::keras; };
+// z - y log(z + 1e-7) of Keras; with PyTorch's formula and log_input e^z - y z, else z - y log(z + 1e-8).
+struct Poisson { Convention convention = Convention::keras; bool log_input = true; };
 struct MeanSquaredError {};
 struct MeanAbsoluteError {};
 struct MeanAbsolutePercentageError {};

@@ -1,9 +1,13 @@
-// Optimizers and learning rates. Names, formulae and defaults are Keras 3's.
+// Optimizers and learning rates. Names and defaults are Keras 3's; so are the formulae, unless PyTorch's are chosen
+// (docs/formulae.md has both). PyTorch's convention of an optimizer holds
+// for BatchNormalization's running variance too.
 #pragma once
 #include <cstdint>
 #include <utility>
 #include <variant>
 #include <vector>
+
+#include "cnnc/convention.h"
 
 namespace cnnc::dsl {
 
@@ -43,32 +47,51 @@ class LearningRate {
 // ---- optimizers ------------------------------------------------------------------------------------------------------
 // What every optimizer may do to gradients and weights first; 0 is off. Only one of the three limits may be given.
 struct Limits {
-  double weight_decay = 0;  // decoupled: w -= rate * decay * w
+  double weight_decay = 0;  // Keras: w -= rate * decay * w first; PyTorch, but for AdamW: gradient += decay * w
   double clipnorm = 0, global_clipnorm = 0, clipvalue = 0;
 };
-struct SGD { LearningRate learning_rate = 0.01; double momentum = 0; bool nesterov = false; Limits limits = {}; };
+// Keras: v = momentum v - rate g, w += v. PyTorch: v = momentum v + (1 - dampening) g, w -= rate v.
+struct SGD {
+  LearningRate learning_rate = 0.01; double momentum = 0; bool nesterov = false; Limits limits = {};
+  Convention convention = Convention::keras;
+  double dampening = 0;  // PyTorch's only
+};
+// Keras: rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon). PyTorch: the corrected moments,
+// rate (m / (1 - beta_1^t)) / (sqrt(v / (1 - beta_2^t)) + epsilon).
 struct Adam {
   LearningRate learning_rate = 0.001;
   double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
   bool amsgrad = false;
   Limits limits = {};
+  Convention convention = Convention::keras;
 };
 struct AdamW {
   LearningRate learning_rate = 0.001;
   double weight_decay = 0.004, beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7;
   bool amsgrad = false;
   Limits limits = {};
+  Convention convention = Convention::keras;
 };
+// Keras divides by sqrt(v + epsilon), PyTorch by sqrt(v) + epsilon; Keras's momentum sums up steps, PyTorch's what the
+// rate then multiplies.
 struct RMSprop {
   LearningRate learning_rate = 0.001; double rho = 0.9, momentum = 0, epsilon = 1e-7; bool centered = false;
   Limits limits = {};
+  Convention convention = Convention::keras;
 };
+// Keras divides by sqrt(sum + epsilon), PyTorch by sqrt(sum) + epsilon.
 struct Adagrad {
   LearningRate learning_rate = 0.001; double initial_accumulator_value = 0.1, epsilon = 1e-7; Limits limits = {};
+  Convention convention = Convention::keras;
 };
-struct Adadelta { LearningRate learning_rate = 0.001; double rho = 0.95, epsilon = 1e-7; Limits limits = {}; };
+struct Adadelta {
+  LearningRate learning_rate = 0.001; double rho = 0.95, epsilon = 1e-7; Limits limits = {};
+  Convention convention = Convention::keras;
+};
+// Keras divides by max(beta_2 u, |g|) + epsilon, PyTorch by max(beta_2 u, |g| + epsilon).
 struct Adamax {
   LearningRate learning_rate = 0.001; double beta_1 = 0.9, beta_2 = 0.999, epsilon = 1e-7; Limits limits = {};
+  Convention convention = Convention::keras;
 };
 struct Lion { LearningRate learning_rate = 0.001; double beta_1 = 0.9, beta_2 = 0.99; Limits limits = {}; };
 using Optimizer = std::variant<SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, Lion>;

@@ -78,6 +78,14 @@ Value* elements_of_channel(Graph& g, Value* x, const Ints& axes) {
   return converted(g, count, x->dtype());
 }
 
+// The sum of squares over the count less one instead of the count.
+Value* unbiased(Graph& g, const BatchStatistics& s) {
+  Value* count = elements_of_channel(g, s.centred, s.axes);
+  Value* one = number_like(g, count, 1);
+  Value* less = g.make("Max", {g.make("Sub", {count, one}), one});
+  return g.make("Mul", {s.variance, g.make("Div", {count, less})});
+}
+
 std::vector<Value*> normalize_batch_parts(const Node& node, Graph& g) {
   const BatchStatistics s = batch_statistics(g, node.input(0));
   return {from_statistics(node, g, s.mean, s.variance)};
@@ -116,7 +124,8 @@ std::vector<Value*> batch_norm_parts(const Node& node, Graph& g) {
   if (node.output_count() == 1) return results;
   const BatchStatistics s = batch_statistics(g, node.input(0));
   results.push_back(running(g, node.input(3), s.mean, c.number("momentum")));
-  results.push_back(running(g, node.input(4), s.variance, c.number("momentum")));
+  Value* variance = c.integer("unbiased") != 0 ? unbiased(g, s) : s.variance;
+  results.push_back(running(g, node.input(4), variance, c.number("momentum")));
   results.resize(node.output_count());
   return results;
 }
@@ -161,7 +170,7 @@ CNNC_OP(BatchNormalization)
         "(x - mean) / sqrt(variance + epsilon) times a scale plus a bias, all of each channel. "
         "With training_mode, mean and "
         "variance are those of the batch, and the running ones are returned too: old * momentum + "
-        "new * (1 - momentum).")
+        "new * (1 - momentum). With unbiased, which is not ONNX's, the new variance is the one over the count less one.")
     .onnx({1, 6, 7, 9, 14, 15})
     .onnx_upgrade(13, training_by_outputs)
     .input("X", kFloatTypes)
@@ -175,6 +184,7 @@ CNNC_OP(BatchNormalization)
     .attribute("epsilon", 9.999999747378752e-06)
     .attribute("momentum", 0.8999999761581421)
     .attribute("training_mode", int64_t{0})
+    .attribute("unbiased", int64_t{0})
     .infer(batch_norm_type)
     .decompose(batch_norm_parts)
     .example({random(DType::f32, {2, 3, 4, 5}), random(DType::f32, {3}), random(DType::f32, {3}),
@@ -186,6 +196,9 @@ CNNC_OP(BatchNormalization)
     .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3}), random(DType::f32, {3}),
               random(DType::f32, {3}), random(DType::f32, {3}, 0.5, 2)},
              {{"training_mode", int64_t{1}}, {"momentum", 0.75}}, 3)
+    .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3}), random(DType::f32, {3}),
+              random(DType::f32, {3}), random(DType::f32, {3}, 0.5, 2)},
+             {{"training_mode", int64_t{1}}, {"unbiased", int64_t{1}}}, 3)
     .example({random(DType::f32, {2, 3, 4}), random(DType::f32, {3, 4}), random(DType::f32, {3, 4}),
               random(DType::f32, {3, 4}), random(DType::f32, {3, 4}, 0.5, 2)},
              {}, 1)

@@ -9,8 +9,10 @@
 namespace cnnc {
 namespace {
 
-// Keras's limit of probabilities.
+// Keras's limit of probabilities, and those of PyTorch: of BCELoss's logarithms and added to PoissonNLLLoss's.
 constexpr double kLeastProbability = 1e-7;
+constexpr double kLeastLogarithm = -100;
+constexpr double kPoissonEpsilon = 1e-8;
 
 // Builds the losses of the elements over which the mean is taken.
 class LossBuilder {
@@ -43,7 +45,7 @@ class LossBuilder {
       case Loss::log_cosh:
         return mean(log_cosh(error()));
       case Loss::poisson:
-        return mean(poisson());
+        return mean(is_pytorch() ? poisson_of_pytorch() : poisson());
       case Loss::hinge:
         return mean(hinge());
       case Loss::squared_hinge:
@@ -51,7 +53,7 @@ class LossBuilder {
       case Loss::categorical_hinge:
         return categorical_hinge();
       case Loss::kl_divergence:
-        return kl_divergence();
+        return is_pytorch() ? kl_divergence_of_pytorch() : kl_divergence();
       case Loss::cosine_similarity:
         return make("Neg", {sum(make("Mul", {direction(target()), direction(z_)}), -1)});
       case Loss::dice:
@@ -69,6 +71,7 @@ class LossBuilder {
     return g_.make(op, std::move(inputs), std::move(attributes));
   }
   Value* number(double value) { return number_like(g_, z_, value); }
+  bool is_pytorch() const { return options_.convention == Convention::pytorch; }
   Value* target() { return converted(g_, labels_, z_->dtype()); }
   Value* error() { return make("Sub", {z_, target()}); }
   Value* square(Value* x) { return make("Mul", {x, x}); }
@@ -139,10 +142,18 @@ class LossBuilder {
   Value* binary_cross_entropy(Value* t) {
     if (!options_.from_probabilities)
       return make("Sub", {make("Softplus", {z_}), make("Mul", {t, z_})});
-    Value* p = limited(z_, 1 - kLeastProbability);
-    Value* yes = make("Mul", {t, make("Log", {p})});
-    Value* no = make("Mul", {make("Sub", {number(1), t}), make("Log", {make("Sub", {number(1), p})})});
+    Value* p = is_pytorch() ? z_ : limited(z_, 1 - kLeastProbability);
+    Value* yes = make("Mul", {t, limited_log(p)});
+    Value* no = make("Mul", {one_minus(t), limited_log(one_minus(p))});
     return make("Neg", {make("Add", {yes, no})});
+  }
+
+  // PyTorch limits the logarithm rather than p. Where it does, the slope is 0.
+  Value* limited_log(Value* p) {
+    if (!is_pytorch()) return make("Log", {p});
+    Value* least = number(z_->dtype() == DType::f16 ? 0x1p-14 : 0x1p-126);  // smaller ones count as 0
+    Value* log = make("Log", {make("Max", {p, least})});
+    return make("Where", {make("Greater", {p, least}), log, number(kLeastLogarithm)});
   }
 
   // (1 - probability of the label)^gamma: little for what is known already.
@@ -184,6 +195,13 @@ class LossBuilder {
     return make("Sub", {z_, make("Mul", {target(), log})});
   }
 
+  // The output is the logarithm of the expected count, or with probabilities the count itself.
+  Value* poisson_of_pytorch() {
+    if (!options_.from_probabilities) return make("Sub", {make("Exp", {z_}), make("Mul", {target(), z_})});
+    Value* log = make("Log", {make("Add", {z_, number(kPoissonEpsilon)})});
+    return make("Sub", {z_, make("Mul", {target(), log})});
+  }
+
   // Labels are -1 or 1; 0 stands for -1.
   Value* hinge() {
     Value* is_zero = make("Equal", {target(), number(0)});
@@ -202,6 +220,14 @@ class LossBuilder {
     Value* t = limited(target(), 1);
     Value* ratio = make("Log", {make("Div", {t, limited(z_, 1)})});
     return sum(make("Mul", {t, ratio}), -1);
+  }
+
+  // The output is logarithms of probabilities; the mean is over all elements. t log(t) is 0 at 0.
+  Value* kl_divergence_of_pytorch() {
+    Value* t = target();
+    Value* is_zero = make("LessOrEqual", {t, number(0)});
+    Value* log_t = make("Log", {make("Where", {is_zero, number(1), t})});
+    return mean(make("Mul", {t, make("Sub", {log_t, z_})}));
   }
 
   // x / |x| along the last axis. Tiny rows stay tiny instead of dividing by zero.
@@ -286,6 +312,11 @@ Type label_type(const LossOptions& options, const Type& output, const Type& give
   refuse(output, given, "labels of the output's shape");
 }
 
+bool divides_by_weights(const LossOptions& options) {
+  return options.convention == Convention::pytorch && (options.loss == Loss::sparse_categorical_crossentropy ||
+                                                       options.loss == Loss::categorical_crossentropy);
+}
+
 Value* loss_of(Graph& g, const LossOptions& options, Value* output, Value* labels,
                Value* weights) {
   Value* loss = LossBuilder(g, options, output, labels).elements();
@@ -295,7 +326,9 @@ Value* loss_of(Graph& g, const LossOptions& options, Value* output, Value* label
     weights = g.make("Unsqueeze", {weights, g.constant(Tensor::ints(axes))});
   }
   if (weights) loss = g.make("Mul", {loss, weights});
-  return g.make("ReduceMean", {loss}, {{"keepdims", int64_t{0}}});
+  const auto mean = [&](Value* x) { return g.make("ReduceMean", {x}, {{"keepdims", int64_t{0}}}); };
+  if (weights && divides_by_weights(options)) return g.make("Div", {mean(loss), mean(weights)});
+  return mean(loss);
 }
 
 }  // namespace cnnc

@@ -5,12 +5,41 @@
 
 namespace cnnc {
 
-bool has_bias_correction(OptimizerKind kind) {
-  return kind == OptimizerKind::adam || kind == OptimizerKind::adamw || kind == OptimizerKind::adamax;
+// ---- what the formulae take from outside -------------------------------------------------------
+
+static bool is_pytorch(const OptimizerOptions& options) { return options.convention == Convention::pytorch; }
+
+StepFactors step_factors(const OptimizerOptions& options) {
+  StepFactors factors;
+  factors.beta1 = options.beta1;
+  factors.beta2 = options.beta2;
+  factors.dampening = options.dampening;
+  const auto add = [&](StepFactor kind) { factors.kinds[factors.count++] = kind; };
+  switch (options.kind) {
+    case OptimizerKind::adam:
+    case OptimizerKind::adamw:
+      add(StepFactor::bias_correction);
+      if (is_pytorch(options)) add(StepFactor::second_correction);
+      break;
+    case OptimizerKind::adamax:
+      factors.beta2 = 0;  // the second moment is a maximum that needs no correction
+      add(StepFactor::bias_correction);
+      break;
+    case OptimizerKind::sgd:
+      if (options.dampening != 0) add(StepFactor::undampened);
+      break;
+    default:
+      break;
+  }
+  return factors;
 }
 
-double correction_beta2(const OptimizerOptions& options) {
-  return options.kind == OptimizerKind::adamax ? 0 : options.beta2;
+std::vector<const char*> factor_names(const OptimizerOptions& options) {
+  static constexpr const char* kNames[] = {"bias_correction", "second_correction", "undampened"};
+  const StepFactors factors = step_factors(options);
+  std::vector<const char*> names;
+  for (int32_t i = 0; i < factors.count; ++i) names.push_back(kNames[static_cast<size_t>(factors.kinds[i])]);
+  return names;
 }
 
 // ---- limits on gradients -----------------------------------------------------------------------
@@ -19,21 +48,23 @@ static Value* sum_of_squares(Graph& g, Value* x) {
   return g.make("ReduceSumSquare", {x}, {{"keepdims", int64_t{0}}});
 }
 
-// x * limit / max(norm, limit)
-static Value* with_norm(Graph& g, Value* x, Value* squares, double limit) {
+// x * limit / max(norm, limit); PyTorch adds 1e-6 to the norm.
+static Value* with_norm(Graph& g, Value* x, Value* squares, double limit, bool is_pytorch) {
   Value* most = number_like(g, x, limit);
-  Value* divisor = g.make("Max", {g.make("Sqrt", {squares}), most});
+  Value* norm = g.make("Sqrt", {squares});
+  if (is_pytorch) norm = g.make("Add", {norm, number_like(g, norm, 1e-6)});
+  Value* divisor = g.make("Max", {norm, most});
   return g.make("Mul", {x, g.make("Div", {most, divisor})});
 }
 
 std::vector<Value*> limited_gradients(Graph& g, const OptimizerOptions& options, std::vector<Value*> gradients) {
   if (options.clip_norm > 0)
-    for (Value*& x : gradients) x = with_norm(g, x, sum_of_squares(g, x), options.clip_norm);
+    for (Value*& x : gradients) x = with_norm(g, x, sum_of_squares(g, x), options.clip_norm, is_pytorch(options));
   if (options.global_clip_norm > 0 && !gradients.empty()) {
     Value* total = sum_of_squares(g, gradients[0]);
     for (size_t i = 1; i < gradients.size(); ++i)
       total = g.make("Add", {total, sum_of_squares(g, gradients[i])});
-    for (Value*& x : gradients) x = with_norm(g, x, total, options.global_clip_norm);
+    for (Value*& x : gradients) x = with_norm(g, x, total, options.global_clip_norm, is_pytorch(options));
   }
   if (options.clip_value > 0)
     for (Value*& x : gradients)
@@ -56,10 +87,11 @@ class RuleBuilder {
   UpdateRule build() {
     Value* apply = g_.add_input({DType::boolean, {}}, "apply");
     learning_rate_ = number("learning_rate");
-    if (has_bias_correction(options_.kind)) bias_correction_ = number("bias_correction"), ++rule_.shared;
+    for (const char* name : factor_names(options_)) factors_.push_back(number(name)), ++rule_.shared;
     Value* w = g_.add_input(row_of(dtype_), "w");
     Value* gradient = g_.add_input(row_of(dtype_), "gradient");
-    add_result(apply, w, updated(decayed(w), gradient));
+    if (decays_gradient()) add_result(apply, w, updated(w, make("Add", {gradient, scaled(w, options_.weight_decay)})));
+    else add_result(apply, w, updated(decayed(w), gradient));
     for (const auto& [old, next] : states_) add_result(apply, old, next);
     return std::move(rule_);
   }
@@ -91,6 +123,18 @@ class RuleBuilder {
     return next;
   }
 
+  bool is_pytorch() const { return options_.convention == Convention::pytorch; }
+  bool decays_gradient() const {
+    return is_pytorch() && options_.kind != OptimizerKind::adamw && options_.weight_decay > 0;
+  }
+
+  // sqrt(x + epsilon) of Keras, sqrt(x) + epsilon of PyTorch.
+  Value* root(Value* x) {
+    Value* epsilon = number_like(g_, x, options_.epsilon);
+    if (is_pytorch()) return make("Add", {make("Sqrt", {x}), epsilon});
+    return make("Sqrt", {make("Add", {x, epsilon})});
+  }
+
   Value* decayed(Value* w) {
     if (options_.weight_decay <= 0) return w;
     return make("Sub", {w, make("Mul", {scaled(learning_rate_, options_.weight_decay), w})});
@@ -99,7 +143,7 @@ class RuleBuilder {
   Value* updated(Value* w, Value* gradient) {
     switch (options_.kind) {
       case OptimizerKind::sgd:
-        return sgd(w, gradient);
+        return is_pytorch() ? sgd_of_pytorch(w, gradient) : sgd(w, gradient);
       case OptimizerKind::adam:
       case OptimizerKind::adamw:
         return adam(w, gradient);
@@ -126,16 +170,29 @@ class RuleBuilder {
     return make("Add", {w, v});
   }
 
+  // The rate applies to the sum of gradients, not to each of them; the first step has no dampening.
+  Value* sgd_of_pytorch(Value* w, Value* g) {
+    if (options_.momentum == 0) return stepped_back(w, make("Mul", {learning_rate_, g}));
+    Value* old = add_state("momentum_buffer");
+    Value* added = options_.dampening == 0 ? g : make("Mul", {factors_[0], g});
+    Value* sum = set(old, make("Add", {scaled(old, options_.momentum), added}));
+    if (options_.nesterov) sum = make("Add", {g, scaled(sum, options_.momentum)});
+    return stepped_back(w, make("Mul", {learning_rate_, sum}));
+  }
+
+  // Keras adds epsilon to sqrt(v), PyTorch to the corrected sqrt(v) / sqrt(1 - beta2^t).
   Value* adam(Value* w, Value* g) {
     Value *old_m = add_state("m"), *old_v = add_state("v");
     Value* m = set(old_m, moving_average(old_m, g, options_.beta1));
     Value* v = set(old_v, moving_average(old_v, make("Mul", {g, g}), options_.beta2));
-    Value* rate = make("Mul", {learning_rate_, bias_correction_});
+    Value* rate = make("Mul", {learning_rate_, factors_[0]});
     if (options_.amsgrad) {
       Value* old_most = add_state("v_hat");
       v = set(old_most, make("Max", {old_most, v}));
     }
-    Value* divisor = make("Add", {make("Sqrt", {v}), number_like(g_, v, options_.epsilon)});
+    Value* epsilon = number_like(g_, v, options_.epsilon);
+    if (is_pytorch()) epsilon = make("Mul", {factors_[1], epsilon});
+    Value* divisor = make("Add", {make("Sqrt", {v}), epsilon});
     return stepped_back(w, make("Div", {make("Mul", {rate, m}), divisor}));
   }
 
@@ -147,18 +204,26 @@ class RuleBuilder {
       Value* mean = set(old_mean, moving_average(old_mean, g, options_.rho));
       v = make("Sub", {v, make("Mul", {mean, mean})});
     }
-    Value* root = make("Sqrt", {make("Add", {v, number_like(g_, v, options_.epsilon)})});
-    Value* step = make("Div", {make("Mul", {learning_rate_, g}), root});
+    // Rounding can take the variance below 0.
+    if (is_pytorch()) return rmsprop_of_pytorch(w, make("Div", {g, root(make("Relu", {v}))}));
+    Value* step = make("Div", {make("Mul", {learning_rate_, g}), root(v)});
     if (options_.momentum == 0) return stepped_back(w, step);
     Value* old = add_state("momentum");
     return stepped_back(w, set(old, make("Add", {scaled(old, options_.momentum), step})));
   }
 
+  Value* rmsprop_of_pytorch(Value* w, Value* step) {
+    if (options_.momentum != 0) {
+      Value* old = add_state("momentum_buffer");
+      step = set(old, make("Add", {scaled(old, options_.momentum), step}));
+    }
+    return stepped_back(w, make("Mul", {learning_rate_, step}));
+  }
+
   Value* adagrad(Value* w, Value* g) {
     Value* old = add_state("accumulator", options_.initial_accumulator);
     Value* n = set(old, make("Add", {old, make("Mul", {g, g})}));
-    Value* root = make("Sqrt", {make("Add", {n, number_like(g_, n, options_.epsilon)})});
-    return stepped_back(w, make("Div", {make("Mul", {learning_rate_, g}), root}));
+    return stepped_back(w, make("Div", {make("Mul", {learning_rate_, g}), root(n)}));
   }
 
   Value* lion(Value* w, Value* g) {
@@ -170,19 +235,23 @@ class RuleBuilder {
 
   Value* adadelta(Value* w, Value* g) {
     Value *old_g = add_state("accumulated_gradient"), *old_d = add_state("accumulated_delta");
-    const auto root = [&](Value* x) { return make("Sqrt", {make("Add", {x, number_like(g_, x, options_.epsilon)})}); };
+    const auto deviation = [&](Value* x) { return make("Sqrt", {make("Add", {x, number_like(g_, x, options_.epsilon)})}); };
     Value* squares = set(old_g, moving_average(old_g, make("Mul", {g, g}), options_.rho));
-    Value* delta = make("Div", {make("Mul", {root(old_d), g}), root(squares)});
+    Value* delta = make("Div", {make("Mul", {deviation(old_d), g}), deviation(squares)});
     set(old_d, moving_average(old_d, make("Mul", {delta, delta}), options_.rho));
     return stepped_back(w, make("Mul", {learning_rate_, delta}));
   }
 
+  // Keras adds epsilon to the maximum, PyTorch to the gradient in it.
   Value* adamax(Value* w, Value* g) {
     Value *old_m = add_state("m"), *old_u = add_state("u");
     Value* m = set(old_m, moving_average(old_m, g, options_.beta1));
-    Value* u = set(old_u, make("Max", {scaled(old_u, options_.beta2), make("Abs", {g})}));
-    Value* rate = make("Mul", {learning_rate_, bias_correction_});
-    Value* divisor = make("Add", {u, number_like(g_, u, options_.epsilon)});
+    Value* epsilon = number_like(g_, old_u, options_.epsilon);
+    Value* size = make("Abs", {g});
+    if (is_pytorch()) size = make("Add", {size, epsilon});
+    Value* u = set(old_u, make("Max", {scaled(old_u, options_.beta2), size}));
+    Value* rate = make("Mul", {learning_rate_, factors_[0]});
+    Value* divisor = is_pytorch() ? u : make("Add", {u, epsilon});
     return stepped_back(w, make("Div", {make("Mul", {rate, m}), divisor}));
   }
 
@@ -190,7 +259,8 @@ class RuleBuilder {
   DType dtype_;
   UpdateRule rule_;
   Graph& g_;
-  Value *learning_rate_ = nullptr, *bias_correction_ = nullptr;
+  Value* learning_rate_ = nullptr;
+  std::vector<Value*> factors_;
   std::vector<std::pair<Value*, Value*>> states_;  // before and after the step
 };
 

@@ -59,7 +59,11 @@ OptimizerKind optimizer_named(const std::string& name) {
                               name);
 }
 
-OptimizerOptions OptimizerOptions::of(OptimizerKind kind) {
+Convention convention_named(const std::string& name) {
+  return named<Convention>("convention", {{"keras", Convention::keras}, {"pytorch", Convention::pytorch}}, name);
+}
+
+static OptimizerOptions defaults_of_keras(OptimizerKind kind) {
   OptimizerOptions options;
   options.kind = kind;
   options.learning_rate = kind == OptimizerKind::sgd ? 0.01 : 0.001;
@@ -67,6 +71,68 @@ OptimizerOptions OptimizerOptions::of(OptimizerKind kind) {
   if (kind == OptimizerKind::lion) options.beta2 = 0.99;
   if (kind == OptimizerKind::adadelta) options.rho = 0.95;
   return options;
+}
+
+static OptimizerOptions defaults_of_pytorch(OptimizerKind kind) {
+  OptimizerOptions options;
+  options.kind = kind;
+  options.convention = Convention::pytorch;
+  options.learning_rate = 0.001;
+  options.epsilon = 1e-8;
+  options.initial_accumulator = 0;
+  switch (kind) {
+    case OptimizerKind::adamw:
+      options.weight_decay = 0.01;
+      break;
+    case OptimizerKind::rmsprop:
+      options.learning_rate = 0.01, options.rho = 0.99;
+      break;
+    case OptimizerKind::adagrad:
+      options.learning_rate = 0.01, options.epsilon = 1e-10;
+      break;
+    case OptimizerKind::adadelta:
+      options.learning_rate = 1, options.epsilon = 1e-6;
+      break;
+    case OptimizerKind::adamax:
+      options.learning_rate = 0.002;
+      break;
+    case OptimizerKind::lion:
+      throw Error("PyTorch has no optimizer 'lion'; use Keras's formula", Fault::usage);
+    default:
+      break;
+  }
+  return options;
+}
+
+OptimizerOptions OptimizerOptions::of(OptimizerKind kind, Convention convention) {
+  return convention == Convention::keras ? defaults_of_keras(kind) : defaults_of_pytorch(kind);
+}
+
+void check_numbers(const OptimizerOptions& o) {
+  const auto need = [](bool holds, const char* name, double value, const char* what) {
+    if (!holds) throw Error(cat("the optimizer's ", name, " is ", value, ", need ", what), Fault::usage);
+  };
+  const auto below_1 = [&](const char* name, double value) { need(value >= 0 && value < 1, name, value, "a number in [0, 1)"); };
+  const auto positive = [&](const char* name, double value) { need(value >= 0, name, value, "0 or more"); };
+  positive("learning rate", o.learning_rate);
+  below_1("beta_1", o.beta1);
+  below_1("beta_2", o.beta2);
+  below_1("rho", o.rho);
+  need(o.momentum >= 0 && o.momentum <= 1, "momentum", o.momentum, "a number in [0, 1]");
+  need(o.dampening >= 0 && o.dampening <= 1, "dampening", o.dampening, "a number in [0, 1]");
+  positive("epsilon", o.epsilon);
+  positive("initial accumulator", o.initial_accumulator);
+  positive("weight decay", o.weight_decay);
+  positive("clipnorm", o.clip_norm);
+  positive("global clipnorm", o.global_clip_norm);
+  positive("clipvalue", o.clip_value);
+  if ((o.clip_norm > 0) + (o.global_clip_norm > 0) + (o.clip_value > 0) > 1)
+    throw Error("only one of clipnorm, global clipnorm and clipvalue can be given", Fault::usage);
+  const bool is_pytorch = o.convention == Convention::pytorch;
+  if (o.dampening != 0 && !(is_pytorch && o.kind == OptimizerKind::sgd && o.momentum > 0))
+    throw Error("dampening belongs to sgd with momentum by PyTorch's formula", Fault::usage);
+  if (o.nesterov && (o.kind != OptimizerKind::sgd || (is_pytorch && (o.momentum == 0 || o.dampening != 0))))
+    throw Error("nesterov belongs to sgd with momentum and without dampening", Fault::usage);
 }
 
 }  // namespace cnnc

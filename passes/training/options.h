@@ -1,5 +1,5 @@
-// What training does: the loss, the optimiser and everything around them. Names and formulae are
-// those of Keras 3 (docs/decisions/0005-training.md).
+// What training does: the loss, the optimiser and everything around them. Names are those of Keras 3, and so are the
+// formulae unless PyTorch's are asked for (docs/formulae.md).
 #pragma once
 #include <cstdint>
 #include <map>
@@ -13,6 +13,11 @@
 namespace cnnc {
 
 class Graph;
+
+// Whose formula is meant where the two differ.
+enum class Convention { keras, pytorch };
+// "keras", "pytorch"; throws Error (Fault::usage) when it is neither.
+Convention convention_named(const std::string& name);
 
 enum class Loss {
   sparse_categorical_crossentropy,
@@ -48,6 +53,7 @@ struct LossOptions {
   double alpha = 0.25, gamma = 2; // focal losses; tversky's alpha
   double beta = 0.5;              // tversky
   bool class_balancing = false;   // binary_focal_crossentropy
+  Convention convention = Convention::keras;
   // custom: a graph of labels and output, whose own output the mean is taken of.
   std::shared_ptr<const Graph> function = nullptr;
 };
@@ -65,12 +71,14 @@ enum class OptimizerKind { sgd, adam, adamw, rmsprop, adagrad, lion, adadelta, a
 OptimizerKind optimizer_named(const std::string& name);
 
 struct OptimizerOptions {
-  // With the defaults of Keras 3 for the kind.
-  static OptimizerOptions of(OptimizerKind kind);
+  // With the defaults of Keras 3 or PyTorch for the kind. Throws Error (Fault::usage) for lion, which PyTorch lacks.
+  static OptimizerOptions of(OptimizerKind kind, Convention convention = Convention::keras);
 
   OptimizerKind kind = OptimizerKind::sgd;
+  Convention convention = Convention::keras;
   double learning_rate = 0.01;
   double momentum = 0;
+  double dampening = 0;  // sgd of PyTorch
   bool nesterov = false;
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-7;
@@ -78,10 +86,12 @@ struct OptimizerOptions {
   bool centered = false;
   bool amsgrad = false;
   double initial_accumulator = 0.1;
-  double weight_decay = 0;
+  double weight_decay = 0;  // decoupled; with PyTorch's formula of all but adamw added to the gradient
   // Limits on gradients; 0: none.
   double clip_norm = 0, global_clip_norm = 0, clip_value = 0;
 };
+// Throws Error (Fault::usage) for numbers that make no sense.
+void check_numbers(const OptimizerOptions& options);
 
 struct TrainingOptions {
   LossOptions loss;

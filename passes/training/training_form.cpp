@@ -9,8 +9,8 @@ namespace {
 
 class Rewriter {
  public:
-  Rewriter(Graph& graph, const Parameters& parameters, uint64_t seed)
-      : graph_(graph), seed_(static_cast<int64_t>(seed)) {
+  Rewriter(Graph& graph, const Parameters& parameters, uint64_t seed, Convention convention)
+      : graph_(graph), seed_(static_cast<int64_t>(seed)), is_unbiased_(convention == Convention::pytorch) {
     for (const auto& p : parameters.statistics) next_[p.value] = p.value;
   }
 
@@ -38,6 +38,7 @@ class Rewriter {
     std::vector<Value*> operands = node.inputs();
     Attributes attributes = node.attributes();
     attributes["training_mode"] = int64_t{trains};
+    attributes["unbiased"] = int64_t{trains && is_unbiased_};
     // Statistics that several nodes share are updated by one after the other.
     if (trains) operands[3] = next_.at(mean), operands[4] = next_.at(variance);
     const Node* trained =
@@ -96,14 +97,15 @@ class Rewriter {
 
   Graph& graph_;
   int64_t seed_, streams_ = 0;
+  bool is_unbiased_;
   Value* step_ = nullptr;
   std::map<Value*, Value*> next_;  // what each running statistic is after the nodes so far
 };
 
 }  // namespace
 
-TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed) {
-  return Rewriter(graph, parameters, seed).run(parameters);
+TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed, Convention convention) {
+  return Rewriter(graph, parameters, seed, convention).run(parameters);
 }
 
 static bool is_unused(const Node& node) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "passes/training/options.h"
 #include "passes/training/parameters.h"
 
 namespace cnnc {
@@ -20,9 +21,9 @@ struct TrainingForm {
 };
 
 // BatchNormalization takes the statistics of the batch and updates the running ones, unless those
-// are frozen; Dropout drops, anew at each step, by a generator that counts from `seed`; WhenTraining
+// are frozen, by the variance of the elements or as PyTorch does by the one of all they are drawn from; Dropout drops, anew at each step, by a generator that counts from `seed`; WhenTraining
 // passes its second operand on, whose random numbers come from the same generator.
-TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed);
+TrainingForm to_training_form(Graph& graph, const Parameters& parameters, uint64_t seed, Convention convention);
 // The model without what it computes only while it is trained.
 void to_inference_form(Graph& graph);
 

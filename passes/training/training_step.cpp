@@ -33,13 +33,18 @@ class StepBuilder {
         promote_parameters(graph(), initializers, options_.frozen, options_.held);
     if (parameters.trained.empty()) throw Error("the model has no weights that could be trained");
     step_.is_training = true;
-    TrainingForm form = to_training_form(graph(), parameters, options_.seed);
+    TrainingForm form = to_training_form(graph(), parameters, options_.seed, options_.optimizer.convention);
     step_.has_step_number = form.step_number != nullptr;
     add_labels(targets_[0]);
     std::vector<Value*> numbers{graph().add_input({DType::f32, {}}, "learning_rate")};
-    step_.has_bias_correction = has_bias_correction(options_.optimizer.kind);
-    if (step_.has_bias_correction) numbers.push_back(graph().add_input({DType::f32, {}}, "bias_correction"));
+    step_.factors = step_factors(options_.optimizer).count;
+    for (const char* name : factor_names(options_.optimizer)) numbers.push_back(graph().add_input({DType::f32, {}}, name));
     step_.has_share = options_.several_processes;
+    for (const Target& t : targets_)
+      if (step_.has_share && t.weights && divides_by_weights(t.objective->loss))
+        throw Error("PyTorch's cross-entropy divides by the sum of all samples' weights, which one of several processes does "
+                    "not know; train in one process, without weights or by Keras's formula",
+                    Fault::usage);
     if (step_.has_share) share_ = graph().add_input({DType::f32, {}}, "share");
     graph().append_at_end();
     Value* loss = shared(penalized(parameters, regularized(parameters, data_loss())));

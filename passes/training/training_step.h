@@ -12,7 +12,7 @@ namespace cnnc {
 
 // Inputs: the model's, then labels and "sample_weights" (if asked for) of each objective but the
 // first, "step" (i64) if anything is random, labels and weights of the first objective,
-// "learning_rate", "bias_correction" if the optimiser has one, "share" (the part of the batch that
+// "learning_rate", the optimiser's factors (step_factors()), "share" (the part of the batch that
 // this process has) if several processes train, and the carried tensors. Outputs: the loss; for evaluation (and with keep_output) the outputs of all objectives, and of several
 // objectives also their losses; for training the carried tensors after the step, which update the
 // inputs in place, in the same order. With a loss that is no finite number they stay as they are.
@@ -31,8 +31,8 @@ struct TrainingStep {
   std::unique_ptr<Graph> graph;
   size_t model_inputs = 0;  // all before the step's number
   bool is_training = false;
-  bool has_step_number = false, has_bias_correction = false, has_sample_weights = false;
-  bool has_share = false;
+  bool has_step_number = false, has_sample_weights = false, has_share = false;
+  int32_t factors = 0;
   std::vector<Carried> carried;
   int64_t parameter_count = 0;  // elements of trained tensors
   Type labels, output;  // of the first objective

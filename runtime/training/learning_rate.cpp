@@ -61,7 +61,7 @@ class Parser {
   double* field(const Word& key) {
     const Decay d = rate_.decay;
     if (key.is("warmup_steps")) return &rate_.warmup_steps;
-    if (d == Decay::step && key.is("gamma")) return &rate_.decay_rate;
+    if (d == Decay::step && key.is("gamma")) return has_rate_ = true, &rate_.decay_rate;
     if (d == Decay::step && key.is("step_size")) return has_steps_ = true, &rate_.decay_steps;
     const bool decays = d != Decay::none && d != Decay::piecewise && d != Decay::step;
     if (decays && key.is("decay_steps")) return has_steps_ = true, &rate_.decay_steps;
@@ -125,7 +125,7 @@ class Parser {
     if (!(rate_.decay_steps > 0)) {
       return error_.set("--lr-schedule '%s': %s must be greater than 0", text_, steps);
     }
-    if (d == Decay::step && rate_.decay_rate == 1) rate_.decay_rate = 0.1;
+    if (d == Decay::step && !has_rate_) rate_.decay_rate = 0.1;
     const bool needs_rate = d == Decay::exponential || d == Decay::inverse_time;
     return !needs_rate || has_rate_ || fail("decay_rate= is missing");
   }

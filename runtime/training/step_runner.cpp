@@ -9,7 +9,7 @@ namespace {
 
 int32_t input_count(const StepLayout& layout) {
   return layout.model_inputs + layout.has_step_number + 1 + layout.has_weights +
-         layout.is_training + layout.has_bias_correction + layout.has_share + layout.carried;
+         layout.is_training + layout.factors + layout.has_share + layout.carried;
 }
 
 } // namespace
@@ -62,7 +62,7 @@ void StepRunner::set_inputs(const Batch& batch, const StepNumbers& numbers,
   give(batch.labels);
   if (layout_.has_weights) give(batch.weights);
   if (layout_.is_training) give(&numbers.learning_rate);
-  if (layout_.has_bias_correction) give(&numbers.bias_correction);
+  for (int32_t i = 0; i < layout_.factors; ++i) give(&numbers.factors[i]);
   if (layout_.has_share) give(&numbers.share);
   for (int32_t i = 0; i < layout_.carried; ++i) give(carried[i]);
 }

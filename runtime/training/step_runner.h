@@ -7,24 +7,26 @@
 #include "runtime/array.h"
 #include "runtime/cnnc.h"
 #include "runtime/training/batches.h"
+#include "runtime/training/step_factors.h"
 
 namespace cnnc {
 
 // Which inputs and outputs the program has. Inputs: those of the model, the step's number, labels,
-// sample weights, learning rate, bias correction, share of the batch, the carried tensors. Outputs: the loss, the
+// sample weights, learning rate, factors of the optimiser, share of the batch, the carried tensors. Outputs: the loss, the
 // model's output where that is asked for, and for training the carried tensors after the step.
 struct StepLayout {
   int32_t model_inputs = 1;
   int32_t carried = 0;
   bool is_training = false;
-  bool has_step_number = false, has_weights = false, has_bias_correction = false;
-  bool has_share = false;
+  int32_t factors = 0; // of the optimiser
+  bool has_step_number = false, has_weights = false, has_share = false;
 };
 
 // What changes from step to step beside the data.
 struct StepNumbers {
   int64_t step = 0; // what random numbers count from
-  float learning_rate = 0, bias_correction = 1;
+  float learning_rate = 0;
+  float factors[StepFactors::kMost] = {1, 1};
   float share = 1; // the part of the batch that this process has
 };
 

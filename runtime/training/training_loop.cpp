@@ -29,11 +29,6 @@ int64_t random_counter(uint64_t seed, int64_t step) {
   return static_cast<int64_t>((mixed & UINT64_C(0xFFFFFFFF00000000)) + static_cast<uint64_t>(step));
 }
 
-double bias_correction(double beta1, double beta2, int64_t steps) {
-  const double t = static_cast<double>(steps) + 1;
-  return sqrt(1 - pow(beta2, t)) / (1 - pow(beta1, t));
-}
-
 ExitCode TrainingLoop::create(const Samples* samples, const LoopOptions& options,
                               StepSource source, const InitialTensor* initial, size_t count,
                               ErrorText* error) {
@@ -70,10 +65,8 @@ StepNumbers TrainingLoop::numbers() const {
   StepNumbers numbers;
   numbers.step = random_counter(position_.seed, position_.step);
   numbers.learning_rate = static_cast<float>(options_.learning_rate.at(position_.step));
-  if (options_.has_bias_correction) {
-    numbers.bias_correction =
-        static_cast<float>(bias_correction(options_.beta1, options_.beta2, position_.step));
-  }
+  const StepFactors& factors = options_.factors;
+  for (int32_t i = 0; i < factors.count; ++i) numbers.factors[i] = factors.at(i, position_.step);
   numbers.share = static_cast<float>(batches_.share(position_.batch));
   return numbers;
 }

@@ -37,8 +37,7 @@ struct LoopOptions {
   bool shuffle = true;
   bool skips_bad_steps = false; // when the loss is no number; else that ends the training
   LearningRate learning_rate;
-  bool has_bias_correction = false; // Adam's, by these:
-  double beta1 = 0, beta2 = 0;
+  StepFactors factors;
   Shard shard; // of every batch, where several processes train
 };
 
@@ -86,9 +85,6 @@ class TrainingLoop {
 
 // What random numbers of a step count from: other ones for every seed.
 int64_t random_counter(uint64_t seed, int64_t step);
-
-// sqrt(1 - beta2^t) / (1 - beta1^t) for t = steps + 1.
-double bias_correction(double beta1, double beta2, int64_t steps);
 
 } // namespace cnnc
 

@@ -76,6 +76,11 @@ TEST(Losses, AndTheirGradientsAreKeras) {
       {Dice{}, kShares, kHot, 0.514062, {-0.109922, -0.025908, -0.044639}},
       {Tversky{.alpha = 0.3, .beta = 0.7}, kShares, kHot, 0.514062, {-0.088266, 0.007479, -0.027494}},
       {CategoricalCrossentropy{.from_logits = true, .label_smoothing = 0.2}, kNumbers, kHot, 1.183202, {-0.108526, 0.275853, 0.347829}},
+      // PyTorch's formulae, and numbers that PyTorch 2.15 computed.
+      {CategoricalCrossentropy{.from_logits = true, .convention = Convention::pytorch}, kNumbers, kHot, 1.312231, {-0.230696, 0.372404, 0.407043}},
+      {KLDivergence{Convention::pytorch}, kNumbers, kSoft, -0.425929, {-0.2025, 0.038333, -0.040833}},
+      {Poisson{Convention::pytorch}, kNumbers, kSoft, 1.806387, {0.979796, 0.149354, 1.137346}},
+      {Poisson{.convention = Convention::pytorch, .log_input = false}, kShares, kSoft, 0.525801, {-0.006250, -0.002083, 0.008333}},
       {BinaryCrossentropy{.label_smoothing = 0.1}, kShares, kHot, 0.337356, {-0.112153, -0.046510, 0.022817}},
       // The mean squared error again, written by hand.
       {CustomLoss{[](const Tensor& y, const Tensor& z) { return mean(square(z - y), {-1}); }}, kNumbers, kSoft, 0.694583, {0.390000, 0.326667, 0.749167}},
@@ -95,6 +100,15 @@ TEST(Optimizers, StepAsKerasDoes) {
       {Lion{.learning_rate = 0.1}, {0.600000, -0.100000, 0.250000}},
       {SGD{.learning_rate = 0.1, .limits = {.weight_decay = 0.2, .clipnorm = 0.5}}, {0.729968, -0.438697, 0.218671}},
       {SGD{.learning_rate = 0.1, .limits = {.clipvalue = 0.3}}, {0.880000, -0.458354, 0.227049}},
+      // PyTorch's formulae, and numbers that PyTorch 2.15 computed.
+      {SGD{.learning_rate = 0.1, .momentum = 0.9, .limits = {.weight_decay = 0.2}, .convention = Convention::pytorch, .dampening = 0.3},
+       {0.251512, -0.355097, 0.175504}},
+      {Adam{.learning_rate = 0.1, .epsilon = 0.1, .limits = {.weight_decay = 0.1}, .convention = Convention::pytorch},
+       {0.639685, -0.270622, 0.123854}},
+      {RMSprop{.learning_rate = 0.1, .momentum = 0.5, .epsilon = 0.01, .convention = Convention::pytorch},
+       {-0.011954, -0.102480, 0.178204}},
+      {Adagrad{.learning_rate = 0.1, .epsilon = 0.1, .convention = Convention::pytorch}, {0.762403, -0.413402, 0.205823}},
+      {Adamax{.learning_rate = 0.1, .epsilon = 0.1, .convention = Convention::pytorch}, {0.664923, -0.315426, 0.154181}},
   };
   for (size_t i = 0; i < cases.size(); ++i) {
     Model model = scaling({1, -0.5f, 0.25f});
@@ -111,6 +125,7 @@ TEST(Optimizers, NumbersThatMakeNoSenseAreFaultsAndChangeNothing) {
   expect_contains(fault_of([&] { model.compile(Adam{.beta_1 = 1.5}, MeanSquaredError{}); }), {"beta_1 is 1.5"});
   expect_contains(fault_of([&] { model.compile(SGD{.limits = {.clipnorm = 1, .clipvalue = 1}}, MeanSquaredError{}); }),
                   {"only one of clipnorm"});
+  expect_contains(fault_of([&] { model.compile(SGD{.dampening = 0.5}, MeanSquaredError{}); }), {"dampening", "PyTorch"});
   expect_contains(fault_of([&] { model.compile(SGD{}, Huber{.delta = 0}); }), {"Huber", "delta is 0"});
   expect_contains(fault_of([&] { model.compile(SGD{}, CategoricalCrossentropy{.from_logits = true, .label_smoothing = 2}); }),
                   {"label_smoothing is 2"});

@@ -30,7 +30,7 @@ Model model_of(const Layer& layer, Shape sample, InputOptions options = {}) {
 cnnc::Tensor trained(const Layer& layer, const Array& x, int64_t step = 0, uint64_t seed = 1) {
   const Model model = model_of(layer, Shape(x.shape().begin() + 1, x.shape().end()));
   const std::unique_ptr<Graph> graph = model.state()->graph();
-  const TrainingForm form = to_training_form(*graph, {}, seed);
+  const TrainingForm form = to_training_form(*graph, {}, seed, cnnc::Convention::keras);
   std::vector<cnnc::Tensor> inputs{x.to_float().storage().tensor};
   if (form.step_number != nullptr) inputs.push_back(cnnc::Tensor::scalar(DType::i64, static_cast<double>(step)));
   return interpret(*graph, inputs)[0];

@@ -120,6 +120,7 @@ class Training(TrainTest):
             "constant,warmup_steps=2": [0.25, 0.5, 0.5, 0.5],
             "step,step_size=2,gamma=0.5": [0.5, 0.5, 0.25, 0.25],
             "step,step_size=1": [0.5, 0.05, 0.005, 0.0005],
+            "step,step_size=1,gamma=1": [0.5, 0.5],
             "exponential,decay_steps=1,decay_rate=0.5,warmup_steps=1": [0.5, 0.5, 0.25, 0.125],
             "polynomial,decay_steps=2,end=0.1": [0.5, 0.3, 0.1, 0.1],
         }.items():
