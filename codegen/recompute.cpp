@@ -202,7 +202,7 @@ bool fit(Graph& graph, const CompileOptions& options) {
 
 NotEnoughMemory::NotEnoughMemory(int64_t least, int64_t limit)
     : Error(cat("the working memory is at least ", least, " bytes, with all recomputed that can be, and the limit is ", limit,
-                "; lower the batch size or raise --max-mem"),
+                "; lower the batch size or raise the limit (--max-mem, or max_mem in C++)"),
             Fault::limit),
       least_(least),
       limit_(limit) {}

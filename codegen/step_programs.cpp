@@ -55,6 +55,8 @@ StepProgram& StepPrograms::program_of_size(int64_t batch_size) {
 
 StepProgram& StepPrograms::program(int64_t batch_size) {
   if (batch_size == options_.full_batch) return program_of_size(batch_size);
+  if (options_.largest_other == 0) options_.largest_other = batch_size;
+  if (options_.build.compile.memory.bytes > 0 && batch_size > options_.largest_other) return program_of_size(batch_size);
   if (!tried_any_) {
     tried_any_ = true;
     std::string reason;

@@ -37,7 +37,7 @@ class StepPrograms {
  public:
   struct Options {
     int64_t full_batch = 0;  // this size has a program of its own; 0: none has
-    int64_t largest_other = 0;  // of the other sizes
+    int64_t largest_other = 0;  // of the other sizes, for the limit of memory; 0: the first one that turns up
     int threads = 0;
     bool profile = false;
     BuildOptions build;
@@ -45,7 +45,8 @@ class StepPrograms {
   StepPrograms(StepBuilder build, Options options) : build_(std::move(build)), options_(std::move(options)) {}
 
   // Compiles on first use: for `full_batch` a program of fixed sizes, for all others one with a
-  // symbol, or where that is impossible one for each size. Throws Error.
+  // symbol, or where that is impossible, or memory is limited and the size above the largest one, one for each size.
+  // Throws Error.
   StepProgram& program(int64_t batch_size);
   // The one of fixed sizes for this batch size, whether it is the full one or not.
   StepProgram& program_of_size(int64_t batch_size);

@@ -64,8 +64,10 @@ static std::vector<int64_t> all_rows(const Source& source) {
 
 Evaluation Model::train_on_batch(const ArrayList& x, const ArrayList& y, const BatchOptions& options) {
   TrainingState& training = compiled_training(*state_, "train_on_batch");
+  if (options.max_mem < 0) throw Error(cat("max_mem is ", options.max_mem, ", need 0 or more"), Fault::usage);
   const Source source = source_of(*state_, training, {x, y}, options.sample_weight, options.class_weight);
   Steps& steps = Steps::of(*state_, training, {source.has_weights(), options.threads, global_seed()});
+  steps.limit_memory(options.max_mem);
   Running running(training);
   running.add(steps.train({&source, all_rows(source).data(), source.rows()}), source.rows(), steps);
   return running.values();

@@ -103,6 +103,7 @@ void check_options(const FitOptions& o) {
   need(o.initial_epoch >= 0, "initial_epoch", o.initial_epoch, "0 or more");
   need(o.validation_freq > 0, "validation_freq", o.validation_freq, "a positive number");
   need(o.steps_per_epoch >= 0, "steps_per_epoch", o.steps_per_epoch, "0 or more");
+  need(o.max_mem >= 0, "max_mem", o.max_mem, "0 or more");
 }
 
 int64_t validation_batch_size(const FitOptions& o) {
@@ -124,6 +125,7 @@ class Fit {
   History run() {
     const bool weighted = data_->has_weights() || (validation_ && validation_->has_weights());
     steps_ = &Steps::of(*model_.state(), training_, {weighted, options_.threads, global_seed()});
+    steps_->limit_memory(options_.max_mem);
     const Interrupts interrupts;
     training_.stop = false;
     for (const CallbackHandle& c : options_.callbacks) c->on_train_begin(model_);

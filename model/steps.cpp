@@ -67,6 +67,13 @@ TrainingOptions Steps::training_options() const {
   return options;
 }
 
+void Steps::limit_memory(int64_t bytes) {
+  if (bytes == memory_limit_) return;
+  memory_limit_ = bytes;
+  for (const auto& [shape, programs] : training_) dropped_count_ += programs.of_batches->compiled_count();
+  training_.clear();
+}
+
 // ---- programs --------------------------------------------------------------------------------------------------------
 std::vector<Objective> Steps::objectives(const std::vector<Type>& labels, const Dim& batch) const {
   std::vector<Objective> objectives;
@@ -124,6 +131,7 @@ std::unique_ptr<codegen::StepPrograms> Steps::new_programs(const Source& source,
   };
   codegen::StepPrograms::Options options;
   options.threads = options_.threads;
+  if (training) options.build.compile.memory.bytes = memory_limit_;
   return std::make_unique<codegen::StepPrograms>(build, std::move(options));
 }
 

@@ -28,6 +28,8 @@ class Steps {
 
   Steps(ModelState& model, TrainingState& training, const Options& options);
 
+  // From now on training steps keep to this much working memory; 0: to no limit. Another limit compiles them anew.
+  void limit_memory(int64_t bytes);
   // One step on these rows of the source; returns the loss. What metrics need can then be asked for.
   double train(const SourceRows& rows);
   double evaluate(const SourceRows& rows);
@@ -70,6 +72,7 @@ class Steps {
   std::vector<cnnc::Tensor> frozen_;  // values of the weights that are constants of the programs; others empty
   std::set<size_t> held_;             // weights that are frozen here and change elsewhere: inputs of the programs
   ProgramsByShape training_, evaluation_;
+  int64_t memory_limit_ = 0;
   std::vector<cnnc::Tensor> samples_, labels_;
   std::vector<std::vector<float>> weights_;
   Compiled* last_ = nullptr;

@@ -213,6 +213,9 @@ struct FitOptions {
   int initial_epoch = 0;
   int64_t steps_per_epoch = 0;  // of pipelines: an epoch is so many batches, the next one goes on behind them; 0: a run
   int threads = 0;
+  // Limit in bytes of a training step's working memory besides weights and the optimizer's state: values are computed
+  // again to keep it. 0: none. One that is out of reach is refused with the least that fits.
+  int64_t max_mem = 0;
 };
 
 struct EvaluateOptions {
@@ -226,6 +229,7 @@ struct BatchOptions {
   ArrayList sample_weight = {};
   std::map<int64_t, double> class_weight = {};  // of train_on_batch
   int threads = 0;
+  int64_t max_mem = 0;  // of train_on_batch, as of fit
 };
 
 // The loss, then for several outputs the loss of each one, then the metrics in the order of compile().

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "cnnc/cnnc.h"
+#include "tests/dsl/compiled_programs.h"
 #include "tests/dsl/faults.h"
 #include "tests/dsl/folder_test.h"
 #include "tests/dsl/points.h"
@@ -108,6 +109,48 @@ TEST(Fit, BatchNormalizationFollowsTheData) {
   EXPECT_NEAR(model.weight("batch_normalization/moving_mean").at(0), 1.0, 1e-5);
   EXPECT_NEAR(model.weight("batch_normalization/moving_variance").at(0), 1.0, 1e-5);
   EXPECT_NEAR(model.weight("batch_normalization/moving_variance").at(1), 0.5, 1e-5);
+}
+
+// A step with values that lie idle between the passes; the last batch is a smaller one.
+Model trained_within(int64_t max_mem) {
+  set_random_seed(1);
+  Sequential model({Input({2, 8, 8}), Conv2D(4, {3, 3}, Padding::same), BatchNormalization(), LeakyReLU(),
+                    Conv2D(4, {3, 3}, Padding::same), BatchNormalization(), LeakyReLU(), Flatten(), Dropout(0.2), Dense(2)});
+  model.compile(Adam{.learning_rate = 0.02}, SparseCategoricalCrossentropy{.from_logits = true});
+  std::vector<float> x(40 * 128);
+  std::vector<int32_t> y(40);
+  for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 37 % 101) / 101;
+  for (size_t i = 0; i < y.size(); ++i) y[i] = static_cast<int32_t>(i % 2);
+  FitOptions options = quiet(2);
+  options.max_mem = max_mem;
+  model.fit({Array({40, 2, 8, 8}, x), Array({40}, y)}, options);
+  return model;
+}
+
+TEST(Fit, WithinTheLeastMemoryGivesTheSameBits) {
+  int64_t least = 1;
+  for (int programs = 0; programs < 2; ++programs) {  // the full batch needs so much, and the last one more or less
+    const std::string fault = fault_of([&] { trained_within(least); });
+    if (fault.empty()) break;
+    expect_contains(fault, {"at least ", "max_mem"});
+    least = std::stoll(fault.substr(fault.find("at least ") + 9));
+  }
+  const Model free = trained_within(0), limited = trained_within(least);
+  for (const std::string& name : free.weight_names())
+    for (int64_t i = 0; i < free.weight(name).size(); ++i)
+      ASSERT_EQ(free.weight(name).at(i), limited.weight(name).at(i)) << name;
+  expect_contains(fault_of([&] { trained_within(least - 1); }), {"at least " + std::to_string(least)});
+  expect_contains(fault_of([] { trained_within(-1); }), {"max_mem is -1, need 0 or more"});
+}
+
+TEST(Fit, AnotherLimitOfMemoryCompilesTheTrainingStepAnew) {
+  Model model = classifier();
+  FitOptions options = quiet(1);
+  for (const int64_t limit : {0, 1 << 20, 1 << 20}) {
+    options.max_mem = limit;
+    model.fit(points(64), options);
+  }
+  EXPECT_EQ(compiled_programs(model), 2);
 }
 
 TEST(Fit, ConvolutionLearns) {

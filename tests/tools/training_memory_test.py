@@ -86,7 +86,7 @@ class MemoryLimit(TrainTest):
     def least(self):
         self.out.unlink(missing_ok=True)
         _, error = self.expect(LIMIT, *self.arguments(*self.METHOD, "--max-mem", 1, "-o", self.out))
-        self.assertIn("lower the batch size or raise --max-mem", error)
+        self.assertIn("lower the batch size or raise the limit (--max-mem", error)
         return int(re.search(r"at least (\d+) bytes", error)[1])
 
     def test_the_least_that_fits_gives_the_same_bits(self):
