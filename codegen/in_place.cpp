@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "codegen/memory_operand.h"
+#include "codegen/scatter_steps.h"
 #include "ir/affine.h"
 #include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
@@ -84,6 +85,7 @@ static std::vector<int> rows_of_set(const Node& node, int output) {
 
 std::vector<int> in_place_operands(const Node& node, const std::string& kernel, int output) {
   if (kernel == "llvm:for_each") return rows_of_set(node, output);
+  if (kernel == kScatterKernel) return root_of(node.input(0)) == root_of(node.input(2)) ? std::vector<int>{} : std::vector<int>{0};
   // Libraries want operands and results apart; outputs that are computed one after the other all read the operands.
   if ((node.output_count() != 1 && !computes_together(node)) || kernel.rfind("llvm:", 0) != 0) return {};
   const Type& result = node.output(static_cast<size_t>(output))->type();

@@ -11,6 +11,7 @@
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "codegen/memory_operand.h"
+#include "codegen/scatter_steps.h"
 #include "codegen/strings.h"
 #include "codegen/updates.h"
 #include "ir/control_flow.h"
@@ -192,6 +193,7 @@ class Lowering {
   Call library_call(const Node& node, const std::string& kernel) {
     const LibraryCall call = kernel == kStringKernel      ? string_step_call(node)
                              : kernel == kAllReduceKernel ? all_reduce_call(node)
+                             : kernel == kScatterKernel   ? scatter_call(node)
                                                           : dnnl_call(kernel, node);
     std::vector<std::string>& libraries = result_.libraries;
     auto it = std::find(libraries.begin(), libraries.end(), call.symbol);
@@ -209,7 +211,8 @@ class Lowering {
   // The step of one output, or of all that are computed together.
   void add_step(const Node& node, const std::vector<int>& outputs, size_t position) {
     const std::string kernel = node.string_attribute("kernel");
-    const bool by_library = kernel == kStringKernel || kernel == kAllReduceKernel || is_dnnl_kernel(kernel);
+    const bool by_library = kernel == kStringKernel || kernel == kAllReduceKernel || kernel == kScatterKernel ||
+                            is_dnnl_kernel(kernel);
     Call call = by_library ? library_call(node, kernel) : kernel_call(node, outputs[0], kernel);
     ProgramStep& step = call.step;
     for (int operand : call.operands)

@@ -8,6 +8,7 @@
 #include "codegen/dnnl/steps.h"
 #include "codegen/in_place.h"
 #include "codegen/packing.h"
+#include "codegen/scatter_steps.h"
 #include "codegen/strings.h"
 #include "codegen/transposition.h"
 #include "codegen/weight_gradient.h"
@@ -73,6 +74,7 @@ const std::vector<Candidate>& llvm_candidates() {
          return std::nullopt;
        }},
       {kAllReduceKernel, [](const Node& n, const TargetSpec&) { return all_reduce_refusal(n); }},
+      {kScatterKernel, [](const Node& n, const TargetSpec&) { return scatter_refusal(n); }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {

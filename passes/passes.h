@@ -24,6 +24,8 @@ Pass simplify_regions();
 Pass canonicalize();
 // Operators that no kernel computes whole become the graphs they stand for.
 Pass decompose();
+// Scatters and the gradients of gathers, whose elements look for what goes to them, write it where it goes instead.
+Pass linear_scatters();
 // BatchNormalization and other arithmetic per channel goes into the weights beside it.
 Pass fold_batch_norm();
 // Padding with a constant becomes padding of the convolution or pool behind it.

@@ -14,7 +14,7 @@ Pipeline inference_pipeline() {
       {{canonicalize(), simplify_regions(), fold_constants(), cse(), recognize_operators(), fold_pads(), fold_batch_norm(),
         eliminate_dead_code()},
        kUntilFixedPoint},
-      {{decompose()}},
+      {{linear_scatters(), decompose()}},
       {{canonicalize(), simplify_regions(), fold_constants(), cse(), fold_batch_norm(), eliminate_dead_code()},
        kUntilFixedPoint},
       {{channels_last()}},

@@ -9,11 +9,12 @@
 
 #include "ir/error.h"
 
-// The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/text_steps.cpp, runtime/all_reduce.cpp).
+// The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/text_steps.cpp, runtime/all_reduce.cpp,
+// runtime/scatter_rows.cpp).
 extern "C" {
 extern const cnnc_library_step cnnc_dnnl_convolution, cnnc_dnnl_matmul, cnnc_dnnl_pooling;
 extern const cnnc_library_step cnnc_format_numbers, cnnc_parse_numbers;
-extern const cnnc_library_step cnnc_all_reduce_begin, cnnc_all_reduce_end;
+extern const cnnc_library_step cnnc_all_reduce_begin, cnnc_all_reduce_end, cnnc_scatter_rows;
 }
 
 namespace cnnc::codegen {
@@ -47,6 +48,7 @@ static void define_library_steps(llvm::orc::LLJIT& jit) {
   define("cnnc_parse_numbers", cnnc_parse_numbers);
   define("cnnc_all_reduce_begin", cnnc_all_reduce_begin);
   define("cnnc_all_reduce_end", cnnc_all_reduce_end);
+  define("cnnc_scatter_rows", cnnc_scatter_rows);
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
 }
 

@@ -1,7 +1,8 @@
 // Gradients of the operators that pick elements.
 //
 // Each element of the data sums the gradients of all places that picked it: a reduction over the
-// indices instead of a scatter, so that the order of the sum does not depend on threads.
+// indices instead of a scatter, so that the order of the sum does not depend on threads. Where there
+// are many indices, passes/linear_scatters.cpp has the gradients written where they go.
 #include "ir/gradient.h"
 #include "ir/ops/contraction.h"
 #include "ir/ops/indexing.h"

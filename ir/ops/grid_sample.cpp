@@ -3,6 +3,7 @@
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
 #include "ir/ops/onnx_history.h"
+#include "ir/ops/sampling.h"
 
 namespace cnnc {
 namespace {
@@ -192,8 +193,8 @@ Computation grid_sample(const OpContext& c, int) {
         .gradient([](GradientBuilder& g) {
           const Attributes attributes = g.node().attributes();
           if (g.wants(0))
-            g.wrt(0, g.make("GridSampleImageGradient", {g.out_grad(), g.input(0), g.input(1)},
-                            attributes));
+            g.wrt(0, sampled_image_gradient(g, g.input(0), *g.graph().add("GridSampleTaps", {g.input(0), g.input(1)},
+                                                                       attributes, 2)));
           if (g.wants(1) && g.node().string_attribute("mode") != "nearest")
             g.wrt(1, g.make("GridSampleGridGradient", {g.out_grad(), g.input(0), g.input(1)},
                             attributes));
@@ -209,25 +210,44 @@ Computation grid_sample(const OpContext& c, int) {
 
 // ---- gradients
 
-// Every pixel sums what the results took from it: over the places of the grid, and their taps.
-Computation image_gradient(const OpContext& c, int) {
-  const Sampling s = sampling_of(c, 1, 2);
-  const int rank = c.rank(1), n = s.spatial();
-  const Sample sample = sample_of(s, rank + n);
-  Scalars places{Scalar::index(0)}, dy_at{Scalar::index(0), Scalar::index(1)};
-  Dims loops;
-  Scalar hit = sample.inside;
-  for (int a = 0; a < n; ++a) {
-    places.push_back(Scalar::index(rank + a));
-    dy_at.push_back(Scalar::index(rank + a));
-    loops.push_back(c.dims(2)[static_cast<size_t>(a + 1)]);
-    hit = hit && sample.indices[static_cast<size_t>(a)] == Scalar::index(2 + a);
-  }
-  const Dims taps = tap_loops(s);
-  loops.insert(loops.end(), taps.begin(), taps.end());
-  const Scalar term = select(hit, cast(c.load(0, dy_at), s.type) * sample.weight, s.number(0));
-  return sum_of(c, loops, with_coordinates(s, term, places));
+// Output 0: the position of each tap in the image, or -1; output 1: its weight. Both are [N, places..., taps...].
+Computation taps(const OpContext& c, int output) {
+  const Sampling s = sampling_of(c, 0, 1);
+  const int n = s.spatial();
+  const Sample sample = sample_of(s, 1 + n);
+  Scalar position = Scalar::i64(0);
+  for (int a = 0; a < n; ++a) position = position * Scalar::size(s.size(a)) + sample.indices[static_cast<size_t>(a)];
+  Computation result;
+  result.dtype = output == 0 ? i64 : s.type;
+  result.space = Dims(c.dims(1).begin(), c.dims(1).end() - 1);
+  const Dims loops = tap_loops(s);
+  result.space.insert(result.space.end(), loops.begin(), loops.end());
+  const Scalar value = output == 0 ? select(sample.inside, position, Scalar::i64(-1)) : sample.weight;
+  result.value = with_coordinates(s, value, OpContext::indices(1 + n));
+  return result;
 }
+
+[[maybe_unused]] OpDef& op_GridSampleTaps =
+    sampling_attributes(register_op("GridSampleTaps"))
+        .doc(
+            "What GridSample reads for each place of the grid: the positions of the pixels in row-major order, -1 for those "
+            "beyond the border, and their weights. Of X only the shape and the type count.")
+        .input("X", kFloatTypes, "T1")
+        .input("grid", kFloatTypes, "T2")
+        .output("positions")
+        .output("weights")
+        .infer([](const OpContext& c) -> std::vector<Type> {
+          check_sampling(c, 0, 1);
+          const Sampling s = sampling_of(c, 0, 1);
+          Dims dims(c.dims(1).begin(), c.dims(1).end() - 1);
+          const Dims loops = tap_loops(s);
+          dims.insert(dims.end(), loops.begin(), loops.end());
+          return {{i64, dims}, {s.type, dims}};
+        })
+        .compute(taps)
+        .example({random(f32, {1, 2, 3, 4}), random(f32, {1, 2, 2, 2}, -1.3, 1.3)}, {}, 2)
+        .example({random(f64, {1, 1, 4, 3}), random(f64, {1, 2, 3, 2}, -1.3, 1.3)},
+                 {{"mode", std::string("cubic")}, {"padding_mode", std::string("reflection")}}, 2);
 
 // d y / d coordinate: pixels times the slope of their weights, over channels and taps.
 Computation grid_gradient(const OpContext& c, int) {
@@ -252,33 +272,20 @@ Computation grid_gradient(const OpContext& c, int) {
   return sum_of(c, loops, with_coordinates(s, term, places));
 }
 
-OpDef& sampling_gradient(const char* name, const char* doc, size_t like) {
-  return sampling_attributes(register_op(name))
-      .doc(doc)
-      .input("dY", kFloatTypes, "T1")
-      .input("X", kFloatTypes, "T1")
-      .input("grid", kFloatTypes, "T2")
-      .infer([like](const OpContext& c) -> std::vector<Type> {
-        check_sampling(c, 1, 2);
-        return {c.type(like)};
-      })
-      .example({random(f32, {1, 2, 2, 2}), random(f32, {1, 2, 3, 4}),
-                random(f32, {1, 2, 2, 2}, -1.3, 1.3)})
-      .example({random(f64, {1, 1, 2, 3}), random(f64, {1, 1, 4, 3}),
-                random(f64, {1, 2, 3, 2}, -1.3, 1.3)},
-               {{"mode", std::string("cubic")}, {"padding_mode", std::string("border")}});
-}
-
-[[maybe_unused]] OpDef& op_GridSampleImageGradient =
-    sampling_gradient(
-        "GridSampleImageGradient",
-        "The gradient of GridSample with respect to X, of which only the shape counts.", 1)
-        .compute(image_gradient);
-
 [[maybe_unused]] OpDef& op_GridSampleGridGradient =
-    sampling_gradient("GridSampleGridGradient", "The gradient of GridSample with respect to grid.",
-                      2)
-        .compute(grid_gradient);
+    sampling_attributes(register_op("GridSampleGridGradient"))
+        .doc("The gradient of GridSample with respect to grid.")
+        .input("dY", kFloatTypes, "T1")
+        .input("X", kFloatTypes, "T1")
+        .input("grid", kFloatTypes, "T2")
+        .infer([](const OpContext& c) -> std::vector<Type> {
+          check_sampling(c, 1, 2);
+          return {c.type(2)};
+        })
+        .compute(grid_gradient)
+        .example({random(f32, {1, 2, 2, 2}), random(f32, {1, 2, 3, 4}), random(f32, {1, 2, 2, 2}, -1.3, 1.3)})
+        .example({random(f64, {1, 1, 2, 3}), random(f64, {1, 1, 4, 3}), random(f64, {1, 2, 3, 2}, -1.3, 1.3)},
+                 {{"mode", std::string("cubic")}, {"padding_mode", std::string("border")}});
 
 }  // namespace
 }  // namespace cnnc

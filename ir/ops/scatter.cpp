@@ -2,7 +2,8 @@
 //
 // Each element of the result looks for the updates that go to it: a reduction over the indices
 // instead of a scatter, so that the order in which equal places are combined does not depend on
-// threads. Without a reduction the last update of a place counts.
+// threads. Without a reduction the last update of a place counts. Where there are many indices,
+// passes/linear_scatters.cpp has the updates written where they go.
 #include <algorithm>
 
 #include "ir/gradient.h"

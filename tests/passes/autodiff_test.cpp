@@ -15,7 +15,6 @@ namespace {
 
 // Operators with float results that have no gradient, and why. The list may only get shorter.
 const std::map<std::string, std::string> kWithoutGradient = {
-    {"AffineSample", "varies images in front of all weights"},
     {"Fused", "passes make it of differentiated graphs"},
     {"ForEach", "updates what has been differentiated"},
     {"PackPanels", "code generation makes it of differentiated graphs"},
@@ -24,8 +23,11 @@ const std::map<std::string, std::string> kWithoutGradient = {
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},
     {"WinogradWeightGradient", "is a gradient itself"},
-    {"GridSampleImageGradient", "is a gradient itself"},
+    {"GridSampleTaps", "is part of a gradient"},
     {"GridSampleGridGradient", "is a gradient itself"},
+    {"AffineSampleTaps", "is part of a gradient"},
+    {"AffineSampleMatrixGradient", "is a gradient itself"},
+    {"ScatterRows", "passes make it of differentiated graphs, and it is part of gradients"},
     {"MaxPoolGradient", "is a gradient itself"},
     {"AveragePoolGradient", "is a gradient itself"},
 };

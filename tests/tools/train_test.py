@@ -127,6 +127,22 @@ class Training(TrainTest):
             with self.subTest(schedule):
                 np.testing.assert_allclose(self.rates(schedule, len(want)), want, atol=1e-4)
 
+    def test_rows_of_a_table_sum_what_all_their_uses_give(self):
+        nodes = [helper.make_node("Gather", ["table", "x"], ["rows"]),
+                 helper.make_node("ReduceSum", ["rows", "axes"], ["y"], keepdims=0)]
+        table = weights(3, 50, CLASSES)
+        save_model(self.model, nodes, [tensor_info("x", ["n", 7], TensorProto.INT64)], [tensor_info("y", ["n", CLASSES])],
+                   [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.int64([1]), "axes")])
+        self.x = np.random.default_rng(5).integers(-50, 50, (40, 7))
+        self.y = np.zeros((40, CLASSES), np.float32)
+        self.save()
+        self.train("--batch-size", 25, "--no-shuffle", "--lr", 0.1, loss="mse")  # and a last batch of 15
+        for x in self.x[:25], self.x[25:]:
+            y, slope = table[x].sum(1), np.zeros_like(table)
+            np.add.at(slope, x, (2 * y / y.size)[:, None])
+            table = table - 0.1 * slope
+        np.testing.assert_allclose(tensors_of(self.out)["table"], table, atol=1e-5)
+
     def test_hinge(self):
         nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
         w = weights(3, 4, 1)

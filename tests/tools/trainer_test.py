@@ -6,7 +6,7 @@ import unittest
 
 import numpy as np
 
-from command import FILE, LIMIT, OK, USAGE, helper, numpy_helper, save_model, tensor_info, weights
+from command import FILE, LIMIT, OK, USAGE, TensorProto, helper, numpy_helper, save_model, tensor_info, weights
 from training import CLASSES, LOSS, TrainTest, save_dense, save_noisy_cnn, tensors_of
 
 SAMPLES, BATCH = 29, 4
@@ -74,6 +74,16 @@ class SameAsTheCommand(TrainerTest):
         method[method.index("0.01")] = "0.02"
         self.expect(OK, "train", self.model, *method, *self.data(), "--epochs", 2, *rate, "-o", self.out)
         self.assertEqual(self.out.read_bytes(), alone.read_bytes())
+
+    def test_with_a_table_that_is_read_at_places_in_the_data(self):
+        nodes = [helper.make_node("Gather", ["table", "x"], ["rows"]),
+                 helper.make_node("ReduceMean", ["rows"], ["y"], axes=[1], keepdims=0)]
+        save_model(self.model, nodes, [tensor_info("x", ["n", 9], TensorProto.INT64)], [tensor_info("y", ["n", CLASSES])],
+                   [numpy_helper.from_array(weights(3, 50, CLASSES), "table")])
+        self.x = np.random.default_rng(5).integers(0, 50, (SAMPLES, 9))
+        self.save()
+        self.compile()
+        self.check_same("--epochs", 2, "--threads", 2)
 
     def test_with_sample_weights(self):
         np.save(self.folder / "w.npy", np.abs(weights(3, SAMPLES)))
