@@ -1,6 +1,7 @@
 // Conv, ConvTranspose and MatMul with what follows them: bias, activations, residual additions work on the accumulators.
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "ir/affine.h"
 #include "ir/contraction_view.h"
@@ -19,9 +20,23 @@ constexpr size_t kMaxNodes = 24;
 // With more input channels, reading them far apart costs more than the Transpose.
 constexpr int64_t kMaxStridedChannels = 16;
 
+// Where nodes stand in the order of execution.
+class Positions {
+ public:
+  explicit Positions(const Graph& graph) {
+    for (const auto& node : graph.nodes()) positions_[node.get()] = positions_.size() + 1;
+  }
+  size_t of(const Node& node) const { return positions_.at(&node); }
+  // `fused` stands where `place` stood.
+  void add(const Node& fused, size_t place) { positions_[&fused] = place; }
+
+ private:
+  std::unordered_map<const Node*, size_t> positions_;
+};
+
 class EpilogueGrower {
  public:
-  explicit EpilogueGrower(Node* root) : root_(root) { nodes_.push_back(root); }
+  EpilogueGrower(Node* root, const Positions& positions) : root_(root), positions_(positions) { nodes_.push_back(root); }
 
   // The longest chain of element-wise users of which only the last result is needed elsewhere.
   std::vector<Node*> grow() {
@@ -65,13 +80,14 @@ class EpilogueGrower {
     });
   }
 
+  // Nodes before the root cannot wait for it.
   bool reaches_body(const Node& node) const {
     std::set<const Node*> seen;
     std::vector<const Node*> work{&node};
-    while (!work.empty() && seen.size() < 200) {
+    while (!work.empty()) {
       const Node* n = work.back();
       work.pop_back();
-      if (!seen.insert(n).second) continue;
+      if (&n->graph() != &root_->graph() || positions_.of(*n) < positions_.of(*root_) || !seen.insert(n).second) continue;
       if (contains(n)) return true;
       for (const Value* v : n->inputs())
         if (v && v->producer()) work.push_back(v->producer());
@@ -90,6 +106,7 @@ class EpilogueGrower {
   }
 
   Node* root_;
+  const Positions& positions_;
   std::vector<Node*> nodes_;
 };
 
@@ -135,8 +152,8 @@ std::vector<Node*> side_nodes(const std::vector<Node*>& body) {
   return found;
 }
 
-bool fuse_root(Graph& graph, Node* root) {
-  std::vector<Node*> nodes = EpilogueGrower(root).grow();
+bool fuse_root(Graph& graph, Node* root, Positions& positions) {
+  std::vector<Node*> nodes = EpilogueGrower(root, positions).grow();
   Value* result = nodes.back()->output();
   const std::vector<Node*> sides = side_nodes(nodes);
   nodes.insert(nodes.begin(), sides.begin(), sides.end());
@@ -148,7 +165,8 @@ bool fuse_root(Graph& graph, Node* root) {
   if (nodes.size() == 1) return false;
   FusionCandidate candidate = fuse_body(nodes, {result});
   if (!contraction_view(*candidate.body)) return false;
-  replace_by_fused(graph, std::move(candidate), nodes, {result}, *result->producer());
+  const size_t place = positions.of(*result->producer());
+  positions.add(*replace_by_fused(graph, std::move(candidate), nodes, {result}, *result->producer()), place);
   return true;
 }
 
@@ -159,7 +177,8 @@ bool run(Graph& graph) {
   bool changed = false;
   for (const auto& node : graph.nodes())
     if (is_control_flow(*node)) for_each_region(*node, [&](Graph& region) { changed |= run(region); });
-  for (Node* root : roots) changed |= fuse_root(graph, root);
+  Positions positions(graph);
+  for (Node* root : roots) changed |= fuse_root(graph, root, positions);
   return changed;
 }
 
