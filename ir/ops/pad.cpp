@@ -85,8 +85,14 @@ Value* padded_positions(const GradientBuilder& g, int axis, const Margin& added)
   return g.make("Pad", {places, pads}, {{"mode", g.node().string_attribute("mode")}});
 }
 
-// What came from one position of an axis is summed there: a product with the matrix that says which
-// result came from which position, for one axis after the other.
+// Zeros like `dx`, but on `axis` as the operand was before it was padded.
+Value* unpadded_like(const GradientBuilder& g, const Value* dx, int axis) {
+  std::vector<Value*> sizes;
+  for (int a = 0; a < dx->rank(); ++a) sizes.push_back(size_operand(g.graph(), a == axis ? g.input(0) : dx, a));
+  return g.make("Expand", {number_like(g.graph(), dx, 0), g.make("Concat", sizes, {{"axis", int64_t{0}}})});
+}
+
+// What came from one position of an axis is summed there, for one axis after the other.
 void mirrored_pad_gradient(GradientBuilder& g) {
   const std::vector<Margin> added = margins(g.context());
   Value* dx = g.out_grad();
@@ -95,12 +101,8 @@ void mirrored_pad_gradient(GradientBuilder& g) {
     if (margin.before == 0 && margin.after == 0) continue;
     if (!margin.before.is_const() || !margin.after.is_const())
       g.context().fail("pads of symbolic size have a gradient in mode constant only");
-    Tensor off_on(dx->dtype(), {2});
-    off_on.set_double(1, 1);
-    Value* from =
-        g.make("OneHot", {padded_positions(g, axis, margin),
-                          size_operand(g.graph(), g.input(0), axis), g.graph().constant(off_on)});
-    dx = axis_times_matrix(g.graph(), dx, axis, from);
+    dx = g.make("GatherGradient", {dx, unpadded_like(g, dx, axis), padded_positions(g, axis, margin)},
+                {{"axis", int64_t{axis}}});
   }
   g.wrt(0, dx);
 }
