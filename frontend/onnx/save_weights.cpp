@@ -1,5 +1,6 @@
 #include "frontend/onnx/save_weights.h"
 
+#include <algorithm>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/wire_format_lite.h>
 
@@ -10,8 +11,34 @@
 
 namespace cnnc {
 
+static bool may_be_weight(const onnx::TensorProto& tensor) {
+  return tensor.dims_size() > 0 &&
+         (tensor.data_type() == onnx::TensorProto::FLOAT || tensor.data_type() == onnx::TensorProto::DOUBLE ||
+          tensor.data_type() == onnx::TensorProto::FLOAT16 || tensor.data_type() == onnx::TensorProto::BFLOAT16);
+}
+
+// Some exporters (Paddle's) write no initializers, but all weights as Constant nodes: these become initializers then.
+static void take_weights_of_nodes(onnx::GraphProto& graph) {
+  const auto& initializers = graph.initializer();
+  if (std::any_of(initializers.begin(), initializers.end(), may_be_weight)) return;
+  google::protobuf::RepeatedPtrField<onnx::NodeProto> rest;
+  for (onnx::NodeProto& node : *graph.mutable_node()) {
+    const bool is_constant = node.op_type() == "Constant" && node.output_size() == 1 && node.attribute_size() == 1;
+    if (!is_constant || !node.attribute(0).has_t() || !may_be_weight(node.attribute(0).t())) {
+      rest.Add()->Swap(&node);
+      continue;
+    }
+    onnx::TensorProto& tensor = *graph.add_initializer();
+    tensor.Swap(node.mutable_attribute(0)->mutable_t());
+    tensor.set_name(node.output(0));
+  }
+  graph.mutable_node()->Swap(&rest);
+}
+
 static onnx::ModelProto load(const std::string& path) {
-  return parse_model(MappedFile::open(path)->bytes(), {});
+  onnx::ModelProto model = parse_model(MappedFile::open(path)->bytes(), {});
+  take_weights_of_nodes(*model.mutable_graph());
+  return model;
 }
 
 std::set<std::string> onnx_initializer_names(const std::string& path) {

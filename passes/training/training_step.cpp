@@ -15,6 +15,12 @@
 namespace cnnc {
 namespace {
 
+std::string no_weights(const std::set<std::string>& initializers, const std::set<std::string>& frozen) {
+  if (!frozen.empty()) return "all weights are frozen; leave some to be trained";
+  return cat("the model has no weights that could be trained: none of its ", initializers.size(),
+             " initializers is a float tensor with axes that a node uses as a weight");
+}
+
 class StepBuilder {
  public:
   StepBuilder(std::unique_ptr<Graph> model, const std::vector<Objective>& objectives,
@@ -31,7 +37,8 @@ class StepBuilder {
   TrainingStep training(const std::set<std::string>& initializers) {
     const Parameters parameters =
         promote_parameters(graph(), initializers, options_.frozen, options_.held);
-    if (parameters.trained.empty()) throw Error("the model has no weights that could be trained");
+    if (parameters.trained.empty())
+      throw Error(no_weights(initializers, options_.frozen), options_.frozen.empty() ? Fault::model : Fault::usage);
     step_.is_training = true;
     TrainingForm form = to_training_form(graph(), parameters, options_.seed, options_.optimizer.convention);
     step_.has_step_number = form.step_number != nullptr;

@@ -143,6 +143,16 @@ class Training(TrainTest):
             table = table - 0.1 * slope
         np.testing.assert_allclose(tensors_of(self.out)["table"], table, atol=1e-5)
 
+    def test_weights_that_are_constant_nodes_become_initializers(self):
+        constant = lambda name: helper.make_node("Constant", [], [name], value=numpy_helper.from_array(self.tensors[name], name))
+        nodes = [constant("w"), constant("b"), helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1)]
+        plain = self.train("--batch-size", 5), tensors_of(self.out)
+        save_model(self.model, nodes, [tensor_info("x", ["n", 4])], [tensor_info("y", ["n", CLASSES])])
+        found = self.train("--batch-size", 5), tensors_of(self.out)
+        self.assertEqual(plain[0][1]["loss"], found[0][1]["loss"])
+        for name in "wb":
+            np.testing.assert_array_equal(plain[1][name], found[1][name])
+
     def test_hinge(self):
         nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
         w = weights(3, 4, 1)
