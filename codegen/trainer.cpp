@@ -100,6 +100,9 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
 StepProgram& Trainer::first_program() {
   const int64_t first = first_batch(options_.loop, samples_), last = last_batch(options_.loop, samples_);
   std::vector<std::function<void()>> programs{[&] { training_.program(first); }};
+  // A model with a batch size of its own says here, and not after the first steps, that the last batch has another one.
+  if (last > 0 && last != first && model_.graph(Dim::symbol("batch")) == nullptr)
+    for (const int64_t size : {first, last}) model_.graph(Dim(size));
   if (options_.build.compile.memory.bytes > 0 && last > 0) programs.push_back([&] { training_.program(last); });
   compile_within_limit(programs);
   return training_.program(first);

@@ -130,7 +130,7 @@ void add_compare(CLI::App& app, CommandStatus& status) {
   sub->add_option("--seed", command->seed, "of the random inputs")->capture_default_str();
   sub->add_option("--rtol", command->tolerance.relative, "relative tolerance")->capture_default_str();
   sub->add_option("--atol", command->tolerance.absolute, "times the largest expected magnitude")->capture_default_str();
-  sub->add_option("--threads", command->threads, "threads in all")->check(CLI::PositiveNumber)->capture_default_str();
+  sub->add_option("--threads", command->threads, "threads in all")->check(positive())->capture_default_str();
   sub->add_flag("--json", command->print_json, "one JSON object");
   command->build.add_to(*sub);
   sub->callback([command, &status] { status.code = command->run(); });

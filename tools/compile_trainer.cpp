@@ -12,12 +12,15 @@ void TrainerFlags::add_to(CLI::App& app) {
   const size_t before = app.get_options().size();
   training.add_to(app, false);
   app.add_option("--batch-size", batch_size, "samples in a step")
-      ->check(CLI::PositiveNumber)->capture_default_str();
+      ->check(positive())->capture_default_str();
   app.add_option("--labels", labels, "labels like those to come, .npy, where their shape is not plain")
       ->type_name("FILE");
   app.add_flag("--weighted", weighted, "samples have weights");
   const std::vector<CLI::Option*> options = app.get_options();
-  for (size_t i = before; i < options.size(); ++i) options[i]->needs(train)->group("With --train");
+  for (size_t i = before; i < options.size(); ++i) {
+    options[i]->needs(train);
+    if (!options[i]->get_group().empty()) options[i]->group("With --train");
+  }
 }
 
 namespace {

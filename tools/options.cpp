@@ -6,6 +6,25 @@
 
 namespace cnnc::tools {
 
+// ---- numbers ---------------------------------------------------------------------------------------------------------
+
+static CLI::Validator number_check(const char* name, const char* need, bool (*holds)(double)) {
+  const auto check = [=](std::string& text) -> std::string {
+    double value = 0;
+    if (!CLI::detail::lexical_cast(text, value) || !holds(value)) return cat("it is ", text, ", need ", need);
+    return value < 9.2e18 ? "" : cat(text, " is too large");
+  };
+  return CLI::Validator(check, name);
+}
+
+CLI::Validator positive() {
+  return number_check("POSITIVE", "a number greater than 0", [](double x) { return x > 0; });
+}
+
+CLI::Validator not_negative() {
+  return number_check("NONNEGATIVE", "a number that is not negative", [](double x) { return x >= 0; });
+}
+
 // ---- the model -------------------------------------------------------------------------------------------------------
 
 void ModelOptions::add_to(CLI::App& app) {
@@ -154,7 +173,7 @@ void RunFlags::add_to(CLI::App& app) {
   app.add_option("--outputs", outputs, "folder for output_0.pb, ...")->type_name("DIR");
   app.add_option("--format", format, "of the outputs: pb or npy")->check(CLI::IsMember({"pb", "npy"}))->capture_default_str();
   app.add_option("--threads", threads, "threads in all; default: what this process may use")
-      ->check(CLI::PositiveNumber)->type_name("N");
+      ->check(positive())->type_name("N");
 }
 
 }  // namespace cnnc::tools

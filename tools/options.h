@@ -11,6 +11,10 @@
 
 namespace cnnc::tools {
 
+// Checks of numbers, also of those that no integer can hold.
+CLI::Validator positive();
+CLI::Validator not_negative();
+
 // Which model, and its sizes.
 struct ModelOptions {
   std::string path;

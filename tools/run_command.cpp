@@ -135,8 +135,8 @@ void add_run(CLI::App& app, CommandStatus&) {
 void add_bench(CLI::App& app, CommandStatus&) {
   CLI::App* sub = app.add_subcommand("bench", "measure a model's latency; prints JSON");
   auto command = declare(*sub);
-  sub->add_option("--warmup", command->warmup, "untimed runs")->check(CLI::NonNegativeNumber)->capture_default_str();
-  sub->add_option("--repeat", command->repeat, "timed runs")->check(CLI::NonNegativeNumber)->capture_default_str();
+  sub->add_option("--warmup", command->warmup, "untimed runs")->check(not_negative())->capture_default_str();
+  sub->add_option("--repeat", command->repeat, "timed runs")->check(not_negative())->capture_default_str();
   sub->add_option("--precision", command->precision, "f32: every operator computes as the model says")
       ->check(CLI::IsMember({"f32", "auto"}));
   auto* json = sub->add_flag("--json", command->json, "one JSON line (the default)");

@@ -123,13 +123,14 @@ void add_train(CLI::App& app, CommandStatus&) {
   command->training.add_to(*sub, true);
   sub->add_option("-o,--output", command->output, "the trained ONNX file");
   auto* epochs = sub->add_option("--epochs", command->epochs, "how often all samples are used, with those before --resume")
-                     ->check(CLI::NonNegativeNumber)->type_name("N")->capture_default_str();
+                     ->check(not_negative())->type_name("N")->capture_default_str();
   sub->add_option("--steps", command->steps, "how many batches are used, instead of --epochs")
-      ->check(CLI::NonNegativeNumber)->excludes(epochs);
+      ->check(not_negative())->excludes(epochs);
   sub->add_option("--validation-split", command->validation_split, "part of the samples, the last ones, held out")
       ->check(CLI::Range(0.0, 1.0));
   sub->add_flag("--no-shuffle", command->no_shuffle, "batches in the order of the files");
-  sub->add_option("--seed", command->seed, "of the shuffling and of Dropout; default: 0, or that of the checkpoint");
+  sub->add_option("--seed", command->seed, "of the shuffling and of Dropout; default: 0, or that of the checkpoint")
+      ->check(not_negative());
   sub->add_option("--checkpoint", command->checkpoint, "file that keeps the state of training, to go on from")
       ->type_name("FILE");
   sub->add_option("--checkpoint-every", command->checkpoint_every, "N: steps between checkpoints; or epoch")

@@ -1,6 +1,9 @@
 #include "tools/training_data.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
 
 #include "frontend/onnx/import.h"
 #include "ir/error.h"
@@ -40,8 +43,11 @@ static std::vector<ClassWeight> classes_named(const std::vector<std::string>& li
     const size_t colon = word.find(':');
     if (colon == std::string::npos)
       throw Error(cat("--class-weight ", quoted(word), " is not of the form CLASS:WEIGHT"), Fault::usage);
-    classes.push_back({static_cast<int64_t>(number_named(word.substr(0, colon), "--class-weight")),
-                       number_named(word.substr(colon + 1), "--class-weight")});
+    const double label = number_named(word.substr(0, colon), "--class-weight");
+    const double weight = number_named(word.substr(colon + 1), "--class-weight");
+    if (label < 0 || label != std::floor(label) || !(weight >= 0) || std::isinf(weight))
+      throw Error(cat("--class-weight ", quoted(word), ": need the number of a class, and a weight of 0 or more"), Fault::usage);
+    classes.push_back({static_cast<int64_t>(label), weight});
   }
   return classes;
 }
@@ -60,8 +66,10 @@ static std::vector<std::string> files_of_inputs(const std::vector<std::string>& 
     const size_t equals = word.find('=');
     const auto at = std::find(names.begin(), names.end(), word.substr(0, equals));
     if (equals != std::string::npos && at != names.end()) {
-      files[static_cast<size_t>(at - names.begin())] = word.substr(equals + 1);
-    } else if (names.size() == 1 && given.size() == 1) {
+      std::string& file = files[static_cast<size_t>(at - names.begin())];
+      if (!file.empty()) throw Error(cat("--data gives input ", quoted(*at), " twice"), Fault::usage);
+      file = word.substr(equals + 1);
+    } else if (names.size() == 1 && given.size() == 1 && (equals == std::string::npos || std::filesystem::exists(word))) {
       files[0] = word;
     } else {
       throw Error(cat("--data ", quoted(word), ": the inputs of ", model, " are ", list_of(names),
@@ -122,8 +130,9 @@ TrainingData::TrainingData(const DataFiles& files, const std::string& model) {
   check();
   const std::vector<ClassWeight> classes = classes_named(files.class_weights);
   if (classes.empty()) return;
-  weigh_by_class(samples_.labels, classes.data(), static_cast<int32_t>(classes.size()),
-                 weights_.mutable_data<float>());
+  for (const ClassWeight& c : classes)
+    if (!weigh_by_class(samples_.labels, c, weights_.mutable_data<float>()))
+      std::fprintf(stderr, "warning: --class-weight: no label is of class %lld\n", static_cast<long long>(c.label));
   samples_.weights = codegen::view_of(weights_);
 }
 

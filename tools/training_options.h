@@ -14,11 +14,13 @@ namespace cnnc::tools {
 struct LossFlags {
   std::string loss, output;
   double l1 = 0, l2 = 0;
-  LossOptions numbers;  // but for the kind
-
+  // What is given on the command line replaces the default.
+  std::optional<double> label_smoothing, delta, alpha, beta, gamma;
+  bool from_probabilities = false, class_balancing = false;
 
   // `required`: --loss must be given.
   void add_to(CLI::App& app, bool required);
+  // Throws Error, also for an option that the loss does not have.
   LossOptions options(Convention convention) const;
 };
 
@@ -35,11 +37,12 @@ struct OptimizerFlags {
   std::string optimizer = "sgd", schedule;
   // What is given on the command line replaces the optimiser's default.
   std::optional<double> lr, momentum, beta1, beta2, epsilon, rho, initial_accumulator, weight_decay;
-  double dampening = 0, clip_norm = 0, global_clip_norm = 0, clip_value = 0;
+  std::optional<double> dampening;
+  double clip_norm = 0, global_clip_norm = 0, clip_value = 0;
   bool nesterov = false, centered = false, amsgrad = false;
 
   void add_to(CLI::App& app);
-  // Throws Error.
+  // Throws Error, also for an option that the optimiser does not have.
   OptimizerOptions options(Convention convention) const;
   // The learning rate with its schedule. Throws Error.
   LearningRate learning_rate() const;

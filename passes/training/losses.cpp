@@ -286,7 +286,8 @@ Dims without_axis(Dims dims, size_t axis) {
 
 Type sparse_labels(const Type& output, const Type& given) {
   if (output.rank() < 2 || !is_int(given.dtype))
-    refuse(output, given, "integers that number the classes, one for each row of the output");
+    refuse(output, given, cat("integers that number the classes, one for each row of the output",
+                              given.dims == output.dims ? "; rows of shares belong to categorical_crossentropy" : ""));
   const Dims last = without_axis(output.dims, static_cast<size_t>(output.rank() - 1));
   const Dims second = without_axis(output.dims, 1);
   if (given.dims == last || given.dims == second) return given;
@@ -303,13 +304,16 @@ Type label_type(const LossOptions& options, const Type& output, const Type& give
   if (!is_float(output.dtype))
     throw Error(cat("the model's output is ", output, ", need floats to compute a loss"),
                 Fault::usage);
+  if (!is_float(given.dtype) && !is_int(given.dtype) && given.dtype != DType::boolean) refuse(output, given, "numbers");
   if (options.loss == Loss::sparse_categorical_crossentropy) return sparse_labels(output, given);
   if (output.rank() < 1) refuse(output, given, "an output with at least one axis");
   if (given.dims == output.dims) return given;
   // [N] for an output [N, 1], and the other way round.
   if (product(given.dims) == product(output.dims) && given.dims[0] == output.dims[0])
     return {given.dtype, output.dims};
-  refuse(output, given, "labels of the output's shape");
+  const bool numbers_classes = is_int(given.dtype) && given.rank() + 1 == output.rank() && is_classification(options.loss);
+  refuse(output, given, cat("labels of the output's shape, ", Type{output.dtype, output.dims},
+                            numbers_classes ? "; numbers of classes belong to sparse_categorical_crossentropy" : ""));
 }
 
 bool divides_by_weights(const LossOptions& options) {

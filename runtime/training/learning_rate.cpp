@@ -113,6 +113,9 @@ class Parser {
     const Decay d = rate_.decay;
     rate_.staircase = staircase_ != 0;
     if (rate_.warmup_steps < 0) return fail("warmup_steps must not be negative");
+    for (int32_t i = 1; i < rate_.boundary_count; ++i) {
+      if (!(rate_.boundaries[i] > rate_.boundaries[i - 1])) return fail("boundaries must grow");
+    }
     if (d == Decay::piecewise) {
       return value_count_ == rate_.boundary_count + 1 ||
              error_.set("--lr-schedule '%s': %d boundaries need %d values", text_,

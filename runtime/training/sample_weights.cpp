@@ -16,16 +16,14 @@ static int64_t class_of(const cnnc_tensor_view& labels, int64_t sample) {
   return best;
 }
 
-void weigh_by_class(const cnnc_tensor_view& labels, const ClassWeight* classes, int32_t count,
-                    float* weights) {
+bool weigh_by_class(const cnnc_tensor_view& labels, const ClassWeight& of_class, float* weights) {
+  bool found = false;
   for (int64_t i = 0; i < labels.dims[0]; ++i) {
-    const int64_t found = class_of(labels, i);
-    double weight = static_cast<double>(weights[i]);
-    for (int32_t k = 0; k < count; ++k) {
-      if (classes[k].label == found) weight *= classes[k].weight;
-    }
-    weights[i] = static_cast<float>(weight);
+    if (class_of(labels, i) != of_class.label) continue;
+    weights[i] = static_cast<float>(static_cast<double>(weights[i]) * of_class.weight);
+    found = true;
   }
+  return found;
 }
 
 } // namespace cnnc

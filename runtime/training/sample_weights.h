@@ -13,10 +13,9 @@ struct ClassWeight {
   double weight;
 };
 
-// Multiplies `weights`, one for each sample, by that of the sample's class. Labels are class
-// numbers, or rows of which the greatest element is the class.
-void weigh_by_class(const cnnc_tensor_view& labels, const ClassWeight* classes, int32_t count,
-                    float* weights);
+// Multiplies `weights`, one for each sample, for the samples of this class. Labels are class numbers,
+// or rows of which the greatest element is the class. False when there is no such sample.
+bool weigh_by_class(const cnnc_tensor_view& labels, const ClassWeight& of_class, float* weights);
 
 } // namespace cnnc
 

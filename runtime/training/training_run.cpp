@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "runtime/host_tensor.h"
@@ -160,6 +161,10 @@ bool parse_checkpoint_every(const char* text, int64_t* steps, ErrorText* error) 
 }
 
 bool check_writable(const char* path, ErrorText* error) {
+  struct stat found;
+  if (!stat(path, &found) && S_ISDIR(found.st_mode)) {
+    return error->set("cannot write '%s': it is a directory", path);
+  }
   FileWriter file; // removes what it has not committed
   return file.open(path, error);
 }

@@ -271,7 +271,7 @@ class Formulae(TrainTest):
         self.refuse(2, "--dampening", 0.5, "--momentum", 0.9, words=["dampening", "PyTorch"])
         self.refuse(2, "--nesterov", "--convention", "pytorch", words=["nesterov", "momentum"])
         self.refuse(2, "--clipnorm", 1, "--clipvalue", 1, words=["only one of"])
-        self.refuse(2, "--beta1", 1.5, words=["beta_1 is 1.5"])
+        self.refuse(2, "--optimizer", "adam", "--beta1", 1.5, words=["beta_1 is 1.5"])
 
     def test_keras(self):
         self.compare("keras")

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 
 from command import FILE, LIMIT, MODEL, OK, USAGE, TensorProto, helper, numpy_helper, save_model, tensor_info, weights
-from training import CLASSES, TrainTest, save_noisy_cnn, softmax, tensors_of
+from training import CLASSES, LOSS, TrainTest, save_dense, save_noisy_cnn, softmax, tensors_of
 
 
 class Training(TrainTest):
@@ -256,11 +256,45 @@ class BadTrainingInput(TrainTest):
 
     def test_labels_of_another_shape(self):
         self.refuse(USAGE, "--batch-size", 10, words=["labels are i32[10]", "f32[10,3]"], loss="mse")
+        self.refuse(USAGE, words=["sparse_categorical_crossentropy"], loss="categorical_crossentropy")
+        self.y = np.eye(CLASSES, dtype=np.float32)[self.y]
+        self.save()
+        self.refuse(USAGE, words=["rows of shares belong to categorical_crossentropy"])
+
+    def test_labels_that_are_no_numbers(self):
+        for dtype in np.complex64, str:
+            self.y = np.zeros((10, CLASSES)).astype(dtype)
+            self.save()
+            self.refuse(USAGE, words=["the labels are", "need numbers"], loss="mse")
+
+    def test_negative_label(self):
+        self.y[3] = -1
+        self.save()
+        self.refuse(USAGE, words=["label -1", "sample 3", "0 to 2"])
 
     def test_data_of_another_shape(self):
         self.x = weights(7, 10, 5)
         self.save()
-        self.refuse(USAGE, words=["x"])
+        self.refuse(USAGE, words=["fixes axis 1 to 4", "the samples 'x' f32[10,5]", "--data"])
+        self.x = weights(7, 10)
+        self.save()
+        self.refuse(USAGE, words=["has 1 axes", "the samples 'x' f32[10]"])
+
+    def test_batches_that_the_model_does_not_take(self):
+        save_dense(self.model, batch=8)
+        self.refuse(USAGE, "--batch-size", 4, words=["batches of 4", "fixes axis 0 to 8", "--batch-size"])
+        self.refuse(USAGE, "--batch-size", 8, words=["batches of 2", "fixes axis 0 to 8"])
+
+    def test_data_by_wrong_names(self):
+        x, model = self.folder / "x.npy", self.model
+        for data, words in {f"q={x}": ["the inputs of", "'x'"], f"x={x},x={x}": ["'x' twice"]}.items():
+            self.expect_error(USAGE, "train", model, "--data", data, "--labels", self.folder / "y.npy", "--loss", LOSS, words=words)
+
+    def test_files_that_are_no_arrays(self):
+        whole = (self.folder / "x.npy").read_bytes()
+        for content, words in {whole[:150]: ["22 bytes", "needs 160"], b"": ["not a .npy file"], b"text" * 9: ["not a .npy file"]}.items():
+            (self.folder / "x.npy").write_bytes(content)
+            self.refuse(FILE, words=["x.npy", *words])
 
     def test_data_of_another_type(self):
         self.x = self.x.astype(np.float64)
@@ -296,7 +330,39 @@ class BadTrainingInput(TrainTest):
         self.refuse(USAGE, "--lr-schedule", "cosine,decay_steps=x", words=["'x' is no number"])
         self.refuse(USAGE, "--lr-schedule", "cosine,decay_steps=2,rate=1", words=["'rate' is no part"])
         self.refuse(USAGE, "--lr-schedule", "piecewise,boundaries=1:2,values=1", words=["2 boundaries need 3 values"])
+        self.refuse(USAGE, "--lr-schedule", "piecewise,boundaries=5:2,values=1:2:3", words=["boundaries must grow"])
         self.refuse(USAGE, "--freeze", "q*", words=["no initializer", "q*"])
+        self.refuse(USAGE, "--freeze", "*", words=["all weights are frozen"])
+
+    def test_numbers_out_of_range(self):
+        for option in "--batch-size", "--threads", "--max-mem":
+            self.refuse(USAGE, option, 0, words=[option, "it is 0", "greater than 0"])
+        for option in "--epochs", "--steps", "--l1", "--l2", "--seed":
+            self.refuse(USAGE, option, -1, words=[option, "it is -1", "not negative"])
+        for option in "--lr", "--weight-decay", "--clipnorm", "--global-clipnorm", "--clipvalue":
+            self.refuse(USAGE, option, -1, words=["the optimizer's", "is -1, need 0 or more"])
+        self.refuse(USAGE, "--lr", "nan", words=["learning rate is nan"])
+        self.refuse(USAGE, "--momentum", 2, words=["momentum is 2", "[0, 1]"])
+        self.refuse(USAGE, "--steps", "9" * 30, words=["too large"])
+
+    def test_options_that_would_do_nothing(self):
+        self.refuse(USAGE, "--optimizer", "adam", "--momentum", 0.9, words=["'adam' has no --momentum", "sgd, rmsprop"])
+        self.refuse(USAGE, "--beta1", 0.9, words=["'sgd' has no --beta1", "adamw"])
+        self.refuse(USAGE, "--gamma", 1, words=["has no --gamma", "categorical_focal_crossentropy"])
+        self.refuse(USAGE, "--from-probabilities", words=["'mse' has no --from-probabilities"], loss="mse")
+        self.refuse(USAGE, "--label-smoothing", 0.1, words=["'mse' has no --label-smoothing"], loss="mse")
+
+    def test_weights_of_classes(self):
+        self.refuse(USAGE, "--class-weight", "0:-1", words=["'0:-1'", "0 or more"])
+        self.refuse(USAGE, "--class-weight", "0.5:1", words=["'0.5:1'", "number of a class"])
+        self.refuse(USAGE, "--class-weight", "abc", words=["CLASS:WEIGHT"])
+        _, err = self.expect(OK, *self.arguments("--class-weight", "7:2", "-o", self.out))
+        self.assertIn("no label is of class 7", err)
+
+    def test_weights_of_samples(self):
+        for array, words in ((np.ones(7, np.float32), "7 sample weights for 10"), (np.ones(10), "need one f32 number")):
+            np.save(self.folder / "weights.npy", array)
+            self.refuse(USAGE, "--sample-weights", self.folder / "weights.npy", words=[words])
 
     def test_split_that_leaves_nothing(self):
         self.refuse(USAGE, "--validation-split", 1, words=["--validation-split", "0 to train"])
@@ -306,13 +372,37 @@ class BadTrainingInput(TrainTest):
         self.refuse(FILE, words=["x.npy"])
 
     def test_output_that_cannot_be_written(self):
-        self.out = self.folder / "nowhere" / "trained.onnx"
-        self.expect(FILE, *self.arguments("-o", self.out))
+        self.expect_error(FILE, *self.arguments("-o", self.folder / "nowhere" / "trained.onnx"), words=["cannot write", "nowhere"])
+        self.expect_error(FILE, *self.arguments("-o", self.folder), words=["cannot write", "it is a directory"])
+        self.expect_error(FILE, *self.arguments("--checkpoint", self.folder), words=["cannot write", "it is a directory"])
 
     def test_model_without_weights(self):
         save_model(self.model, [helper.make_node("Relu", ["x"], ["y"])], [tensor_info("x", ["n", 4])],
                    [tensor_info("y", ["n", 4])])
-        self.refuse(MODEL, words=["no weights"])
+        self.refuse(MODEL, words=["no weights that could be trained", "none of its 0 initializers"])
+
+    def test_outputs_that_are_no_floats(self):
+        nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("ArgMax", ["h"], ["y"], axis=1, keepdims=0)]
+        save_model(self.model, nodes, [tensor_info("x", ["n", 4])], [tensor_info("y", ["n"], TensorProto.INT64)],
+                   [numpy_helper.from_array(weights(1, 4, 3), "w")])
+        self.refuse(USAGE, words=["output is i64[n]", "need floats"], loss="mse")
+
+
+class BadEvaluationInput(TrainTest):
+    def refuse_evaluation(self, *more, words):
+        self.expect_error(USAGE, *self.arguments(*more, command="eval"), words=words)
+
+    def test_labels_and_data(self):
+        self.refuse_evaluation("--lr", 1, words=["no option --lr"])
+        self.y[2] = 5
+        self.save()
+        self.refuse_evaluation(words=["label 5 of sample 2"])
+        self.y = self.y[:9]
+        self.save()
+        self.refuse_evaluation(words=["9 labels for 10 samples"])
+        self.x, self.y = self.x[:0], self.y[:0]
+        self.save()
+        self.refuse_evaluation(words=["no samples"])
 
 
 if __name__ == "__main__":
