@@ -122,7 +122,7 @@ class StepBuilder {
 
   void set_outputs(Value* loss, bool keep) {
     graph().remove_outputs();
-    graph().add_output(loss, "loss");
+    graph().add_output(converted(graph(), loss, DType::f32), "loss");  // the runtime reads f32
     if (!keep) return;
     const auto add = [&](Value* value, const char* name, size_t i) {
       graph().add_output(value, i == 0 ? std::string(name) : cat(name, "_", i + 1));

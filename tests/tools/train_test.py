@@ -153,6 +153,22 @@ class Training(TrainTest):
         for name in "wb":
             np.testing.assert_array_equal(plain[1][name], found[1][name])
 
+    def test_losses_of_models_in_other_floats(self):
+        want = None
+        for dtype, tolerance in (np.float32, 1e-6), (np.float64, 1e-6), (np.float16, 3e-3):
+            kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+            nodes = [helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=1)]
+            save_model(self.model, nodes, [tensor_info("x", ["n", 4], kind)], [tensor_info("y", ["n", CLASSES], kind)],
+                       [numpy_helper.from_array(t.astype(dtype), n) for n, t in self.tensors.items()])
+            self.x = self.x.astype(dtype)
+            self.save()
+            loss = self.train("--batch-size", 5, "--epochs", 2, "--optimizer", "adam")[2]["loss"]
+            want = want or loss
+            self.assertAlmostEqual(want, loss, delta=tolerance)
+            out, _ = self.expect(OK, *self.arguments("--json", command="eval"))
+            z = self.x.astype(np.float64) @ self.tensors["w"].T + self.tensors["b"]
+            self.assertAlmostEqual(-np.log(softmax(z)[np.arange(10), self.y]).mean(), json.loads(out)["loss"], delta=3 * tolerance)
+
     def test_hinge(self):
         nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
         w = weights(3, 4, 1)
