@@ -105,14 +105,14 @@ void ConventionFlag::add_to(CLI::App& app) {
 // ---- the optimiser -----------------------------------------------------------------------------
 
 void OptimizerFlags::add_to(CLI::App& app) {
-  app.add_option("--optimizer", optimizer, "sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax or lion, with --rho, --centered, --initial-accumulator, --amsgrad and --dampening")->capture_default_str();
+  app.add_option("--optimizer", optimizer, "sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax or lion, with --beta1, --beta2, --rho, --centered, --initial-accumulator, --amsgrad and --dampening")->capture_default_str();
   app.add_option("--lr", lr, "the learning rate");
   app.add_option("--lr-schedule", schedule, "exponential|cosine|inverse_time|polynomial|piecewise|step,KEY=VALUE,..., with warmup_steps= if wanted");
   app.add_option("--momentum", momentum, "of sgd and rmsprop");
   app.add_flag("--nesterov", nesterov, "sgd: Nesterov's momentum");
   app.add_option("--dampening", dampening, "of sgd's momentum, by PyTorch's formula")->group(kInTheDocuments);
-  app.add_option("--beta1", beta1, "of adam, adamw, adamax and lion");
-  app.add_option("--beta2", beta2, "of adam, adamw, adamax and lion");
+  app.add_option("--beta1", beta1, "of adam, adamw, adamax and lion")->group(kInTheDocuments);
+  app.add_option("--beta2", beta2, "of adam, adamw, adamax and lion")->group(kInTheDocuments);
   app.add_flag("--amsgrad", amsgrad, "adam and adamw: by the greatest second moment so far")->group(kInTheDocuments);
   app.add_option("--epsilon", epsilon, "keeps divisors from being 0");
   app.add_option("--rho", rho, "of rmsprop and adadelta")->group(kInTheDocuments);
