@@ -105,6 +105,9 @@ class RuleBuilder {
   Value* scaled(Value* x, double factor) { return make("Mul", {x, number_like(g_, x, factor)}); }
   Value* stepped_back(Value* w, Value* step) { return make("Sub", {w, step}); }
 
+  // old + (1 - factor) (x - old): rounded as Keras does, and one product less than the sum of both parts.
+  Value* moved(Value* old, Value* x, double factor) { return make("Add", {old, scaled(make("Sub", {x, old}), 1 - factor)}); }
+
   // factor * old + (1 - factor) * x
   Value* moving_average(Value* old, Value* x, double factor) {
     return make("Add", {scaled(old, factor), scaled(x, 1 - factor)});
@@ -183,8 +186,8 @@ class RuleBuilder {
   // Keras adds epsilon to sqrt(v), PyTorch to the corrected sqrt(v) / sqrt(1 - beta2^t).
   Value* adam(Value* w, Value* g) {
     Value *old_m = add_state("m"), *old_v = add_state("v");
-    Value* m = set(old_m, moving_average(old_m, g, options_.beta1));
-    Value* v = set(old_v, moving_average(old_v, make("Mul", {g, g}), options_.beta2));
+    Value* m = set(old_m, moved(old_m, g, options_.beta1));
+    Value* v = set(old_v, moved(old_v, make("Mul", {g, g}), options_.beta2));
     Value* rate = make("Mul", {learning_rate_, factors_[0]});
     if (options_.amsgrad) {
       Value* old_most = add_state("v_hat");
@@ -245,7 +248,7 @@ class RuleBuilder {
   // Keras adds epsilon to the maximum, PyTorch to the gradient in it.
   Value* adamax(Value* w, Value* g) {
     Value *old_m = add_state("m"), *old_u = add_state("u");
-    Value* m = set(old_m, moving_average(old_m, g, options_.beta1));
+    Value* m = set(old_m, moved(old_m, g, options_.beta1));
     Value* epsilon = number_like(g_, old_u, options_.epsilon);
     Value* size = make("Abs", {g});
     if (is_pytorch()) size = make("Add", {size, epsilon});
