@@ -18,7 +18,7 @@ static Dim products_of(const Node& root) {
 
 Dim flops_of(const Node& node, int output) {
   if (node.is("ConvWeightGradient")) return products_of(node) * 2;
-  if (const auto view = contraction_view(node)) return products_of(*view->root) * 2;
+  if (const auto view = contraction_view(node); view && output == 0) return products_of(*view->root) * 2;
   const Type& type = node.output(static_cast<size_t>(output))->type();
   if (const auto nest = loop_nest(node, output); nest && !nest->stages.empty()) {
     return product(nest->loops) * static_cast<int64_t>(nest->stages.size());

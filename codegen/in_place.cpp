@@ -103,7 +103,7 @@ std::vector<int> in_place_operands(const Node& node, const std::string& kernel, 
   } else {
     const auto view = contraction_view(node);
     if (!view) return {};
-    loads.add(view->epilogue, true);
+    for (const Scalar& result : view->results) loads.add(result, true);
     for (const StridedOperand& operand : view->operands)
       if (operand.operand >= 0) loads.elsewhere.push_back(operand.operand);
   }

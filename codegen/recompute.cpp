@@ -66,12 +66,29 @@ class Recomputation {
   std::optional<Candidate> best_candidate(bool with_contractions) {
     position_.clear();
     for (size_t i = 0; i < live_.nodes().size(); ++i) position_[live_.nodes()[i]] = i;
+    find_writers();
     std::optional<Candidate> best;
     for (size_t i = 0; i < live_.peak(); ++i) {
       const std::optional<Candidate> found = candidate(*live_.nodes()[i], with_contractions);
       if (found && found->freed * kSmallestGain > bytes() && (!best || found->worth() > best->worth())) best = found;
     }
     return best;
+  }
+
+  // A weight is updated as soon as the graph as it is has read it; behind that, nothing is computed of its old value.
+  void find_writers() {
+    written_.clear();
+    for (size_t i = 0; i < graph_.outputs().size(); ++i) {
+      const Node* writer = root_of(graph_.outputs()[i])->producer();
+      if (graph_.updated_input(i) && writer && position_.count(writer)) written_[graph_.updated_input(i)] = position_.at(writer);
+    }
+  }
+
+  bool reads_what_is_written(const Node& node, size_t before) const {
+    return std::any_of(node.inputs().begin(), node.inputs().end(), [&](const Value* operand) {
+      const auto it = operand ? written_.find(root_of(operand)) : written_.end();
+      return it != written_.end() && it->second < before;
+    });
   }
 
   bool may_repeat(const Node& node, bool with_contractions) const {
@@ -97,6 +114,7 @@ class Recomputation {
       if (again.size() > kMostNodes) return std::nullopt;
     }
     for (size_t i : again) {
+      if (reads_what_is_written(*live_.nodes()[i], c.position)) return std::nullopt;
       c.nodes.push_back(live_.nodes()[i]);
       c.nanoseconds += nanoseconds(*c.nodes.back());
     }
@@ -156,6 +174,7 @@ class Recomputation {
   const std::map<std::string, int64_t>& sizes_;
   InPlaceOperands in_place_;
   std::map<const Node*, size_t> position_;
+  std::map<const Value*, size_t> written_;  // inputs that are updated: the position of the node that does it
   LiveValues live_;
 };
 

@@ -22,7 +22,6 @@ class ViewBuilder {
   explicit ViewBuilder(const Graph& body) : body_(body) {}
 
   ContractionView build() {
-    if (body_.outputs().size() != 1) throw Refusal{"it has more than one result"};
     for (const auto& node : body_.nodes()) {
       if (!is_root(*node)) continue;
       if (view_.root != nullptr) throw Refusal{"it holds two contractions"};
@@ -31,10 +30,12 @@ class ViewBuilder {
     if (view_.root == nullptr) throw Refusal{"it holds no Conv, ConvTranspose or MatMul"};
     for (const Value* operand : view_.root->inputs()) view_.operands.push_back(strided(operand));
     view_.root_type = view_.root->output()->type();
-    const Value* result = body_.outputs()[0];
-    if (result->type().dims != view_.root_type.dims) throw Refusal{"its epilogue changes the shape"};
-    const Scalar epilogue = element(*result, OpContext::indices(view_.root_type.rank()));
-    if (epilogue.op() != ScalarOp::param) view_.epilogue = epilogue;
+    const Scalars place = OpContext::indices(view_.root_type.rank());
+    for (const Value* result : body_.outputs()) {
+      if (result->type().dims != view_.root_type.dims) throw Refusal{"its epilogue changes the shape"};
+      view_.results.push_back(element(*result, place));
+    }
+    if (view_.results.size() == 1 && view_.results[0].op() == ScalarOp::param) view_.results.clear();
     return std::move(view_);
   }
 

@@ -20,13 +20,13 @@ struct ContractionView {
   const Node* root = nullptr;  // Conv, ConvTranspose or MatMul: the node itself, or the one in its fused body
   std::vector<StridedOperand> operands;  // of the root, in its order
   Type root_type;  // of the root's result
-  // The element to store, over param(0) = the root's element, index(axis of the result) and loads of the whole node's
-  // operands; empty when it is param(0) itself.
-  Scalar epilogue;
+  // The element to store of each result, over param(0) = the root's element, index(axis of the result) and loads of the whole
+  // node's operands. Empty when there is one result and it is param(0) itself.
+  Scalars results;
 };
 
 // `node` is a Conv, ConvTranspose or MatMul, or a Fused node whose body is [Transposes of operands], one of them, and element-wise
-// operators on its result. Otherwise nullopt, and why.
+// operators on its result, which may return several results of equal sizes. Otherwise nullopt, and why.
 std::optional<ContractionView> contraction_view(const Node& node, std::string* why_not = nullptr);
 // The same for the body of a Fused node that does not exist yet; operands are the body's inputs.
 std::optional<ContractionView> contraction_view(const Graph& body, std::string* why_not = nullptr);

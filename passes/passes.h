@@ -40,6 +40,8 @@ Pass fuse_epilogues();
 Pass fuse_loops();
 // Reductions of the same tensor over the same loops become one kernel.
 Pass fuse_siblings();
+// A weight is updated by the kernel of the product that is its gradient.
+Pass fuse_updates();
 // A long reduction to few elements becomes one of many parts and one of their results.
 Pass split_reductions();
 // Brings convolutions and pools to [N, spatial..., C], between Transposes.

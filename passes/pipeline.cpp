@@ -27,6 +27,7 @@ Pipeline inference_pipeline() {
       {{split_reductions()}},
       {{fuse_loops()}},
       {{fuse_siblings()}},
+      {{fuse_updates()}},
   };
 }
 

@@ -138,7 +138,7 @@ codegen::BuildOptions BuildFlags::build_options() const {
   // What moves data into another layout or makes larger kernels.
   if (level == 1)
     passes.disabled.insert({"channels-last", "move-transposes", "transposes-to-views", "pack-pixels",
-                            "fuse-epilogues", "fuse-loops"});
+                            "fuse-epilogues", "fuse-loops", "fuse-updates"});
   options.compile.thorough = level == 3;
   passes.stop_after = stop_after;
   passes.bisect_limit = bisect;

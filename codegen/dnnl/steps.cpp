@@ -36,6 +36,7 @@ const ContractionView contraction_of(const Node& node, const char* op) {
   std::string why_not;
   auto view = contraction_view(node, &why_not);
   if (!view) refuse(why_not);
+  if (view->results.size() > 1) refuse("it has several results");
   if (!view->root->is(op)) refuse(cat("it computes ", op, ", this is ", view->root->op_name()));
   if (view->root->attributes().count("weight_shape")) refuse("its weights are packed for another kernel");
   return *std::move(view);

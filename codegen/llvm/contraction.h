@@ -65,13 +65,14 @@ struct EpilogueContext {
   int lanes;
   llvm::Value* mask;   // <lanes x i1>, which lanes exist; null when all do
   llvm::Value* value;  // <lanes x float> or <lanes x double>
+  llvm::Value* offset;  // elements from the start of the result to its place
   // od, oh, ow where the kernel walks over them; null where it walks over `pixel` (then divide).
   std::array<llvm::Value*, 3> position{};
 };
 
 // Returns the vector to store, of `lanes` elements of any type. It may load other operands at the
 // place it is given, also from the memory that the result is stored to: each result is computed
-// once.
+// once. It stores further results itself.
 using Epilogue = std::function<llvm::Value*(EpilogueContext&)>;
 
 // How the outputs of an axis lie in the result, for a part of a transposed convolution: of stride s,
@@ -189,6 +190,7 @@ struct MatMulSpec {
   Size a_row_stride = 0, a_column_stride = 1;  // the other way round for a transposed A
   Size b_row_stride = 0, b_column_stride = 1;
   Size output_row_stride = 0;
+  int divisions = 0;  // and square roots, in the epilogue of a vector
 };
 
 struct MatMulPlan {

@@ -1,123 +1,17 @@
 // Kernels of Conv, ConvTranspose and MatMul nodes, with the node's epilogue on the accumulators.
-#include <algorithm>
-#include <map>
-
-#include "ir/affine.h"
+#include "codegen/llvm/contraction_epilogue.h"
 #include "codegen/llvm/contraction_spec.h"
-#include "codegen/llvm/expression.h"
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/loop_builder.h"
 #include "codegen/llvm/winograd.h"
 #include "codegen/packing.h"
 #include "ir/error.h"
-#include "ir/scalar_math.h"
 
 namespace cnnc::codegen {
 
 using llvm::Value;
 
 namespace {
-
-// Loop numbers of joined axes in epilogue offsets.
-constexpr int kBatchLoop = 100;
-constexpr int kPixelLoop = 101;
-
-class EpilogueBuilder {
- public:
-  EpilogueBuilder(const KernelContext& kernel, const ContractionView& view)
-      : kernel_(kernel), dims_(view.root_type.dims), axes_(result_axes(view)) {
-    if (view.epilogue.get() == nullptr) return;
-    const auto strides = [&](int operand) {
-      return dense_strides(kernel.node.input(static_cast<size_t>(operand))->type().dims);
-    };
-    expr_ = join_offsets(expand_math(flatten_loads(view.epilogue, strides)));
-  }
-
-  Epilogue build() const {
-    if (expr_.get() == nullptr) return nullptr;
-    return [this](EpilogueContext& c) { return emit(c); };
-  }
-
- private:
-  int channel_axis() const { return static_cast<int>(dims_.size()) - 1; }
-
-  // Offsets that walk all batch (pixel) axes as one are written over the generator's own counter, which saves dividing it.
-  Scalar join_offsets(const Scalar& expr) const {
-    std::map<const Scalar::Node*, Scalar> done;
-    std::function<Scalar(const Scalar&)> go = [&](const Scalar& e) -> Scalar {
-      if (auto it = done.find(e.get()); it != done.end()) return it->second;
-      Scalar result = e;
-      if (e.op() == ScalarOp::load) {
-        result = Scalar::load(static_cast<int>(e->integer), e.dtype(), {joined(go(e.arg(0)))});
-      } else if (!e->args.empty()) {
-        Scalars args;
-        for (const Scalar& a : e->args) args.push_back(go(a));
-        result = Scalar::make(e.op(), e.dtype(), std::move(args));
-      }
-      return done[e.get()] = result;
-    };
-    return go(expr);
-  }
-
-  Scalar joined(const Scalar& offset) const {
-    const auto affine = affine_form(offset);
-    if (!affine) return offset;
-    Affine result{affine->constant, {}};
-    const Dim channel = affine->coefficient(channel_axis());
-    if (!(channel == 0)) result.coefficients[channel_axis()] = channel;
-    join_group(*affine, axes_.batch, kBatchLoop, result);
-    join_group(*affine, axes_.pixel, kPixelLoop, result);
-    return result.scalar();
-  }
-
-  void join_group(const Affine& from, const std::vector<int>& axes, int loop, Affine& to) const {
-    bool joint = true;
-    for (size_t i = 0; i + 1 < axes.size(); ++i) {
-      const Dim &here = dims_[static_cast<size_t>(axes[i])], &next = dims_[static_cast<size_t>(axes[i + 1])];
-      joint = joint && (here == 1 || from.coefficient(axes[i]) == from.coefficient(axes[i + 1]) * next);
-    }
-    if (axes.empty()) return;
-    if (joint) {
-      const Dim c = from.coefficient(axes.back());
-      if (!(c == 0)) to.coefficients[loop] = c;
-      return;
-    }
-    for (int a : axes)
-      if (!(from.coefficient(a) == 0)) to.coefficients[a] = from.coefficient(a);
-  }
-
-  Value* emit(EpilogueContext& c) const {
-    ExpressionScope scope;
-    scope.lanes = c.lanes;
-    scope.mask = c.mask;
-    scope.size = kernel_.size;
-    scope.operand = kernel_.operand;
-    scope.param = [&](int, DType) { return Emitted{c.lanes > 1 ? Emitted::vector : Emitted::uniform, c.value}; };
-    scope.index = [&](int loop) { return index(c, loop); };
-    ExpressionEmitter emitter(c.builder, scope);
-    Value* result = emitter.emit_vector(expr_);
-    if (expr_.dtype() == DType::boolean) result = c.builder.CreateZExt(result, lanes_of(c.builder.getInt8Ty(), c.lanes));
-    return result;
-  }
-
-  Emitted index(EpilogueContext& c, int loop) const {
-    if (loop == kBatchLoop) return {Emitted::uniform, c.batch};
-    if (loop == kPixelLoop) return {Emitted::uniform, c.pixel};
-    if (loop == channel_axis())
-      return c.lanes > 1 ? Emitted{Emitted::linear, c.channel, 1} : Emitted{Emitted::uniform, c.channel};
-    const bool in_batch = std::find(axes_.batch.begin(), axes_.batch.end(), loop) != axes_.batch.end();
-    const std::vector<int>& group = in_batch ? axes_.batch : axes_.pixel;
-    std::vector<Value*> extents;
-    for (int a : group) extents.push_back(kernel_.size(dims_[static_cast<size_t>(a)]));
-    const std::vector<Value*> place = unflatten(c.builder, in_batch ? c.batch : c.pixel, extents);
-    return {Emitted::uniform, place[static_cast<size_t>(std::find(group.begin(), group.end(), loop) - group.begin())]};
-  }
-
-  const KernelContext& kernel_;
-  Dims dims_;
-  ResultAxes axes_;
-  Scalar expr_;
-};
 
 ContractionView view_of(const KernelContext& k) {
   std::string why_not;

@@ -8,6 +8,7 @@
 #include "ir/error.h"
 #include "ir/op_def.h"
 #include "ir/ops/convolution.h"
+#include "ir/scalar_sharing.h"
 
 namespace cnnc::codegen {
 
@@ -161,6 +162,13 @@ std::vector<ContractionPlan> plan_convolutions(const std::vector<ConvolutionSpec
   return plans;
 }
 
+static int divisions_of(const ContractionView& view) {
+  int count = 0;
+  for (const Scalar& result : with_equal_parts_shared(view.results))
+    visit(result, [&](const Scalar& e) { count += is_float(e.dtype()) && (e.op() == ScalarOp::div || e.op() == ScalarOp::sqrt); });
+  return count;
+}
+
 MatMulSpec matmul_spec(const ContractionView& view, const SizeOf& size) {
   const StridedOperand a = as_matrices(view, 0), b = as_matrices(view, 1);
   const Dims out = dense_strides(view.root_type.dims);
@@ -185,6 +193,7 @@ MatMulSpec matmul_spec(const ContractionView& view, const SizeOf& size) {
   spec.b_row_stride = size(b.strides[rb]);
   spec.b_column_stride = size(b.strides[rb + 1]);
   spec.output_row_stride = size(out[batches]);
+  spec.divisions = divisions_of(view);
   return spec;
 }
 
@@ -213,6 +222,7 @@ static std::optional<std::string> convolution_refusal(const ContractionView& vie
 
 std::optional<std::string> contract_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
+  if (view.results.size() > 1) return "it has several results";
   if (!view.root->is("MatMul")) return convolution_refusal(view);
   if (!has_packed_weights(*view.root) && view.operands[1].dims.size() != 2) return "B is no matrix";
   for (const Dim& d : product_weights(view))
@@ -226,6 +236,7 @@ std::optional<std::string> contract_refusal(const ContractionView& view, const T
 std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
   if (view.root->is("MatMul")) return "it is no convolution";
+  if (view.results.size() > 1) return "it has several results";
   if (auto refusal = convolution_refusal(view)) return refusal;
   const ConvolutionSpec spec = convolution_specs(view, planning_size).front();
   if (view.root->is("ConvTranspose") && (spec.channels != spec.groups || spec.output_channels != spec.groups))

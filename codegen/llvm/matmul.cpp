@@ -181,6 +181,14 @@ int64_t known(const Size& size, int64_t otherwise) {
   return size.is_constant() ? std::max<int64_t>(1, size.constant()) : otherwise;
 }
 
+// While a tile's results are divided, the processor multiplies for the next tile, if it sees so far ahead: tiles are small.
+constexpr int kSumsBesideDivisions = 8;
+constexpr int64_t kLongReduction = 256;  // beside which divisions count for little
+
+bool computes_beside_divisions(const MatMulSpec& spec, const VectorIsa& isa, int64_t steps) {
+  return spec.divisions > 1 && isa.registers >= 32 && steps <= kLongReduction;
+}
+
 }  // namespace
 
 MatMulPlan plan_matmul(const MatMulSpec& spec, const VectorIsa& isa) {
@@ -190,6 +198,7 @@ MatMulPlan plan_matmul(const MatMulSpec& spec, const VectorIsa& isa) {
   if (spec.m.is_constant()) rows = spec.m.constant();
   int64_t columns = known(spec.n, 128), steps = known(spec.k, 128);
   TileShape tile = choose_tile(isa, plan.lanes, rows, divide_up(columns, plan.lanes), steps, 28);
+  if (computes_beside_divisions(spec, isa, steps)) tile = {kSumsBesideDivisions, 1};
   plan.width = tile.width;
   plan.vectors = tile.vectors;
   plan.packed = !spec.b_column_stride.is(1) || !rows || *rows > 4 * plan.width;

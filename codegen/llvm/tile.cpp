@@ -245,7 +245,7 @@ void emit_tile_stores(IRBuilderBase& b, int width, int vectors, const Values& su
   int lanes = llvm::cast<llvm::FixedVectorType>(sums.front()->getType())->getNumElements();
   for (int i = 0; i < width; ++i) {
     const int64_t step = i * out.pixel_step;
-    EpilogueContext context{b, out.batch, add(b, out.pixel, step), nullptr, lanes, nullptr, nullptr};
+    EpilogueContext context{b, out.batch, add(b, out.pixel, step), nullptr, lanes, nullptr, nullptr, nullptr};
     context.position = out.position;
     if (context.position[2]) context.position[2] = add(b, context.position[2], step);
     Value* offset = add(b, out.offset, mul(b, out.pixel_stride, i));
@@ -253,9 +253,9 @@ void emit_tile_stores(IRBuilderBase& b, int width, int vectors, const Values& su
       context.channel = add(b, out.channel, int64_t{j} * lanes);
       context.mask = out.masks.empty() ? nullptr : out.masks[j];
       context.value = sums[i * vectors + j];
+      context.offset = add(b, offset, int64_t{j} * lanes);
       Value* value = epilogue ? epilogue(context) : context.value;
-      Value* place = b.CreateGEP(value->getType()->getScalarType(), out.base,
-                                 add(b, offset, int64_t{j} * lanes));
+      Value* place = b.CreateGEP(value->getType()->getScalarType(), out.base, context.offset);
       store_lanes(b, value, place, context.mask);
     }
   }

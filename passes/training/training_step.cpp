@@ -61,8 +61,7 @@ class StepBuilder {
       carry({s.name, type_of(s.initial), s.initial, true}, s.value, s.next);
     const std::vector<Value*> slopes = slopes_of(parameters, loss);
     // With a loss that is no number, everything carried stays as it is.
-    Value* size = graph().make("Abs", {graph().outputs()[0]});
-    numbers.insert(numbers.begin(), graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)}));
+    numbers.insert(numbers.begin(), is_finite(*graph().outputs()[0]));
     guard_statistics(numbers[0], form.statistics.size());
     add_updates(parameters, slopes, numbers);
     for (const auto& p : parameters.held) carry({p.name, type_of(p.initial), p.initial, true}, p.value, p.value);
@@ -172,6 +171,15 @@ class StepBuilder {
     values = all_reduced(graph(), values);
     for (size_t k = 0; k < outputs.size(); ++k) graph().set_output(outputs[k], values[k]);
     slopes.assign(values.begin() + static_cast<std::ptrdiff_t>(outputs.size()), values.end());
+  }
+
+  // Computed right after the loss, so that weights may be updated as soon as there are their gradients.
+  Value* is_finite(Value& loss) {
+    if (loss.producer()) graph().set_insertion_point(std::next(loss.producer()->position()));
+    Value* size = graph().make("Abs", {&loss});
+    Value* finite = graph().make("Less", {size, number_like(graph(), size, HUGE_VAL)});
+    graph().append_at_end();
+    return finite;
   }
 
   std::vector<Value*> slopes_of(const Parameters& parameters, Value* loss) {

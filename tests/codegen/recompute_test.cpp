@@ -100,6 +100,21 @@ TEST(Recompute, RepeatsProductsOnlyWhenNothingElseIsLeft) {
   EXPECT_EQ(std::count(both.begin(), both.end(), "MatMul"), 1);
 }
 
+TEST(Recompute, ComputesNothingOfAnInputThatIsUpdatedBefore) {
+  const char* updated = R"(graph @main(%x: f32[64,1024]) -> f32[64,1024], f32[64,1024] {
+  %0 = Exp(%x) {kernel = "llvm:loops"} : f32[64,1024]
+  %1 = Concat(%0, %x) {axis = 0, kernel = "llvm:loops"} : f32[128,1024]
+  %2 = Transpose(%1) {kernel = "llvm:loops", perm = [1,0]} : f32[1024,128]
+  %3 = Constant() {value = i64[1] {1}} : i64[1]
+  %4 = ReduceSum(%2, %3) {keepdims = 0, kernel = "llvm:loops"} : f32[1024]
+  %5 = Neg(%x) {kernel = "llvm:loops"} : f32[64,1024]
+  %6 = Add(%0, %4) {kernel = "llvm:loops"} : f32[64,1024]
+  return %6, %5 into %x
+}
+)";
+  EXPECT_THROW(within(updated, memory_of(updated) - 1), NotEnoughMemory);
+}
+
 TEST(Recompute, ComputesWhatItNeedsAgainToo) {
   // %1 needs %0, which is gone by then; %8 reads a view of %1.
   const char* chain = R"(graph @main(%x: f32[64,1024]) -> f32[64,1024] {

@@ -1,0 +1,35 @@
+// How products of two computed matrices are divided into tiles.
+#include <gtest/gtest.h>
+
+#include "codegen/llvm/contraction.h"
+
+namespace cnnc::codegen {
+namespace {
+
+// A [m, k] or its transpose times B [k, n] or its transpose.
+MatMulSpec product(int64_t m, int64_t n, int64_t k, bool transposed_a, bool transposed_b) {
+  MatMulSpec spec;
+  spec.m = m;
+  spec.n = n;
+  spec.k = k;
+  spec.a_row_stride = transposed_a ? 1 : k;
+  spec.a_column_stride = transposed_a ? m : 1;
+  spec.b_row_stride = transposed_b ? 1 : n;
+  spec.b_column_stride = transposed_b ? k : 1;
+  spec.output_row_stride = n;
+  return spec;
+}
+
+TEST(MatMulPlan, HasSmallTilesWhereTheirResultsAreDivided) {
+  MatMulSpec spec = product(64, 112, 32, true, false);
+  const auto sums = [&] {
+    const MatMulPlan plan = plan_matmul(spec, kAvx512);
+    return plan.width * plan.vectors;
+  };
+  EXPECT_GT(sums(), 16);
+  spec.divisions = 2;
+  EXPECT_EQ(sums(), 8);
+}
+
+}  // namespace
+}  // namespace cnnc::codegen
