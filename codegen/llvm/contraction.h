@@ -199,6 +199,9 @@ struct MatMulPlan {
   int width = 1;
   int64_t rows_per_task = 1;
   bool packed = true;  // B is copied into a panel in scratch memory; else it is read in place
+  // The product of the transposed matrices is computed, in square tiles that are transposed before they are stored: A is
+  // copied into panels, and B, which lies the wrong way for it, is read in place.
+  bool transposed = false;
 
   int64_t nr() const { return int64_t{lanes} * vectors; }
 };

@@ -16,18 +16,32 @@ using llvm::Value;
 
 namespace {
 
+// The product of the transposed matrices, which gives the transposed result; output strides stay the result's.
+MatMulSpec transposed(const MatMulSpec& spec) {
+  MatMulSpec result = spec;
+  std::swap(result.m, result.n);
+  result.a_row_stride = spec.b_column_stride;
+  result.a_column_stride = spec.b_row_stride;
+  result.b_row_stride = spec.a_column_stride;
+  result.b_column_stride = spec.a_row_stride;
+  for (BatchAxis& axis : result.batch) std::swap(axis.a_stride, axis.b_stride);
+  return result;
+}
+
 class MatMulEmitter {
  public:
   MatMulEmitter(IRBuilderBase& b, const MatMulSpec& spec, const MatMulPlan& plan,
                 const VectorIsa& isa, const KernelOperands& operands, const Epilogue& epilogue)
       : b_(b),
-        spec_(spec),
+        spec_(plan.transposed ? transposed(spec) : spec),
         plan_(plan),
         isa_(isa),
         operands_(operands),
         epilogue_(epilogue),
         element_(element_type(b, spec.type)),
-        vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {}
+        vector_(llvm::FixedVectorType::get(element_, plan.lanes)) {
+    if (plan.transposed) std::swap(operands_.input, operands_.weights);
+  }
 
   std::vector<Value*> task_extents() {
     std::vector<Value*> extents;
@@ -129,11 +143,16 @@ class MatMulEmitter {
   TileOutput output_of(Value* offset, Value* product, Value* column) {
     TileOutput output;
     output.base = operands_.output;
-    output.offset = add(b_, offset, column);
     output.pixel_stride = spec_.output_row_stride.emit(b_);
-    output.masks = column_masks(column);
     output.batch = product;
-    output.channel = column;
+    if (plan_.transposed) {
+      output.offset = add(b_, offset, mul(b_, column, output.pixel_stride));
+      output.pixel = column;
+    } else {
+      output.offset = add(b_, offset, column);
+      output.masks = column_masks(column);
+      output.channel = column;
+    }
     return output;
   }
 
@@ -144,11 +163,28 @@ class MatMulEmitter {
     emit_loop(b_, number(0), count, 1, [&](Value* index) {
       Value* row = add(b_, first, mul(b_, index, width));
       tile.input = at(a, mul(b_, row, tile.pixel_stride));
+      Values sums = emit_tile(b_, isa_, tile, initial_sums(tile, output));
+      if (plan_.transposed) return store_transposed(sums, output, row, width);
       output.offset = add(b_, offset, mul(b_, row, output.pixel_stride));
       output.pixel = row;
-      Values sums = emit_tile(b_, isa_, tile, initial_sums(tile, output));
       emit_tile_stores(b_, width, tile.vectors, sums, output, epilogue_);
     });
+  }
+
+  // The sums of columns [column, column + width) of the result, each a vector of rows.
+  void store_transposed(const Values& sums, TileOutput output, Value* column, int width) {
+    const int lanes = plan_.lanes;
+    if (width < lanes) output.masks = {lane_mask(b_, lanes, number(width))};
+    output.channel = column;
+    Value *first_row = output.pixel, *offset = add(b_, output.offset, column);
+    for (int j = 0; j < plan_.vectors; ++j) {
+      Values block(static_cast<size_t>(lanes), llvm::Constant::getNullValue(vector_));
+      for (int i = 0; i < width; ++i) block[static_cast<size_t>(i)] = sums[static_cast<size_t>(i * plan_.vectors + j)];
+      emit_transpose(b_, block);
+      output.pixel = add(b_, first_row, int64_t{j} * lanes);
+      output.offset = add(b_, offset, mul(b_, output.pixel_stride, int64_t{j} * lanes));
+      emit_tile_stores(b_, lanes, 1, block, output, epilogue_);
+    }
   }
 
   Values initial_sums(const Tile& tile, const TileOutput& output) {
@@ -168,7 +204,7 @@ class MatMulEmitter {
   }
 
   IRBuilderBase& b_;
-  const MatMulSpec& spec_;
+  const MatMulSpec spec_;  // of what is computed
   const MatMulPlan& plan_;
   VectorIsa isa_;
   KernelOperands operands_;
@@ -189,19 +225,31 @@ bool computes_beside_divisions(const MatMulSpec& spec, const VectorIsa& isa, int
   return spec.divisions > 1 && isa.registers >= 32 && steps <= kLongReduction;
 }
 
+// Where B lies the wrong way and is larger than A, packing A takes less time than packing B. What is left over of square tiles
+// would be rows of the result that do not exist.
+bool is_better_transposed(const MatMulSpec& spec, int lanes) {
+  constexpr int kFewestLanes = 8;  // with fewer sums multiplications wait for each other
+  if (lanes < kFewestLanes || !spec.b_row_stride.is(1) || !spec.a_column_stride.is(1)) return false;
+  if (!spec.m.is_constant() || spec.m.constant() % lanes != 0) return false;
+  return spec.n.is_constant() && spec.n.constant() > spec.m.constant();
+}
+
 }  // namespace
 
-MatMulPlan plan_matmul(const MatMulSpec& spec, const VectorIsa& isa) {
+MatMulPlan plan_matmul(const MatMulSpec& given, const VectorIsa& isa) {
   MatMulPlan plan;
-  plan.lanes = lanes_of(isa, spec.type);
+  plan.lanes = lanes_of(isa, given.type);
+  plan.transposed = is_better_transposed(given, plan.lanes);
+  const MatMulSpec spec = plan.transposed ? transposed(given) : given;
   std::optional<int64_t> rows;
   if (spec.m.is_constant()) rows = spec.m.constant();
   int64_t columns = known(spec.n, 128), steps = known(spec.k, 128);
   TileShape tile = choose_tile(isa, plan.lanes, rows, divide_up(columns, plan.lanes), steps, 28);
   if (computes_beside_divisions(spec, isa, steps)) tile = {kSumsBesideDivisions, 1};
+  if (plan.transposed) tile = {plan.lanes, 1};
   plan.width = tile.width;
   plan.vectors = tile.vectors;
-  plan.packed = !spec.b_column_stride.is(1) || !rows || *rows > 4 * plan.width;
+  plan.packed = plan.transposed || !spec.b_column_stride.is(1) || !rows || *rows > 4 * plan.width;
   Work work;
   for (const BatchAxis& axis : spec.batch) work.outer *= known(axis.extent, 1);
   work.outer *= divide_up(columns, plan.nr());

@@ -9,6 +9,24 @@ namespace cnnc::codegen {
 using llvm::IRBuilderBase;
 using llvm::Value;
 
+// Interleaving the first half of the rows with the second, log2(lanes) times, transposes a block.
+void emit_transpose(IRBuilderBase& b, Values& block) {
+  const int lanes = static_cast<int>(block.size());
+  llvm::SmallVector<int, 16> low, high;
+  for (int i = 0; i < lanes / 2; ++i) {
+    low.append({i, lanes + i});
+    high.append({lanes / 2 + i, lanes + lanes / 2 + i});
+  }
+  for (int stage = 1; stage < lanes; stage *= 2) {
+    Values next;
+    for (int i = 0; i < lanes / 2; ++i) {
+      next.push_back(b.CreateShuffleVector(block[i], block[i + lanes / 2], low));
+      next.push_back(b.CreateShuffleVector(block[i], block[i + lanes / 2], high));
+    }
+    block = next;
+  }
+}
+
 namespace {
 
 class PanelPacking {
@@ -64,30 +82,12 @@ class PanelPacking {
         Values block;
         for (Value* place : columns)
           block.push_back(b_.CreateAlignedLoad(vector_, at(place, row), align_));
-        transpose(block);
+        emit_transpose(b_, block);
         Value* to = at(panel_.scratch, add(b_, mul(b_, row, width()), first));
         for (int i = 0; i < panel_.lanes; ++i)
           b_.CreateAlignedStore(block[i], at(to, number(i * width())), align_);
       });
     });
-  }
-
-  // Interleaving the first half of the rows with the second, log2(lanes) times, transposes a block.
-  void transpose(Values& block) {
-    int lanes = panel_.lanes;
-    llvm::SmallVector<int, 16> low, high;
-    for (int i = 0; i < lanes / 2; ++i) {
-      low.append({i, lanes + i});
-      high.append({lanes / 2 + i, lanes + lanes / 2 + i});
-    }
-    for (int stage = 1; stage < lanes; stage *= 2) {
-      Values next;
-      for (int i = 0; i < lanes / 2; ++i) {
-        next.push_back(b_.CreateShuffleVector(block[i], block[i + lanes / 2], low));
-        next.push_back(b_.CreateShuffleVector(block[i], block[i + lanes / 2], high));
-      }
-      block = next;
-    }
   }
 
   void gather_rows(Value* begin) {

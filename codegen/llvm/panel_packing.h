@@ -22,6 +22,9 @@ struct MatrixPanel {
   llvm::Value* scratch = nullptr;   // [rows][vectors * lanes]
 };
 
+// Transposes a square block in registers: as many vectors as each has lanes, a power of two.
+void emit_transpose(llvm::IRBuilderBase&, Values& block);
+
 void emit_panel_packing(llvm::IRBuilderBase&, const MatrixPanel&);
 
 }  // namespace cnnc::codegen

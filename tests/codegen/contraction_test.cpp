@@ -239,6 +239,8 @@ TEST_P(Contraction, RandomProductsOfRunTimeMatrices) {
     p.transposed_a = pick(random, 0, 1);
     p.transposed_b = pick(random, 0, 1);
     p.shared_b = pick(random, 0, 1);
+    // Rows that fill vectors and more columns: computed transposed.
+    if (i % 4 == 0) p.m = 16 * pick(random, 1, 2), p.n += p.m, p.transposed_a = false, p.transposed_b = true;
     check_product(p, GetParam(), i % 2, random);
   }
 }

@@ -20,6 +20,16 @@ MatMulSpec product(int64_t m, int64_t n, int64_t k, bool transposed_a, bool tran
   return spec;
 }
 
+bool is_transposed(const MatMulSpec& spec) { return plan_matmul(spec, kAvx512).transposed; }
+
+TEST(MatMulPlan, TransposesWhereThatPacksLess) {
+  EXPECT_TRUE(is_transposed(product(32, 37, 9, false, true)));
+  EXPECT_FALSE(is_transposed(product(32, 32, 9, false, true))) << "B is no larger";
+  EXPECT_FALSE(is_transposed(product(20, 37, 9, false, true))) << "rows are left over";
+  EXPECT_FALSE(is_transposed(product(32, 37, 9, false, false))) << "B lies the right way";
+  EXPECT_FALSE(is_transposed(product(32, 37, 9, true, true))) << "A lies the wrong way";
+}
+
 TEST(MatMulPlan, HasSmallTilesWhereTheirResultsAreDivided) {
   MatMulSpec spec = product(64, 112, 32, true, false);
   const auto sums = [&] {
