@@ -1,9 +1,12 @@
 #include "codegen/cost.h"
 
+#include <algorithm>
+
 #include "ir/contraction_view.h"
 #include "ir/loop_nest.h"
 #include "ir/op_def.h"
 #include "ir/ops/convolution.h"
+#include "ir/scalar_math.h"
 
 namespace cnnc::codegen {
 
@@ -16,14 +19,25 @@ static Dim products_of(const Node& root) {
   return conv.batch * conv.output_channels * product(output_sizes(conv.window)) * product(c.reduce);
 }
 
+// Operations of an element, at least one; those on places are not among them.
+static int64_t operations_of(const Scalar& element) {
+  int64_t count = 0;
+  visit(expand_math(element), [&](const Scalar& e) {
+    count += e.op() != ScalarOp::load && !e->args.empty() && e.dtype() != DType::i64;
+  });
+  return std::max<int64_t>(count, 1);
+}
+
 Dim flops_of(const Node& node, int output) {
   if (node.is("ConvWeightGradient")) return products_of(node) * 2;
-  if (const auto view = contraction_view(node); view && output == 0) return products_of(*view->root) * 2;
-  const Type& type = node.output(static_cast<size_t>(output))->type();
-  if (const auto nest = loop_nest(node, output); nest && !nest->stages.empty()) {
-    return product(nest->loops) * static_cast<int64_t>(nest->stages.size());
-  }
-  return type.element_count();
+  const Dim elements = node.output(static_cast<size_t>(output))->type().element_count();
+  if (const auto view = contraction_view(node))
+    return output == 0 ? products_of(*view->root) * 2 : elements * operations_of(view->results[static_cast<size_t>(output)]);
+  const auto nest = loop_nest(node, output);
+  if (!nest) return elements;
+  if (!nest->stages.empty()) return product(nest->loops) * static_cast<int64_t>(nest->stages.size());
+  const size_t result = nest->results.size() > 1 ? static_cast<size_t>(output) : 0;
+  return elements * operations_of(nest->results[result].value);
 }
 
 Dim flops_of(const Node& node) {

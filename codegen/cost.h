@@ -4,7 +4,8 @@
 
 namespace cnnc::codegen {
 
-// Two for each multiply-add of a contraction; for other nodes one for each element and reduction point.
+// Two for each multiply-add of a contraction; one for each point and stage of a reduction; for other nodes the operations of an
+// element, of polynomials too.
 Dim flops_of(const Node& node, int output);
 // Of all outputs that are used.
 Dim flops_of(const Node& node);

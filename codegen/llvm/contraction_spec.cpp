@@ -210,6 +210,7 @@ static std::optional<std::string> type_refusal(const ContractionView& view) {
 }
 
 static std::optional<std::string> convolution_refusal(const ContractionView& view) {
+  if (view.results.size() > 1) return "it has several results";
   if (view.root->int_attribute("channels_last") == 0) return "the activations are not channels-last";
   const Convolution conv = geometry_of(view);
   if (conv.window.size() > 3) return cat("it has ", conv.window.size(), " spatial axes, at most 3 are supported");
@@ -222,8 +223,8 @@ static std::optional<std::string> convolution_refusal(const ContractionView& vie
 
 std::optional<std::string> contract_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
-  if (view.results.size() > 1) return "it has several results";
   if (!view.root->is("MatMul")) return convolution_refusal(view);
+  if (view.results.size() > 1) return "it has several results";
   if (!has_packed_weights(*view.root) && view.operands[1].dims.size() != 2) return "B is no matrix";
   for (const Dim& d : product_weights(view))
     if (!d.is_const()) return "B has symbolic sizes";
@@ -236,7 +237,6 @@ std::optional<std::string> contract_refusal(const ContractionView& view, const T
 std::optional<std::string> depthwise_refusal(const ContractionView& view, const TargetSpec&) {
   if (auto refusal = type_refusal(view)) return refusal;
   if (view.root->is("MatMul")) return "it is no convolution";
-  if (view.results.size() > 1) return "it has several results";
   if (auto refusal = convolution_refusal(view)) return refusal;
   const ConvolutionSpec spec = convolution_specs(view, planning_size).front();
   if (view.root->is("ConvTranspose") && (spec.channels != spec.groups || spec.output_channels != spec.groups))
