@@ -225,13 +225,16 @@ bool computes_beside_divisions(const MatMulSpec& spec, const VectorIsa& isa, int
   return spec.divisions > 1 && isa.registers >= 32 && steps <= kLongReduction;
 }
 
-// Where B lies the wrong way and is larger than A, packing A takes less time than packing B. What is left over of square tiles
-// would be rows of the result that do not exist.
+// Where B lies the wrong way, packing A may take less time than packing B, and lanes be filled with rows that columns leave
+// empty. Per step of the reduction; what is left over of square tiles would be rows of the result that do not exist.
 bool is_better_transposed(const MatMulSpec& spec, int lanes) {
   constexpr int kFewestLanes = 8;  // with fewer sums multiplications wait for each other
+  constexpr double kPacked = 5;    // multiplications that take as long as packing or transposing an element
   if (lanes < kFewestLanes || !spec.b_row_stride.is(1) || !spec.a_column_stride.is(1)) return false;
-  if (!spec.m.is_constant() || spec.m.constant() % lanes != 0) return false;
-  return spec.n.is_constant() && spec.n.constant() > spec.m.constant();
+  if (!spec.m.is_constant() || spec.m.constant() % lanes != 0 || !spec.n.is_constant()) return false;
+  const int64_t m = spec.m.constant(), n = spec.n.constant(), filled = divide_up(n, lanes) * lanes;
+  return static_cast<double>(m * n) + kPacked * static_cast<double>(m + n * m / known(spec.k, 128)) <
+         static_cast<double>(m * filled) + kPacked * static_cast<double>(filled);
 }
 
 }  // namespace

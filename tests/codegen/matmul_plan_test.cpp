@@ -23,11 +23,16 @@ MatMulSpec product(int64_t m, int64_t n, int64_t k, bool transposed_a, bool tran
 bool is_transposed(const MatMulSpec& spec) { return plan_matmul(spec, kAvx512).transposed; }
 
 TEST(MatMulPlan, TransposesWhereThatPacksLess) {
-  EXPECT_TRUE(is_transposed(product(32, 37, 9, false, true)));
-  EXPECT_FALSE(is_transposed(product(32, 32, 9, false, true))) << "B is no larger";
-  EXPECT_FALSE(is_transposed(product(20, 37, 9, false, true))) << "rows are left over";
-  EXPECT_FALSE(is_transposed(product(32, 37, 9, false, false))) << "B lies the right way";
-  EXPECT_FALSE(is_transposed(product(32, 37, 9, true, true))) << "A lies the wrong way";
+  EXPECT_TRUE(is_transposed(product(32, 128, 90, false, true)));
+  EXPECT_FALSE(is_transposed(product(128, 32, 90, false, true))) << "B is smaller";
+  EXPECT_FALSE(is_transposed(product(20, 128, 90, false, true))) << "rows are left over";
+  EXPECT_FALSE(is_transposed(product(32, 128, 90, false, false))) << "B lies the right way";
+  EXPECT_FALSE(is_transposed(product(32, 128, 90, true, true))) << "A lies the wrong way";
+}
+
+TEST(MatMulPlan, TransposesWhereColumnsLeaveLanesEmpty) {
+  EXPECT_TRUE(is_transposed(product(32, 10, 128, false, true)));
+  EXPECT_FALSE(is_transposed(product(32, 10, 4, false, true))) << "transposing the result takes longer";
 }
 
 TEST(MatMulPlan, HasSmallTilesWhereTheirResultsAreDivided) {
