@@ -190,6 +190,7 @@ struct MatMulSpec {
   Size a_row_stride = 0, a_column_stride = 1;  // the other way round for a transposed A
   Size b_row_stride = 0, b_column_stride = 1;
   Size output_row_stride = 0;
+  int results = 1;
   int divisions = 0;  // and square roots, in the epilogue of a vector
 };
 

@@ -193,6 +193,7 @@ MatMulSpec matmul_spec(const ContractionView& view, const SizeOf& size) {
   spec.b_row_stride = size(b.strides[rb]);
   spec.b_column_stride = size(b.strides[rb + 1]);
   spec.output_row_stride = size(out[batches]);
+  spec.results = std::max(1, static_cast<int>(view.results.size()));
   spec.divisions = divisions_of(view);
   return spec;
 }

@@ -4,6 +4,7 @@
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "codegen/llvm/blocking.h"
 #include "codegen/llvm/convolution_geometry.h"
@@ -217,12 +218,23 @@ int64_t known(const Size& size, int64_t otherwise) {
   return size.is_constant() ? std::max<int64_t>(1, size.constant()) : otherwise;
 }
 
-// While a tile's results are divided, the processor multiplies for the next tile, if it sees so far ahead: tiles are small.
-constexpr int kSumsBesideDivisions = 8;
-constexpr int64_t kLongReduction = 256;  // beside which divisions count for little
+// How many of so many rows have the elements of a column in the same set of a first-level cache, of 64 lines of 64 bytes a way.
+int64_t rows_in_a_set(const MatMulSpec& spec, const Size& stride, int64_t rows) {
+  constexpr int64_t kWay = 4096;
+  if (!stride.is_constant()) return rows;
+  return divide_up(rows * std::gcd(stride.constant() * element_size(spec.type), kWay), kWay);
+}
 
-bool computes_beside_divisions(const MatMulSpec& spec, const VectorIsa& isa, int64_t steps) {
-  return spec.divisions > 1 && isa.registers >= 32 && steps <= kLongReduction;
+// An update reads and writes lines of several tensors for each row, which must not push each other out of the cache. While its
+// results are divided, the processor multiplies for the next tile, if it sees so far ahead: tiles are small.
+std::optional<TileShape> tile_of_update(const MatMulSpec& spec, const VectorIsa& isa, int64_t steps) {
+  constexpr int kSums = 8;
+  constexpr int64_t kLongReduction = 256;  // beside which divisions count for little
+  constexpr int64_t kMostInASet = 2;
+  if (isa.registers < 32 || (spec.results < 2 && spec.divisions < 2)) return std::nullopt;
+  if (rows_in_a_set(spec, spec.output_row_stride, kSums) > kMostInASet) return TileShape{1, kSums};
+  if (spec.divisions < 2 || steps > kLongReduction) return std::nullopt;
+  return TileShape{kSums, 1};
 }
 
 // Where B lies the wrong way, packing A may take less time than packing B, and lanes be filled with rows that columns leave
@@ -230,7 +242,9 @@ bool computes_beside_divisions(const MatMulSpec& spec, const VectorIsa& isa, int
 bool is_better_transposed(const MatMulSpec& spec, int lanes) {
   constexpr int kFewestLanes = 8;  // with fewer sums multiplications wait for each other
   constexpr double kPacked = 5;    // multiplications that take as long as packing or transposing an element
+  constexpr int64_t kMostInASet = 4;  // lines of B that stay in the cache beside A's, of 8 ways
   if (lanes < kFewestLanes || !spec.b_row_stride.is(1) || !spec.a_column_stride.is(1)) return false;
+  if (rows_in_a_set(spec, spec.b_column_stride, lanes) > kMostInASet) return false;
   if (!spec.m.is_constant() || spec.m.constant() % lanes != 0 || !spec.n.is_constant()) return false;
   const int64_t m = spec.m.constant(), n = spec.n.constant(), filled = divide_up(n, lanes) * lanes;
   return static_cast<double>(m * n) + kPacked * static_cast<double>(m + n * m / known(spec.k, 128)) <
@@ -248,7 +262,7 @@ MatMulPlan plan_matmul(const MatMulSpec& given, const VectorIsa& isa) {
   if (spec.m.is_constant()) rows = spec.m.constant();
   int64_t columns = known(spec.n, 128), steps = known(spec.k, 128);
   TileShape tile = choose_tile(isa, plan.lanes, rows, divide_up(columns, plan.lanes), steps, 28);
-  if (computes_beside_divisions(spec, isa, steps)) tile = {kSumsBesideDivisions, 1};
+  tile = tile_of_update(spec, isa, steps).value_or(tile);
   if (plan.transposed) tile = {plan.lanes, 1};
   plan.width = tile.width;
   plan.vectors = tile.vectors;

@@ -46,5 +46,13 @@ TEST(MatMulPlan, HasSmallTilesWhereTheirResultsAreDivided) {
   EXPECT_EQ(sums(), 8);
 }
 
+TEST(MatMulPlan, UpdatesFewRowsWhoseLinesShareASet) {
+  MatMulSpec spec = product(64, 4096, 32, true, false);
+  EXPECT_GT(plan_matmul(spec, kAvx512).width, 1);
+  spec.results = 2;
+  EXPECT_EQ(plan_matmul(spec, kAvx512).width, 1);
+  EXPECT_FALSE(is_transposed(product(32, 64, 4096, false, true))) << "rows of B share sets";
+}
+
 }  // namespace
 }  // namespace cnnc::codegen
