@@ -58,7 +58,7 @@ static void append_record(const std::string& path, const std::string& message) {
   std::ofstream file(path, std::ios::binary | std::ios::app);
   const std::string length = raw(static_cast<uint64_t>(message.size()));
   file << length << raw(masked_crc(length)) << message << raw(masked_crc(message));
-  if (!file.flush()) throw Error(cat(path, ": ", std::strerror(errno)), Fault::file);
+  if (!file.flush()) throw Error(cat("cannot write '", path, "': ", std::strerror(errno)), Fault::file);
 }
 
 void TensorBoard::on_train_begin(Model&) { files_.clear(); }

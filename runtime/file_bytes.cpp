@@ -50,7 +50,13 @@ bool FileBytes::read(const char* path, ErrorText* error) {
 FileWriter::~FileWriter() {
   if (!file_) return;
   fclose(file_);
-  unlink(temporary_);
+  if (temporary_[0]) unlink(temporary_);
+}
+
+// Devices and pipes, whose place no file may take.
+static bool is_device(const char* path) {
+  struct stat info;
+  return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }
 
 bool FileWriter::failed(ErrorText* error) {
@@ -60,14 +66,17 @@ bool FileWriter::failed(ErrorText* error) {
 bool FileWriter::open(const char* path, ErrorText* error) {
   if (strlen(path) >= sizeof path_) return error->set("cannot write: the path is too long");
   snprintf(path_, sizeof path_, "%s", path);
-  snprintf(temporary_, sizeof temporary_, "%s.%d.tmp", path, static_cast<int>(getpid()));
-  const int file = ::open(temporary_, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+  const bool direct = is_device(path);
+  temporary_[0] = 0;
+  if (!direct) snprintf(temporary_, sizeof temporary_, "%s.%d.tmp", path, static_cast<int>(getpid()));
+  const int file = direct ? ::open(path, O_WRONLY | O_CLOEXEC)
+                          : ::open(temporary_, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (file < 0) return failed(error);
   file_ = fdopen(file, "wb");
   if (!file_) {
     failed(error);
     close(file);
-    unlink(temporary_);
+    if (!direct) unlink(temporary_);
     return false;
   }
   return true;
@@ -80,10 +89,11 @@ bool FileWriter::write(const void* data, size_t bytes, ErrorText* error) {
 bool FileWriter::commit(ErrorText* error) {
   FILE* file = file_;
   file_ = nullptr;
-  const bool ok = fclose(file) == 0 && rename(temporary_, path_) == 0;
+  const bool direct = temporary_[0] == 0;
+  const bool ok = fclose(file) == 0 && (direct || rename(temporary_, path_) == 0);
   if (ok) return true;
   failed(error);
-  unlink(temporary_);
+  if (!direct) unlink(temporary_);
   return false;
 }
 

@@ -28,7 +28,8 @@ class FileBytes {
   size_t size_ = 0;
 };
 
-// Writes beside the target and renames on commit; without a commit nothing is left.
+// Writes beside the target and renames on commit; without a commit nothing is left. Devices and pipes are written to
+// as they are.
 class FileWriter {
  public:
   FileWriter() = default;

@@ -6,6 +6,7 @@
 #include "frontend/data/image_file.h"
 #include "frontend/dsl/definition.h"
 #include "ir/error.h"
+#include "runtime/file_bytes.h"
 
 namespace cnnc::dsl {
 
@@ -60,8 +61,14 @@ void save_png(const std::string& path, const Array& image) {
   png.image.height = static_cast<uint32_t>(shape[1]);
   png.image.width = static_cast<uint32_t>(shape[2]);
   png.image.format = format;
-  if (png_image_write_to_file(&png.image, path.c_str(), 0, bytes.data(), 0, nullptr) == 0)
+  std::vector<uint8_t> file(PNG_IMAGE_PNG_SIZE_MAX(png.image));
+  png_alloc_size_t size_of_file = file.size();
+  if (png_image_write_to_memory(&png.image, file.data(), &size_of_file, 0, bytes.data(), 0, nullptr) == 0)
     throw Error(cat(path, ": cannot be written (", png.image.message, ")"), Fault::file);
+  FileWriter writer;
+  ErrorText error;
+  if (!writer.open(path.c_str(), &error) || !writer.write(file.data(), size_of_file, &error) || !writer.commit(&error))
+    throw Error(error.text, Fault::file);
 }
 
 }  // namespace data

@@ -122,7 +122,7 @@ TEST_F(ImageTest, WrongFilesAreFaults) {
   expect_fault([&] { data::image(path("none.png")); }, {"none.png", "No such file"});
   expect_fault([&] { data::image(path("text.png"), {.height = 3}); }, {"3 x 0"});
   expect_fault([&] { data::save_png(path("x.png"), Array({2, 2}, std::vector<float>(4))); }, {"f32[2,2]"});
-  expect_fault([&] { data::save_png(path("no") + "/x.png", Array({1, 1, 1}, std::vector<float>(1))); }, {"cannot be written"});
+  expect_fault([&] { data::save_png(path("no") + "/x.png", Array({1, 1, 1}, std::vector<float>(1))); }, {"cannot write"});
 }
 
 TEST_F(ImageTest, WrongFoldersAreFaults) {

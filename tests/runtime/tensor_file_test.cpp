@@ -335,6 +335,17 @@ TEST_F(TensorFileTest, NothingIsLeftWithoutACommit) {
   ASSERT_EQ(mkdir(directory_, 0700), 0);
 }
 
+TEST_F(TensorFileTest, DevicesStayWhatTheyAre) {
+  FileWriter file;
+  ASSERT_TRUE(file.open("/dev/full", &error_));
+  const std::string bytes(1 << 16, 'x'); // more than a stream holds back
+  EXPECT_FALSE(file.write(bytes.data(), bytes.size(), &error_) && file.commit(&error_));
+  EXPECT_NE(std::string(error_.text).find("No space left"), std::string::npos);
+  struct stat info;
+  ASSERT_EQ(stat("/dev/full", &info), 0);
+  EXPECT_TRUE(S_ISCHR(info.st_mode));
+}
+
 TEST_F(TensorFileTest, AFolderThatIsMissingIsAnError) {
   HostTensor tensor;
   tensor.dtype = CNNC_UINT8, tensor.rank = 1, tensor.dims[0] = 1 << 20;
