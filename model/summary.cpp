@@ -4,6 +4,7 @@
 
 #include "cnnc/model.h"
 #include "model/model_state.h"
+#include "model/training_state.h"
 
 namespace cnnc::dsl {
 
@@ -35,10 +36,15 @@ std::string shape_text(const Type& type) {
   return text + ")";
 }
 
+constexpr size_t kNumberColumn = 2;  // stands at the right
+
 // Characters, not bytes: cells hold no other multi-byte text than frames.
 void print_row(std::ostream& out, const Row& cells, const std::vector<size_t>& widths) {
   out << "│";
-  for (size_t i = 0; i < cells.size(); ++i) out << " " << cells[i] << std::string(widths[i] - cells[i].size(), ' ') << " │";
+  for (size_t i = 0; i < cells.size(); ++i) {
+    const std::string space(widths[i] - cells[i].size(), ' ');
+    out << " " << (i == kNumberColumn ? space + cells[i] : cells[i] + space) << " │";
+  }
   out << "\n";
 }
 
@@ -59,7 +65,10 @@ void print_table(std::ostream& out, const std::vector<Row>& rows) {
   print_rule(out, widths, "┏", "┳", "┓", "━");
   print_row(out, rows[0], widths);
   print_rule(out, widths, "┡", "╇", "┩", "━");
-  for (size_t i = 1; i < rows.size(); ++i) print_row(out, rows[i], widths);
+  for (size_t i = 1; i < rows.size(); ++i) {
+    if (i > 1) print_rule(out, widths, "├", "┼", "┤", "─");
+    print_row(out, rows[i], widths);
+  }
   print_rule(out, widths, "└", "┴", "┘", "─");
 }
 
@@ -110,17 +119,20 @@ std::vector<Row> node_rows(const ModelState& state) {
 
 void Model::summary(std::ostream& out) const {
   const ModelState& state = *state_;
-  int64_t trainable = 0, fixed = 0;
+  int64_t trainable = 0, fixed = 0, optimizer = 0;
   for (const BuiltWeight& weight : state.weights)
     (weight.is_trainable() ? trainable : fixed) += weight.variable->value.size();
+  if (state.training)
+    for (const auto& [name, tensor] : state.training->optimizer_state) optimizer += tensor.size();
   out << "Model: \"" << state.name << "\"\n";
   print_table(out, state.layers.empty() ? node_rows(state) : layer_rows(state, is_chain(state.layers)));
   const auto line = [&](const char* what, int64_t count) {
     out << " " << what << " params: " << grouped(count) << " (" << size_text(count * 4) << ")\n";
   };
-  line("Total", trainable + fixed);
+  line("Total", trainable + fixed + optimizer);
   line("Trainable", trainable);
   line("Non-trainable", fixed);
+  if (optimizer > 0) line("Optimizer", optimizer);
 }
 
 }  // namespace cnnc::dsl

@@ -1,4 +1,6 @@
 // Layer: a function with weights that are made at its first call.
+#include <algorithm>
+
 #include "frontend/dsl/definition.h"
 #include "frontend/dsl/initializers.h"
 #include "ir/error.h"
@@ -114,6 +116,11 @@ static Tensor new_weight(LayerState& layer, const std::string& name, cnnc::Tenso
   *variable = {name, &layer, std::move(value), regularizer, trainable};
   layer.variables.push_back(variable);
   return weight_tensor(variable);
+}
+
+bool LayerScope::has(const std::string& name) const {
+  return std::any_of(state_.variables.begin(), state_.variables.end(),
+                     [&](const auto& variable) { return variable->role == name; });
 }
 
 Tensor LayerScope::weight(const std::string& name, Shape shape, const Initializer& initializer,

@@ -43,17 +43,8 @@ AlphaDropout::AlphaDropout(double rate, Location where)
           },
           where) {}
 
-// Dropout with one decision for all elements along `shared` axes.
 static Layer::Function spatial_dropout(double rate, int rank, const char* axes, Ints shared, Location where) {
-  return [=](LayerScope&, const Tensors& x) {
-    const Tensor& data = one_of_rank(x, rank, axes);
-    if (require_rate(rate) == 0) return data;
-    const Tensor threshold = constant_tensor(cnnc::Tensor::scalar(DType::f32, rate));
-    const Tensor decision = uniform_like(first_along(data, shared, where), 0, 1, where);
-    const Tensor kept = record("GreaterOrEqual", {decision, threshold}, {}, where);
-    const Tensor zero = constant_tensor(cnnc::Tensor::scalar(DType::f32, 0));
-    return when_training(data, record("Where", {kept, data * (1 / (1 - rate)), zero}, {}, where), where);
-  };
+  return [=](LayerScope&, const Tensors& x) { return dropped_along(one_of_rank(x, rank, axes), shared, rate, where); };
 }
 
 SpatialDropout1D::SpatialDropout1D(double rate, Location where)

@@ -30,4 +30,13 @@ Tensor first_along(const Tensor& x, const Ints& axes, const Location& where) {
   return record("Slice", {x, integers(zeros), integers(ones), integers(axes)}, {}, where);
 }
 
+Tensor dropped_along(const Tensor& x, const Ints& shared, double rate, const Location& where) {
+  if (require_rate(rate) == 0) return x;
+  const Tensor threshold = constant_tensor(cnnc::Tensor::scalar(DType::f32, rate));
+  const Tensor decision = uniform_like(first_along(x, shared, where), 0, 1, where);
+  const Tensor kept = record("GreaterOrEqual", {decision, threshold}, {}, where);
+  const Tensor zero = constant_tensor(cnnc::Tensor::scalar(DType::f32, 0));
+  return when_training(x, record("Where", {kept, x * (1 / (1 - rate)), zero}, {}, where), where);
+}
+
 }  // namespace cnnc::dsl

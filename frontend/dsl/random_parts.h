@@ -11,5 +11,7 @@ Tensor uniform_like(const Tensor& x, double low, double high, const Location& wh
 Tensor normal_like(const Tensor& x, double mean, double deviation, const Location& where);
 // The first element of x along `axes`, which stay: what uniform_like makes of it broadcasts with x.
 Tensor first_along(const Tensor& x, const Ints& axes, const Location& where);
+// Dropout with one decision for all elements along `shared` axes.
+Tensor dropped_along(const Tensor& x, const Ints& shared, double rate, const Location& where);
 
 }  // namespace cnnc::dsl

@@ -6,6 +6,7 @@
 
 #include "frontend/dsl/initializers.h"
 #include "frontend/dsl/layer_parts.h"
+#include "frontend/dsl/random_parts.h"
 
 namespace cnnc::dsl {
 
@@ -128,9 +129,10 @@ RecurrentWeights kernels(LayerScope& scope, const Tensor& x, int64_t units, int6
 Tensor lstm(LayerScope& scope, const Tensor& x, int64_t units, const RecurrentOptions& o, const Location& where) {
   RecurrentWeights weights = kernels(scope, x, units, 4, o);
   if (o.use_bias) {
-    cnnc::Tensor bias = initial_values(o.bias_initializer, {4 * units});
-    if (o.unit_forget_bias) std::fill_n(bias.mutable_data<float>() + units, units, 1.0f);
-    weights.bias = scope.weight("bias", array_of(std::move(bias)), o.bias_regularizer);
+    const bool is_new = !scope.has("bias");
+    weights.bias = scope.weight("bias", {4 * units}, o.bias_initializer, o.bias_regularizer);
+    if (is_new && o.unit_forget_bias)
+      std::fill_n(weights.bias->definition()->variable->value.mutable_data<float>() + units, units, 1.0f);
   }
   // Gates i, f, g, o here and i, o, f, g there.
   return recur({"LSTM", {0, 3, 1, 2}, {o.recurrent_activation, o.activation, o.activation}, {}}, x, weights, units, o, where);
@@ -149,7 +151,8 @@ using Recurrence = Tensor (*)(LayerScope&, const Tensor&, int64_t, const Recurre
 
 Layer::Function recurrent_function(Recurrence recurrence, int64_t units, RecurrentOptions o, Location where) {
   return [=](LayerScope& scope, const Tensors& x) {
-    return recurrence(scope, one_of_rank(x, 3, "[batch, steps, features]"), units, o, where);
+    const Tensor& steps = one_of_rank(x, 3, "[batch, steps, features]");
+    return recurrence(scope, dropped_along(steps, {1}, o.dropout, where), units, o, where);
   };
 }
 

@@ -20,6 +20,8 @@ class LayerScope {
   explicit LayerScope(LayerState& state) : state_(state) {}
   Tensor weight(const std::string& name, Shape shape, const Initializer& initializer = glorot_uniform,
                 const Regularizer& regularizer = {}, bool trainable = true);
+  // Whether an earlier call has made it.
+  bool has(const std::string& name) const;
   // The same with given first values, of float.
   Tensor weight(const std::string& name, const Array& first, const Regularizer& regularizer = {},
                 bool trainable = true);
@@ -175,7 +177,7 @@ struct SeparableConv2D : Layer {
   template <std::same_as<Padding::Kind> Kind>
   SeparableConv2D(int64_t filters, Sizes kernel, Kind padding, Activation activation = linear,
                   Location where = Location::current())
-      : SeparableConv2D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, where) {}
+      : SeparableConv2D(filters, std::move(kernel), ConvOptions{.padding = padding, .activation = std::move(activation)}, 1, where) {}
   SeparableConv2D(int64_t filters, Sizes kernel, ConvOptions options = {}, int64_t depth_multiplier = 1,
                   Location where = Location::current());
 };
@@ -303,6 +305,7 @@ struct RecurrentOptions {
   bool use_bias = true;
   bool unit_forget_bias = true;  // LSTM: adds 1 to the forget gate's first bias
   bool reset_after = true;       // GRU: the reset gate is behind the recurrent product, not before it
+  double dropout = 0;            // of the features, the same ones in all steps of a sample
   Initializer kernel_initializer = glorot_uniform;
   Initializer recurrent_initializer = orthogonal_of();
   Initializer bias_initializer = zeros;

@@ -191,10 +191,13 @@ TEST(Model, SummaryIsATable) {
 ┏━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━┳━━━━━━━━━┓
 │ Layer (type)      │ Output Shape │ Param # │
 ┡━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━╇━━━━━━━━━┩
-│ flatten (Flatten) │ (None, 784)  │ 0       │
+│ flatten (Flatten) │ (None, 784)  │       0 │
+├───────────────────┼──────────────┼─────────┤
 │ dense (Dense)     │ (None, 128)  │ 100,480 │
-│ dropout (Dropout) │ (None, 128)  │ 0       │
-│ dense_1 (Dense)   │ (None, 10)   │ 1,290   │
+├───────────────────┼──────────────┼─────────┤
+│ dropout (Dropout) │ (None, 128)  │       0 │
+├───────────────────┼──────────────┼─────────┤
+│ dense_1 (Dense)   │ (None, 10)   │   1,290 │
 └───────────────────┴──────────────┴─────────┘
  Total params: 101,770 (397.54 KB)
  Trainable params: 101,770 (397.54 KB)
@@ -202,16 +205,25 @@ TEST(Model, SummaryIsATable) {
 )");
 }
 
+TEST(Model, SummaryCountsWhatTheOptimizerKeeps) {
+  Sequential model({Input({2}), Dense(3)});
+  model.compile(Adam{}, MeanSquaredError{});
+  model.train_on_batch(counting({4, 2}), counting({4, 3}));
+  std::ostringstream out;
+  model.summary(out);
+  expect_contains(out.str(), {" Total params: 27 (108.00 B)\n", " Trainable params: 9 (36.00 B)\n", " Optimizer params: 18 (72.00 B)\n"});
+}
+
 TEST(Model, SummaryHasNoRowForTheOrderOfChannels) {
   const Sequential model({Input({8, 9, 3}, {.data_format = DataFormat::channels_last}), Conv2D(2, 3), Flatten()});
   std::ostringstream out;
   model.summary(out);
-  expect_contains(out.str(), {"│ Layer (type)      │ Output Shape    │ Param # │\n", "│ conv2d (Conv2D)   │ (None, 2, 6, 7) │ 56      │\n"});
+  expect_contains(out.str(), {"│ Layer (type)      │ Output Shape    │ Param # │\n", "│ conv2d (Conv2D)   │ (None, 2, 6, 7) │      56 │\n"});
   EXPECT_EQ(out.str().find("input"), std::string::npos);
   const Tensor x = input({8, 9, 3}, {.data_format = DataFormat::channels_last, .name = "image"});
   std::ostringstream joined;
   Model(x, flatten(x) + Dense(216)(flatten(x))).summary(joined);
-  expect_contains(joined.str(), {"│ image (InputLayer)  │ (None, 8, 9, 3) │ 0       │ -", "│ flatten (Flatten)   │ (None, 216)     │ 0       │ image"});
+  expect_contains(joined.str(), {"│ image (InputLayer)  │ (None, 8, 9, 3) │       0 │ -", "│ flatten (Flatten)   │ (None, 216)     │       0 │ image"});
 }
 
 TEST(Model, FreeSizesOfInputsAreTheirOwn) {
@@ -251,6 +263,54 @@ void expect_numbers(const Layer& layer, const Shape& sample, const std::vector<f
 }
 
 // The numbers are Keras 3.15's, with the same weights.
+// One decision for each feature of a sample, as SpatialDropout1D makes it in front of the layer.
+TEST(Recurrence, DropsFeaturesOfAllSteps) {
+  const Array x = counting({6, 4, 3}), y = counting({6, 2});
+  const auto trained = [&](const std::vector<Layer>& layers) {
+    set_random_seed(5);
+    std::vector<Layer> all{Input({4, 3})};
+    all.insert(all.end(), layers.begin(), layers.end());
+    Sequential model(all);
+    model.compile(SGD{}, MeanSquaredError{});
+    model.fit(x, y, {.epochs = 2, .verbose = Verbose::silent});
+    return model.predict(x);
+  };
+  for (const bool gru : {false, true}) {
+    const RecurrentOptions dropped{.dropout = 0.4};
+    const Array inside = gru ? trained({GRU(2, dropped)}) : trained({LSTM(2, dropped)});
+    const Array before = gru ? trained({SpatialDropout1D(0.4), GRU(2)}) : trained({SpatialDropout1D(0.4), LSTM(2)});
+    const Array without = gru ? trained({GRU(2)}) : trained({LSTM(2)});
+    EXPECT_EQ(inside.at(3), before.at(3));
+    EXPECT_NE(inside.at(3), without.at(3));
+  }
+  expect_fault([] { LSTM(2, {.dropout = 1})(input({4, 3})); }, {"layer LSTM", "rate is 1"});
+}
+
+TEST(Recurrence, SharedLayersDrawTheirBiasOnce) {
+  const auto kernel_after = [](int calls) {
+    set_random_seed(5);
+    LSTM shared(2, {.bias_initializer = random_uniform(0.1)});
+    const Tensor x = input({4, 3});
+    Arrays first;
+    for (int i = 0; i < calls; ++i) {
+      shared(x);
+      if (i == 0) first = shared.weights();
+    }
+    const Arrays last = shared.weights();
+    for (int64_t i = 0; i < 8; ++i) EXPECT_EQ(last[2].at(i), first[2].at(i));
+    EXPECT_EQ(last[2].at(2), 1);  // the forget gate's
+    EXPECT_NE(last[2].at(0), 0);
+    Dense dense(2);
+    dense(input({3}));
+    return dense.weights()[0].at(0);
+  };
+  EXPECT_EQ(kernel_after(1), kernel_after(3));
+}
+
+TEST(Layers, SeparableConvolutionsTakeAPaddingAlone) {
+  EXPECT_EQ(SeparableConv2D(5, 3, Padding::same, relu)(input({2, 6, 6})).shape(), (Shape{-1, 5, 6, 6}));
+}
+
 TEST(Recurrence, ComputesWhatKerasDoes) {
   expect_numbers(LSTM(2), {4, 3}, {-0.02223995f, -0.00286616f, 0.14303227f, 0.23313057f});
   expect_numbers(LSTM(2, {.return_sequences = true, .go_backwards = true}), {4, 3},
