@@ -22,18 +22,23 @@ class BatchStream {
   virtual std::optional<SourceRows> next() = 0;
 };
 
-// Consecutive rows, or rows in an order that the global seed and the number of epochs decide.
+// Consecutive rows, or rows in an order that the global seed and the number of epochs decide. With `steps_per_epoch` an
+// epoch is so many batches, and the next one goes on behind them; rows that are used up begin anew, in another order.
 class ArrayBatches : public BatchStream {
  public:
-  ArrayBatches(Source source, int64_t batch_size, bool shuffle);
-  std::optional<int64_t> size() const override { return (source_.rows() + batch_size_ - 1) / batch_size_; }
+  ArrayBatches(Source source, int64_t batch_size, bool shuffle, int64_t steps_per_epoch = 0);
+  std::optional<int64_t> size() const override;
   bool has_weights() const override { return source_.has_weights(); }
   void begin_epoch(int64_t epochs) override;
   std::optional<SourceRows> next() override;
 
  private:
+  void begin_pass();
+
   Source source_;
-  int64_t batch_size_, begin_ = 0;
+  int64_t batch_size_, steps_per_epoch_, step_ = 0;
+  int64_t begin_;                  // of the next batch
+  int64_t epochs_ = 0, pass_ = 0;  // through all rows, of those that begin in an epoch
   bool shuffle_;
   std::vector<int64_t> order_;
 };

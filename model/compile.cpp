@@ -40,11 +40,18 @@ static void warn_of_activation(const Value& output, const Target& target) {
                  what.c_str());
 }
 
+static void require_classes(const Type& output, const OutputGoal& goal) {
+  if (output.rank() != 2 || !output.dims.back().is_const() || output.dims.back().value() == 1) return;
+  for (const std::vector<Metric>* metrics : {&goal.metrics, &goal.weighted_metrics})
+    for (const Metric& metric : *metrics) require_class(metric, goal.loss, output.dims.back().value());
+}
+
 // The new goals take the place of the old ones only when all of them are sound.
 static void set_targets(ModelState& model, const Optimizer& optimizer, std::vector<Target> targets) {
   const Graph& graph = *model.prototype;
   auto training = std::make_shared<TrainingState>(training_state(optimizer, std::move(targets)));
   const Running check(*training);
+  for (const Target& target : training->targets) require_classes(graph.outputs()[target.output]->type(), target.goal);
   for (const Target& target : training->targets) warn_of_activation(*graph.outputs()[target.output], target);
   model.training = std::move(training);
 }

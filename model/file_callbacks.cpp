@@ -7,7 +7,9 @@
 
 #include "cnnc/model.h"
 #include "ir/error.h"
+#include "model/model_state.h"
 #include "model/monitor.h"
+#include "model/training_state.h"
 
 namespace cnnc::dsl {
 
@@ -87,10 +89,33 @@ void ModelCheckpoint::save(Model& model, Logs logs) {
   model.save(path);
 }
 
+// ---- BackupAndRestore ------------------------------------------------------------------------------------------------
+void BackupAndRestore::on_train_begin(Model& model) {
+  std::error_code code;
+  if (!std::filesystem::exists(path_, code)) return;
+  const int before = model.epochs_done();
+  model.load_checkpoint(path_);
+  model.state()->training->epochs_before = model.epochs_done() - before;
+}
+
+// An epoch that is cut short is done again from its beginning.
+void BackupAndRestore::on_epoch_end(Model& model, int, const Logs&) {
+  if (model.state()->training->interrupted) return;
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  std::error_code code;
+  if (!folder.empty()) std::filesystem::create_directories(folder, code);
+  model.save_checkpoint(path_);
+}
+
+void BackupAndRestore::on_train_end(Model& model) {
+  std::error_code code;
+  if (delete_checkpoint_ && !model.state()->training->interrupted) std::filesystem::remove(path_, code);
+}
+
 // ---- CSVLogger -------------------------------------------------------------------------------------------------------
 static std::ofstream opened(const std::string& path, std::ios::openmode mode) {
   std::ofstream file(path, mode);
-  if (!file) throw Error(cat(path, ": ", std::strerror(errno)), Fault::file);
+  if (!file) throw Error(cat("cannot write '", path, "': ", std::strerror(errno)), Fault::file);
   return file;
 }
 
@@ -131,6 +156,7 @@ void CSVLogger::on_epoch_end(Model&, int epoch, const Logs& logs) {
     else file << separator_ << it->second;
   }
   file << "\n";
+  if (!file.flush()) throw Error(cat("cannot write '", path_, "': ", std::strerror(errno)), Fault::file);
 }
 
 }  // namespace cnnc::dsl

@@ -104,6 +104,13 @@ void check_options(const FitOptions& o) {
   need(o.validation_freq > 0, "validation_freq", o.validation_freq, "a positive number");
   need(o.steps_per_epoch >= 0, "steps_per_epoch", o.steps_per_epoch, "0 or more");
   need(o.max_mem >= 0, "max_mem", o.max_mem, "0 or more");
+  const Samples& validation = o.validation_data;
+  if (validation.x.empty() != validation.y.empty() || (!validation.x.empty() && validation.x[0].rows() == 0))
+    throw Error(cat("validation_data have ", validation.y.empty() ? "no labels" : "no samples",
+                    ": give both, or leave validation_data out"),
+                Fault::usage);
+  for (const CallbackHandle& callback : o.callbacks)
+    if (callback.operator->() == nullptr) throw Error("one of the callbacks is a null pointer", Fault::usage);
 }
 
 int64_t validation_batch_size(const FitOptions& o) {
@@ -127,9 +134,11 @@ class Fit {
     steps_ = &Steps::of(*model_.state(), training_, {weighted, options_.threads, global_seed()});
     steps_->limit_memory(options_.max_mem);
     const Interrupts interrupts;
-    training_.stop = false;
+    training_.stop = training_.interrupted = false;
+    training_.epochs_before = 0;
     for (const CallbackHandle& c : options_.callbacks) c->on_train_begin(model_);
-    for (int epoch = options_.initial_epoch; epoch < options_.epochs && !training_.stop; ++epoch) run_epoch(epoch);
+    const int first = options_.initial_epoch + static_cast<int>(training_.epochs_before);
+    for (int epoch = first; epoch < options_.epochs && !training_.stop; ++epoch) run_epoch(epoch);
     for (const CallbackHandle& c : options_.callbacks) c->on_train_end(model_);
     history_.interrupted = interrupted != 0;
     return std::move(history_);
@@ -148,8 +157,9 @@ class Fit {
     progress.end(done, logs);
     remember(epoch, logs, progress.seconds());
     ++training_.epoch;
+    training_.interrupted = interrupted != 0;
     for (const CallbackHandle& c : options_.callbacks) c->on_epoch_end(model_, epoch, logs);
-    if (interrupted != 0) training_.stop = true;
+    if (interrupted != 0) training_.interrupted = training_.stop = true;
   }
 
   // Returns how many there were: fewer than an epoch has when training is stopped.
@@ -196,16 +206,17 @@ class Fit {
 History Model::fit(const Samples& data, const FitOptions& options) {
   TrainingState& training = compiled_training(*state_, "fit");
   check_options(options);
-  if (options.steps_per_epoch > 0) throw Error("steps_per_epoch is for pipelines", Fault::usage);
   const Split split = split_of(data, options);
   const auto batches = [&](const Samples& part, const ArrayList& weights, const std::map<int64_t, double>& class_weight,
-                           int64_t batch_size, bool shuffle) {
-    return std::make_unique<ArrayBatches>(source_of(*state_, training, part, weights, class_weight), batch_size, shuffle);
+                           int64_t batch_size, bool shuffle, int64_t steps) {
+    return std::make_unique<ArrayBatches>(source_of(*state_, training, part, weights, class_weight), batch_size, shuffle,
+                                          steps);
   };
-  Stream train = batches(split.training, split.training_weights, options.class_weight, options.batch_size, options.shuffle);
+  Stream train = batches(split.training, split.training_weights, options.class_weight, options.batch_size, options.shuffle,
+                         options.steps_per_epoch);
   Stream validation;
   if (!split.validation.x.empty())
-    validation = batches(split.validation, split.validation_weights, {}, validation_batch_size(options), false);
+    validation = batches(split.validation, split.validation_weights, {}, validation_batch_size(options), false, 0);
   if (options.validation_split > 0 && options.validation_data.x.empty()) warn_of_unseen_classes(training, split);
   return Fit(*this, training, options, std::move(train), std::move(validation)).run();
 }

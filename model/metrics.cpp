@@ -10,12 +10,34 @@
 namespace cnnc::dsl {
 
 // ---- rows ------------------------------------------------------------------------------------------------------------
+// Whether labels lack the axis of channels, and not the last one.
+static bool number_channels(const cnnc::Tensor& outputs, const cnnc::Tensor& labels) {
+  cnnc::Shape without_last = outputs.shape();
+  if (labels.shape().size() + 1 != without_last.size()) return false;
+  without_last.pop_back();
+  return labels.shape() != without_last;
+}
+
+static cnnc::Tensor with_channels_last(const cnnc::Tensor& x) {
+  cnnc::Shape shape = x.shape();
+  const int64_t batch = shape[0], channels = shape[1], places = x.size() / std::max<int64_t>(1, batch * channels);
+  std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+  cnnc::Tensor result(DType::f32, shape);
+  const float* from = x.data<float>();
+  float* to = result.mutable_data<float>();
+  for (int64_t b = 0; b < batch; ++b)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t p = 0; p < places; ++p) to[(b * places + p) * channels + c] = *from++;
+  return result;
+}
+
 MetricRows::MetricRows(const cnnc::Tensor& o, const cnnc::Tensor& l, const float* w)
-    : outputs(o.data<float>()),
+    : turned(number_channels(o, l) ? with_channels_last(o) : o),
+      outputs(turned.data<float>()),
       labels(l),
       weights(w),
       samples(o.shape()[0]),
-      columns(o.shape().size() < 2 ? 1 : o.shape().back()),
+      columns(o.shape().size() < 2 ? 1 : turned.shape().back()),
       count(o.size() / std::max<int64_t>(1, columns)),
       sparse(l.size() == count) {}
 
@@ -186,6 +208,17 @@ bool needs_dense_labels(const Metric& metric) {
 }
 
 }  // namespace
+
+void require_class(const Metric& metric, const Loss& loss, int64_t classes) {
+  const auto* precision = std::get_if<Precision>(&metric);
+  const auto* recall = std::get_if<Recall>(&metric);
+  if ((precision == nullptr && recall == nullptr) || is_binary(loss)) return;
+  const int64_t id = precision != nullptr ? precision->class_id : recall->class_id;
+  if (id < 0 || id >= classes)
+    throw Error(cat(precision != nullptr ? "Precision" : "Recall", ": class_id is ", id, ", the model has classes 0 to ",
+                    classes - 1),
+                Fault::usage);
+}
 
 std::unique_ptr<RunningMetric> running_metric(const Metric& metric, const Loss& loss) {
   auto running = std::visit([&](const auto& m) { return make(m, loss); }, metric);

@@ -9,8 +9,9 @@
 
 namespace cnnc::dsl {
 
-// Outputs and labels of a batch as rows along the last axis.
+// Outputs and labels of a batch as rows along the last axis, or along the channels where labels number their classes.
 struct MetricRows {
+  cnnc::Tensor turned;  // outputs with the channels last
   const float* outputs;
   const cnnc::Tensor& labels;
   const float* weights;  // of the samples; null: all are 1
@@ -44,6 +45,9 @@ class RunningMetric {
 
 // What kind of accuracy the loss asks for, and whether outputs are logits. Throws Error when numbers make no sense.
 std::unique_ptr<RunningMetric> running_metric(const Metric& metric, const Loss& loss);
+
+// Throws Error when the metric is of a class that rows of so many have not.
+void require_class(const Metric& metric, const Loss& loss, int64_t classes);
 
 // ---- metrics that count decisions (count_metrics.cpp) ----------------------------------------------------------------
 // How outputs decide: each by itself against a threshold, or the greatest of a row.

@@ -177,6 +177,8 @@ Array Model::predict(const Array& x, const PredictOptions& options) const {
 
 // Batch by batch; the labels do not matter.
 Arrays Model::predict(const Pipeline& data, const PredictOptions& options) const {
+  if (data.is_endless())
+    throw Error("the pipeline repeats without end: give predict() a part of it by take()", Fault::usage);
   std::vector<Arrays> parts;
   for (const Sample& batch : data.is_batched() ? data : data.batch(options.batch_size))
     parts.push_back(predict(static_cast<const Arrays&>(batch.x), {.batch_size = batch.x.at(0).rows(), .threads = options.threads}));

@@ -9,11 +9,34 @@
 namespace cnnc::dsl {
 
 // ---- labels ----------------------------------------------------------------------------------------------------------
+// Whether labels of this shape have one class for each place of the output besides the axis of the classes.
+static bool lack_axis(const Shape& labels, const Type& output, size_t axis) {
+  if (labels.size() + 1 != output.dims.size()) return false;
+  for (size_t i = 1; i < labels.size(); ++i) {
+    const Dim& size = output.dims[i < axis ? i : i + 1];
+    if (size.is_const() && size.value() != labels[i]) return false;
+  }
+  return true;
+}
+
+// The axis of the output that labels number the classes of: the last one, or that of channels. The labels may have it with
+// one element, as Keras' sets have: [samples, 1].
+static size_t class_axis(Shape& labels, const Array& given, const Type& output) {
+  for (const size_t axis : {output.dims.size() - 1, size_t{1}}) {
+    Shape shape = labels;
+    if (shape.size() == output.dims.size() && shape[axis] == 1) shape.erase(shape.begin() + static_cast<int64_t>(axis));
+    if (!lack_axis(shape, output, axis) || !output.dims[axis].is_const()) continue;
+    labels = shape;
+    return axis;
+  }
+  throw Error(cat("the labels are ", given.type(), ", the model's output is ", output,
+                  "; need one class for each row of numbers: all axes but the last, or but the channels"),
+              Fault::usage);
+}
+
 static Array class_labels(const Array& labels, const Type& output) {
   Shape shape = labels.shape();
-  // Keras' sets have labels [samples, 1].
-  if (shape.size() == static_cast<size_t>(output.rank()) && shape.back() == 1) shape.pop_back();
-  const int64_t classes = output.dims.back().value();
+  const int64_t classes = output.dims[class_axis(shape, labels, output)].value();
   cnnc::Tensor result(DType::i32, shape);
   auto* classes_of = result.mutable_data<int32_t>();
   for (int64_t i = 0; i < labels.size(); ++i) {
@@ -39,7 +62,7 @@ static void require_shares(const Array& labels) {
 
 Array labels_for(const Loss& loss, const Type& output, const Array& labels) {
   if (takes_classes(loss)) {
-    if (output.rank() < 2 || !output.dims.back().is_const())
+    if (output.rank() < 2)
       throw Error(cat("a sparse categorical cross-entropy needs rows of classes, the model's output is ", output),
                   Fault::usage);
     return class_labels(labels, output);
@@ -81,6 +104,8 @@ static std::vector<float> sample_weights(const Array& labels, const Array& weigh
   for (int64_t i = 0; i < rows; ++i) {
     float& weight = result[static_cast<size_t>(i)];
     if (!weights.empty()) weight = static_cast<float>(weights.at(i));
+    if (!std::isfinite(weight))
+      throw Error(cat("sample_weight of sample ", i, " is ", weight, ", need a finite number"), Fault::usage);
     if (class_weight.empty()) continue;
     const auto it = class_weight.find(static_cast<int64_t>(classes.at(i)));
     if (it != class_weight.end()) weight *= static_cast<float>(it->second);
@@ -150,7 +175,7 @@ Source source_of(const ModelState& model, const TrainingState& training, const S
                  const std::map<int64_t, double>& class_weight) {
   const Graph& graph = *model.prototype;
   const size_t targets = training.targets.size();
-  if (data.x.empty()) throw Error("the data have no samples", Fault::usage);
+  if (data.x.empty() || data.x[0].rows() == 0) throw Error("the data have no samples", Fault::usage);
   if (data.y.empty()) throw Error("the data have no labels", Fault::usage);
   if (data.y.size() != targets)
     throw Error(cat("the data have ", data.y.size(), " arrays of labels for ", targets, " outputs"), Fault::usage);

@@ -21,6 +21,8 @@ struct TrainingState {
   int64_t epoch = 0;  // epochs done: another order of the samples for each
   std::map<std::string, cnnc::Tensor> optimizer_state = {};
   bool stop = false;
+  bool interrupted = false;   // the present fit, by Ctrl-C
+  int64_t epochs_before = 0;  // of the present fit: done by a run whose backup was loaded
   std::shared_ptr<Steps> steps = nullptr;  // compiled so far; null before the first use
 };
 

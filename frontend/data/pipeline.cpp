@@ -52,6 +52,7 @@ Pipeline::Pipeline(std::function<Next()> start, std::optional<int64_t> size) : s
 Pipeline Pipeline::with(std::function<Next()> start, std::optional<int64_t> size) const {
   Pipeline result(std::move(start), size);
   result.batched_ = batched_;
+  result.endless_ = endless_;
   return result;
 }
 
@@ -79,7 +80,7 @@ Pipeline Pipeline::shuffle(int64_t buffer, uint64_t seed) const {
 
 Pipeline Pipeline::take(int64_t count) const {
   if (count < 0) throw Error(cat("Pipeline: take was given ", count), Fault::usage);
-  return with(
+  Pipeline result = with(
       [start = start_, count]() -> Next {
         return [next = start(), left = count]() mutable -> std::optional<Sample> {
           if (left == 0) return {};
@@ -88,6 +89,8 @@ Pipeline Pipeline::take(int64_t count) const {
         };
       },
       size_ ? std::min(*size_, count) : size_);
+  result.endless_ = false;
+  return result;
 }
 
 Pipeline Pipeline::skip(int64_t count) const {
@@ -118,7 +121,9 @@ static Pipeline::Next repeated(const std::function<Pipeline::Next()>& start, std
 }
 
 Pipeline Pipeline::repeat() const {
-  return with([start = start_] { return repeated(start, {}); }, {});
+  Pipeline result = with([start = start_] { return repeated(start, {}); }, {});
+  result.endless_ = true;
+  return result;
 }
 
 Pipeline Pipeline::repeat(int64_t count) const {
@@ -129,7 +134,7 @@ Pipeline Pipeline::repeat(int64_t count) const {
 Pipeline Pipeline::concatenate(const Pipeline& after) const {
   if (batched_ != after.batched_)
     throw Error("Pipeline: concatenate was given samples after batches, or batches after samples", Fault::usage);
-  return with(
+  Pipeline result = with(
       [first = start_, second = after.start_]() -> Next {
         return [next = first(), second, is_second = false]() mutable -> std::optional<Sample> {
           auto sample = next();
@@ -140,6 +145,8 @@ Pipeline Pipeline::concatenate(const Pipeline& after) const {
         };
       },
       size_ && after.size_ ? std::optional(*size_ + *after.size_) : std::nullopt);
+  result.endless_ |= after.endless_;
+  return result;
 }
 
 // ---- functions -------------------------------------------------------------------------------------------------------
@@ -216,6 +223,7 @@ Pipeline Pipeline::batch(int64_t size, bool drop_remainder) const {
       },
       size_ ? std::optional(count(*size_)) : size_);
   result.batched_ = true;
+  result.endless_ = endless_;
   return result;
 }
 

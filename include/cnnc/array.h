@@ -78,7 +78,8 @@ struct Dataset {
 // One array for each input or output of a model; one alone where there is one.
 struct ArrayList : Arrays {
   ArrayList() = default;
-  ArrayList(Array one) { if (!one.empty()) push_back(std::move(one)); }
+  // An array of no samples is given too; one that nobody made is not.
+  ArrayList(Array one) { if (one.shape() != Shape{0}) push_back(std::move(one)); }
   ArrayList(Arrays all) : Arrays(std::move(all)) {}
   ArrayList(std::initializer_list<Array> all) : Arrays(all) {}
 };

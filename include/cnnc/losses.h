@@ -15,7 +15,8 @@ namespace cnnc::dsl {
 // ---- losses: the mean over the samples of weight * loss --------------------------------------------------------------
 // With from_logits the model's output is any numbers instead of probabilities: more exact, and faster.
 
-// Labels are classes (integers [samples]); the output has a row of them for each sample.
+// Labels are classes (integers [samples]); the output has a row of them for each sample. Labels [samples, height, width]
+// go with outputs of which the classes are the last axis, or the channels: [samples, classes, height, width].
 // Keras divides the weighted sum by the count of samples, PyTorch by the sum of their weights.
 struct SparseCategoricalCrossentropy { bool from_logits = false; Convention convention = Convention::keras; };
 // Labels are rows of numbers that add up to 1.

@@ -91,6 +91,7 @@ class Model {
   double learning_rate() const;
   // Of all calls of fit, and those that a checkpoint brought: what initial_epoch is when training goes on.
   int epochs_done() const;
+  // Takes the place of a schedule.
   void set_learning_rate(double value);
 
   // Weights, optimizer's state and position, complete or not at all: a model of the same definition that loads them

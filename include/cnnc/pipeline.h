@@ -50,6 +50,8 @@ class Pipeline {
   // How many samples or batches a run gives, where that is known before.
   std::optional<int64_t> size() const { return size_; }
   bool is_batched() const { return batched_; }
+  // Whether a run surely has no end, because of repeat().
+  bool is_endless() const { return endless_; }
   // A run from the beginning.
   Next run() const { return start_(); }
 
@@ -76,7 +78,7 @@ class Pipeline {
 
   std::function<Next()> start_;
   std::optional<int64_t> size_;
-  bool batched_ = false;
+  bool batched_ = false, endless_ = false;
 };
 
 }  // namespace cnnc::dsl

@@ -133,6 +133,22 @@ class LearningRateScheduler : public Callback {
   std::function<double(int, double)> schedule_;
 };
 
+// Training that was killed goes on: with the file of an earlier run, fit loads it and continues behind the last whole
+// epoch, bit for bit as if nothing had happened. Each epoch writes the file (a checkpoint); a fit that comes to its end
+// removes it, one that Ctrl-C ends leaves it.
+class BackupAndRestore : public Callback {
+ public:
+  explicit BackupAndRestore(std::string path, bool delete_checkpoint = true)
+      : path_(std::move(path)), delete_checkpoint_(delete_checkpoint) {}
+  void on_train_begin(Model& model) override;
+  void on_epoch_end(Model& model, int epoch, const Logs& logs) override;
+  void on_train_end(Model& model) override;
+
+ private:
+  std::string path_;
+  bool delete_checkpoint_;
+};
+
 // One line an epoch, with a header of names; NA where an epoch has no value.
 class CSVLogger : public Callback {
  public:
@@ -211,7 +227,7 @@ struct FitOptions {
   std::vector<CallbackHandle> callbacks = {};
   Verbose verbose = Verbose::automatic;
   int initial_epoch = 0;
-  int64_t steps_per_epoch = 0;  // of pipelines: an epoch is so many batches, the next one goes on behind them; 0: a run
+  int64_t steps_per_epoch = 0;  // an epoch is so many batches, the next one goes on behind them; 0: all of the data
   int threads = 0;
   // Limit in bytes of a training step's working memory besides weights and the optimizer's state: values are computed
   // again to keep it. 0: none. One that is out of reach is refused with the least that fits.

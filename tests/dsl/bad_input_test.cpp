@@ -102,6 +102,59 @@ TEST(BadOptions, AreFaults) {
   expect_fault([&] { data.x.slice(5, 20); }, {"rows 5 to 20"});
 }
 
+TEST(BadOptions, OfValidationAndCallbacksAreFaults) {
+  Model model = classifier();
+  const Dataset data = points(8), none{Array::zeros<float>({0, 2}), Array::zeros<int32_t>({0})};
+  const auto validated_by = [&](const Samples& validation) {
+    FitOptions options = quiet(1);
+    options.validation_data = validation;
+    return fault_of([&] { model.fit(data, options); });
+  };
+  expect_contains(validated_by(none), {"validation_data have no"});
+  expect_contains(validated_by({none.x, Array::zeros<int32_t>({0, 1})}), {"validation_data have no samples"});
+  expect_contains(validated_by({data.x, {}}), {"validation_data have no labels"});
+  expect_contains(validated_by({{}, data.y}), {"validation_data have no samples"});
+  EXPECT_EQ(validated_by(data), "");
+  FitOptions options = quiet(1);
+  options.callbacks = {std::shared_ptr<Callback>()};
+  expect_fault([&] { model.fit(data, options); }, {"callbacks is a null pointer"});
+  options = quiet(1);
+  options.sample_weight = Array({8}, std::vector<float>{1, 1, 1, NAN, 1, 1, 1, 1});
+  expect_fault([&] { model.fit(data, options); }, {"sample_weight of sample 3 is nan"});
+}
+
+TEST(BadOptions, OfSchedulesAreFaults) {
+  Model model = classifier();
+  const auto compiled_with = [&](const LearningRate& rate) {
+    return fault_of([&] { model.compile(SGD{.learning_rate = rate}, MeanSquaredError{}); });
+  };
+  expect_contains(compiled_with(ExponentialDecay{0.1, 0, 0.9}), {"ExponentialDecay: decay_steps is 0"});
+  expect_contains(compiled_with(CosineDecay{0.1, 0}), {"CosineDecay: decay_steps is 0"});
+  expect_contains(compiled_with(PolynomialDecay{0.1, -1}), {"PolynomialDecay: decay_steps is -1"});
+  expect_contains(compiled_with(InverseTimeDecay{0.1, 0, 1}), {"InverseTimeDecay: decay_steps is 0"});
+  expect_contains(compiled_with(CosineDecayRestarts{0.1, 0}), {"CosineDecayRestarts: first_decay_steps is 0"});
+  expect_contains(compiled_with(PiecewiseConstant{{5, 2}, {1, 2, 3}}), {"PiecewiseConstant: the boundaries must ascend"});
+}
+
+TEST(BadOptions, OfMetricsAreFaults) {
+  Model model = classifier();
+  const SparseCategoricalCrossentropy loss{.from_logits = true};
+  expect_fault([&] { model.compile(SGD{}, loss, {Precision{.class_id = 2}}); }, {"Precision: class_id is 2", "0 to 1"});
+  expect_fault([&] { model.compile(SGD{}, loss, {}, {Recall{.class_id = -1}}); }, {"class_id", "-1"});
+  model.compile(SGD{}, loss, {Precision{.class_id = 0}});
+}
+
+TEST(BadData, PipelinesWithoutEndAreFaults) {
+  Model model = classifier();
+  const Pipeline endless = Pipeline(points(8)).repeat().shuffle(4).batch(4).prefetch();
+  const std::vector<std::string> message{"repeats without end", "take()"};
+  expect_fault([&] { model.fit(endless, quiet(1)); }, message);
+  expect_fault([&] { model.evaluate(endless); }, message);
+  expect_fault([&] { model.predict(endless); }, message);
+  EXPECT_EQ(model.predict(endless.take(3))[0].shape(), (Shape{12, 2}));
+  EXPECT_TRUE(Pipeline(points(2)).concatenate(Pipeline(points(2)).repeat()).is_endless());
+}
+
 TEST(BadData, LossesThatAreNoNumbersEndTraining) {
   Sequential model({Input({2}), Dense(1)});
   model.compile(Adam{}, MeanSquaredError{});
@@ -127,6 +180,11 @@ TEST_F(BadFiles, OfAnotherFormatAreFaults) {
   expect_fault([&] { model.compile_to_executable(path("none") + "/there/m"); }, {"there/m"});
   History history = model.fit(points(8), quiet(1));
   expect_fault([&] { history.save_svg(path("none") + "/there/h.svg"); }, {"h.svg"});
+  FitOptions options = quiet(1);
+  options.callbacks = {CSVLogger("/dev/full")};
+  expect_fault([&] { model.fit(points(8), options); }, {"cannot write '/dev/full': No space left"});
+  expect_fault([] { data::save_png("/dev/full", Array::zeros<float>({1, 4, 4})); }, {"cannot write '/dev/full'"});
+  expect_fault([&] { model.save("/dev/full"); }, {"cannot write '/dev/full'"});
 }
 
 TEST_F(BadFiles, OfAnotherOptimizerChangeNothing) {

@@ -1,5 +1,6 @@
 // compile, fit and evaluate: Keras' semantics, and faults.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cmath>
 #include <filesystem>
@@ -211,6 +212,51 @@ TEST_F(FilesTest, CheckpointsResumeBitForBit) {
   for (const std::string& name : whole.weight_names())
     for (int64_t i = 0; i < whole.weight(name).size(); ++i)
       ASSERT_EQ(whole.weight(name).at(i), second.weight(name).at(i)) << name;
+}
+
+// A run that is killed in its third epoch and started again, against one that nobody stops.
+TEST_F(FilesTest, BackupsResumeBitForBit) {
+  struct Killed {};
+  const std::string backup = path("backups/state");
+  const auto trained = [&](bool kill, bool interrupt, int64_t* epochs) {
+    Model model = classifier();
+    FitOptions options{.epochs = 5, .batch_size = 16, .verbose = Verbose::silent};
+    int64_t steps = 0;
+    options.callbacks = {BackupAndRestore(backup), LambdaCallback({.on_batch_end = [&](Model&, int64_t, const Logs&) {
+                           if (++steps == 9 && kill) throw Killed();
+                           if (steps == 9 && interrupt) raise(SIGINT);
+                         }})};
+    *epochs = static_cast<int64_t>(model.fit(points(64), options).epoch.size());
+    return model.weight("dense/kernel");
+  };
+  int64_t epochs = 0;
+  const Array whole = trained(false, false, &epochs);
+  EXPECT_EQ(epochs, 5);
+  for (const bool kill : {true, false}) {
+    if (kill) EXPECT_THROW(trained(true, false, &epochs), Killed);
+    else trained(false, true, &epochs);
+    EXPECT_TRUE(std::filesystem::exists(backup));
+    const Array resumed = trained(false, false, &epochs);
+    EXPECT_EQ(epochs, 3);
+    for (int64_t i = 0; i < whole.size(); ++i) EXPECT_EQ(resumed.at(i), whole.at(i));
+    EXPECT_FALSE(std::filesystem::exists(backup));
+  }
+}
+
+TEST(Fit, EpochsOfStepsGoOnInTheData) {
+  const auto losses = [](int64_t steps, int epochs) {
+    Model model = classifier();
+    std::vector<double> all;
+    FitOptions options{.epochs = epochs, .batch_size = 16, .verbose = Verbose::silent, .steps_per_epoch = steps};
+    options.callbacks = {LambdaCallback({.on_batch_end = [&](Model& m, int64_t, const Logs&) { all.push_back(m.weight("dense/kernel").at(0)); }})};
+    model.fit(points(64), options);
+    return all;
+  };
+  const std::vector<double> whole = losses(0, 1), parts = losses(2, 2), more = losses(6, 1);
+  ASSERT_EQ(whole.size(), 4u);
+  EXPECT_EQ(parts, whole);  // two epochs of two steps are one pass
+  ASSERT_EQ(more.size(), 6u);
+  EXPECT_EQ(std::vector<double>(more.begin(), more.begin() + 4), whole);
 }
 
 TEST_F(FilesTest, WrongCheckpointsAreFaultsAndChangeNothing) {

@@ -113,6 +113,31 @@ TEST(Outputs, FaultsSayWhatDoesNotFit) {
   expect_contains(fault_of([&] { model.fit(good, options); }), {"sample_weight has 3 arrays for 2 outputs"});
 }
 
+// Classes of pixels: along the channels, or along the last axis behind a Permute.
+TEST(Outputs, OfPixelsHaveTheirClassesAlongTheChannels) {
+  const auto trained = [](bool permuted, const Shape& label_shape) {
+    set_random_seed(2);
+    const Tensor x = input({2, 4, 5});
+    const Tensor y = conv2d(x, 3, 1);
+    Model model(x, permuted ? Permute({2, 3, 1})(y) : y);
+    model.compile(SGD{.learning_rate = 0.5}, SparseCategoricalCrossentropy{.from_logits = true},
+                  {Accuracy{}, TopKAccuracy{2}, MeanIoU{}});
+    std::vector<int32_t> labels(6 * 4 * 5);
+    for (size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<int32_t>(i * i % 3);
+    FitOptions options = quiet(3);
+    return model.fit(numbers({6, 2, 4, 5}, 1.3), Array(label_shape, labels), options).history;
+  };
+  const auto last = trained(true, {6, 4, 5}), channels = trained(false, {6, 4, 5}), kept = trained(false, {6, 1, 4, 5});
+  for (const char* name : {"loss", "accuracy", "top_k_accuracy", "mean_io_u"}) {
+    ASSERT_EQ(channels.count(name), 1u) << name;
+    for (size_t epoch = 0; epoch < 3; ++epoch) {
+      EXPECT_NEAR(channels.at(name)[epoch], last.at(name)[epoch], 1e-6) << name;
+      EXPECT_EQ(kept.at(name)[epoch], channels.at(name)[epoch]) << name;
+    }
+  }
+  expect_fault([&] { trained(false, {6, 5, 4}); }, {"i32[6,5,4]", "f32[batch,3,4,5]", "one class"});
+}
+
 TEST(ByHand, StepsAreThoseOfFit) {
   Model one = two_headed(), other = two_headed();
   for (Model* model : {&one, &other}) model->compile(Adam{}, {kClass, kSize});

@@ -213,9 +213,6 @@ TEST(PipelineFit, FaultsSayWhatToDo) {
   expect_fault([&] { model.fit(Pipeline(doubles(4)).take(0), quiet(1)); }, {"the pipeline gives no samples"});
   expect_fault([&] { model.fit(counting(4).map([](Sample s) { s.x[0] = Array({3}, std::vector<float>(3)); return s; }), quiet(1)); },
                {"f32[4,3]"});
-  options = quiet(1);
-  options.steps_per_epoch = 3;
-  expect_fault([&] { model.fit(doubles(4), options); }, {"steps_per_epoch is for pipelines"});
 }
 
 TEST(Pipeline, FaultsSayWhatWasFound) {
