@@ -19,12 +19,20 @@ struct Table {
   int64_t rows() const { return columns == 0 ? 0 : static_cast<int64_t>(numbers.size() / columns); }
 };
 
-float number_of(std::string_view text, const std::string& where) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t' || text.front() == '+')) text.remove_prefix(1);
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t' || text.back() == '\r')) text.remove_suffix(1);
+  return text;
+}
+
+float number_of(std::string_view text, const std::string& where) {
+  text = trimmed(text);
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = trimmed(text.substr(1, text.size() - 2));
+  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.empty()) throw Error(cat(where, ": is empty, need a number in every cell"), Fault::file);
   float value = 0;
   const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || fault != std::errc() || end != text.data() + text.size())
+  if (fault != std::errc() || end != text.data() + text.size())
     throw Error(cat(where, ": ", quoted(std::string(text)), " is no number"), Fault::file);
   return value;
 }
@@ -43,7 +51,8 @@ void read_line(std::string_view line, char separator, const std::string& where, 
 
 Table read_table(const std::string& path, const CsvOptions& options) {
   const std::vector<uint8_t> bytes = read_data_file(path);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // the mark of UTF-8
   Table table;
   size_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
@@ -52,7 +61,14 @@ Table read_table(const std::string& path, const CsvOptions& options) {
     begin = end + 1;
     if (++number == 1 && options.header) continue;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    read_line(line, options.separator, cat(path, ":", number), table);
+    try {
+      read_line(line, options.separator, cat(path, ":", number), table);
+    } catch (const Error& e) {
+      if (table.columns != 0 || options.header) throw;
+      throw Error(cat(e.message(), "; if the first line has the columns' names, set header = true; the separator is '",
+                      options.separator, "'"),
+                  Fault::file);
+    }
   }
   if (table.rows() == 0) throw Error(path + ": has no lines of numbers", Fault::file);
   return table;

@@ -76,13 +76,13 @@ class Archive {
 
 Array npz(const std::string& path, const std::string& name) {
   const std::vector<uint8_t> bytes = Archive(path).member(name);
-  HostTensor host;
+  const auto owner = std::make_shared<HostTensor>();
+  HostTensor& host = *owner;
   ErrorText error;
   if (!parse_npy(bytes.data(), bytes.size(), &host, &error))
     throw Error(cat(path, ": array ", quoted(name), ": ", error.text), Fault::file);
-  cnnc::Tensor tensor(static_cast<DType>(host.dtype), cnnc::Shape(host.dims, host.dims + host.rank));
-  std::memcpy(tensor.mutable_raw(), host.data, host.bytes);
-  return array_of(std::move(tensor));
+  const cnnc::Tensor tensor(static_cast<DType>(host.dtype), cnnc::Shape(host.dims, host.dims + host.rank), owner, host.data);
+  return array_from_file(tensor, cat(path, ": array ", quoted(name)));
 }
 
 }  // namespace cnnc::dsl::data

@@ -147,13 +147,35 @@ Array Array::argmax() const {
 }
 
 // ---- files -----------------------------------------------------------------------------------------------------------
+// What elements of a file's type become, for arrays have fewer types.
+static DType type_in_memory(DType in_file, const std::string& what) {
+  switch (in_file) {
+    case DType::f16: case DType::bf16: return DType::f32;
+    case DType::u16: case DType::i16: return DType::i32;
+    case DType::u32: return DType::i64;
+    case DType::f32: case DType::f64: case DType::i8: case DType::u8: case DType::i32: case DType::i64: case DType::boolean:
+      return in_file;
+    default: throw Error(cat(what, ": holds elements of type ", name_of(in_file), ", need numbers of at most 63 bits"), Fault::file);
+  }
+}
+
+Array array_from_file(const cnnc::Tensor& tensor, const std::string& what) {
+  const DType type = type_in_memory(tensor.dtype(), what);
+  if (type == tensor.dtype()) return array_of(tensor);
+  cnnc::Tensor result(type, tensor.shape());
+  for (int64_t i = 0; i < tensor.size(); ++i)
+    if (is_float(type)) result.set_double(i, tensor.as_double(i));
+    else result.set_int(i, tensor.as_int(i));
+  return array_of(std::move(result));
+}
+
 Array Array::load(const std::string& path) {
   const auto host = std::make_shared<HostTensor>();
   ErrorText error;
   if (!path.ends_with(".npy"))
     throw Error(path + ": need a file whose name ends in .npy", Fault::file);
   if (!load_tensor(path.c_str(), host.get(), &error)) throw Error(error.text, Fault::file);
-  return array_of({static_cast<DType>(host->dtype), cnnc::Shape(host->dims, host->dims + host->rank), host, host->data});
+  return array_from_file({static_cast<DType>(host->dtype), cnnc::Shape(host->dims, host->dims + host->rank), host, host->data}, path);
 }
 
 void Array::save(const std::string& path) const {

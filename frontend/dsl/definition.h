@@ -14,6 +14,8 @@ struct ArrayStorage {
   double scale = 1;
 };
 Array array_of(cnnc::Tensor tensor);
+// Elements of types that arrays do not have become those of a wider one; throws for texts and complex numbers.
+Array array_from_file(const cnnc::Tensor& tensor, const std::string& what);
 // Elements [begin, end) of the first axis; the bytes are shared.
 cnnc::Tensor rows_of(const cnnc::Tensor& tensor, int64_t begin, int64_t end);
 // The rows of all parts, one after the other.

@@ -56,7 +56,8 @@ class Array {
   // Index of the greatest element of each row, int64_t: the classes that a classifier predicts.
   Array argmax() const;
 
-  // Reads and writes NumPy's .npy. Throws when the file does not hold one.
+  // Reads and writes NumPy's .npy. Half floats become float, 16 bits int32_t, 32 unsigned ones int64_t. Throws when the
+  // file does not hold an array of numbers.
   static Array load(const std::string& path);
   void save(const std::string& path) const;
 

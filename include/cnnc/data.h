@@ -64,7 +64,8 @@ struct CsvOptions {
   bool header = false;           // skip the first line
   std::vector<int> label_columns;  // become y, in this order; negative: counted from the last. None: y is empty
 };
-// Numbers, one sample a line; all lines have the same number of columns. One label column gives y of rank 1.
+// Numbers, also in quotes, one sample a line; all lines have the same number of columns, and no cell is empty. One label
+// column gives y of rank 1.
 Dataset csv(const std::string& path, const CsvOptions& options = {});
 
 }  // namespace data

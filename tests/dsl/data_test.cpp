@@ -116,11 +116,26 @@ TEST_F(DataTest, ReadsCsv) {
   EXPECT_EQ(table.y.at(1), 1);
 }
 
+TEST_F(DataTest, ReadsCsvWithQuotesAndAByteOrderMark) {
+  write("quoted.csv", "\xef\xbb\xbf\"1\", \"-2\" ,+3\n");
+  const Array x = data::csv(path("quoted.csv")).x;
+  ASSERT_EQ(x.type(), "f32[1,3]");
+  EXPECT_EQ(x.at(0), 1);
+  EXPECT_EQ(x.at(1), -2);
+  EXPECT_EQ(x.at(2), 3);
+}
+
 TEST_F(DataTest, WrongCsvNamesLineAndColumn) {
   write("ragged.csv", "1,2\n3\n");
   expect_fault([&] { data::csv(path("ragged.csv")); }, {"ragged.csv:2: has 1 columns"});
   write("words.csv", "1,2\n3,x\n");
   expect_fault([&] { data::csv(path("words.csv")); }, {"words.csv:2, column 2: 'x'"});
+  write("names.csv", "a,b\n3,4\n");
+  expect_fault([&] { data::csv(path("names.csv")); }, {"names.csv:1, column 1: 'a'", "header = true"});
+  write("semicolons.csv", "1;2\n");
+  expect_fault([&] { data::csv(path("semicolons.csv")); }, {"'1;2' is no number", "the separator is ','"});
+  write("gap.csv", "1,2\n,4\n");
+  expect_fault([&] { data::csv(path("gap.csv")); }, {"gap.csv:2, column 1: is empty"});
   write("empty.csv", "");
   expect_fault([&] { data::csv(path("empty.csv")); }, {"no lines of numbers"});
 }
@@ -138,12 +153,23 @@ TEST_F(DataTest, NpyRoundTrip) {
 TEST_F(DataTest, ReadsNpz) {
   const std::string script = "import numpy as np; np.savez('" + path("plain.npz") +
                              "', x=np.arange(6).reshape(2, 3), y=np.float32([1, 2])); np.savez_compressed('" +
-                             path("small.npz") + "', z=np.zeros((50, 50), np.uint8))";
+                             path("small.npz") + "', z=np.zeros((50, 50), np.uint8)); np.savez('" + path("types.npz") +
+                             "', u=np.uint16([1, 60000]), h=np.float16([1, 0.5]), s=np.array(['a']), c=np.complex64([1])," +
+                             "f=np.asfortranarray(np.arange(6.0).reshape(2, 3)))";
   if (std::system((CNNC_PYTHON " -c \"" + script + "\" 2> /dev/null").c_str()) != 0) GTEST_SKIP() << "needs numpy";
   EXPECT_EQ(data::npz(path("plain.npz"), "x").type(), "i64[2,3]");
   EXPECT_EQ(data::npz(path("plain.npz"), "y").at(1), 2);
   EXPECT_EQ(data::npz(path("small.npz"), "z").type(), "u8[50,50]");
   expect_fault([&] { data::npz(path("plain.npz"), "q"); }, {"it has x, y"});
+  EXPECT_EQ(data::npz(path("types.npz"), "u").type(), "i32[2]");
+  EXPECT_EQ(data::npz(path("types.npz"), "u").at(1), 60000);
+  EXPECT_EQ(data::npz(path("types.npz"), "h").type(), "f32[2]");
+  EXPECT_EQ(data::npz(path("types.npz"), "h").at(1), 0.5);
+  const Array columns_first = data::npz(path("types.npz"), "f");
+  EXPECT_EQ(columns_first.type(), "f64[2,3]");
+  EXPECT_EQ(columns_first.at(1), 1);
+  expect_fault([&] { data::npz(path("types.npz"), "s"); }, {"types.npz: array 's'", "type string", "need numbers"});
+  expect_fault([&] { data::npz(path("types.npz"), "c"); }, {"type c64"});
   fs::resize_file(path("plain.npz"), fs::file_size(path("plain.npz")) - 30);
   expect_fault([&] { data::npz(path("plain.npz"), "x"); }, {"not a .npz archive"});
 }
