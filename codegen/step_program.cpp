@@ -1,7 +1,6 @@
 #include "codegen/step_program.h"
 
-#include <malloc.h>
-
+#include "codegen/release_memory.h"
 #include "ir/error.h"
 #include "runtime/exit_code.h"
 
@@ -26,7 +25,7 @@ StepProgram::StepProgram(TrainingStep step, const BuildOptions& options, int thr
   if (compile_options.compile_threads == 0) compile_options.compile_threads = threads;
   model_ = std::make_unique<JitModel>(compile(*step_.graph, compile_options, ObjectKind::jit));
   step_.graph.reset();
-  malloc_trim(0);  // what compiling took and training does not need
+  release_compilers_memory();
   ErrorText error;
   cnnc_options create{};
   create.threads = threads;

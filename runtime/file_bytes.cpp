@@ -53,8 +53,7 @@ FileWriter::~FileWriter() {
   if (temporary_[0]) unlink(temporary_);
 }
 
-// Devices and pipes, whose place no file may take.
-static bool is_device(const char* path) {
+bool is_device(const char* path) {
   struct stat info;
   return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
 }

@@ -28,6 +28,9 @@ class FileBytes {
   size_t size_ = 0;
 };
 
+// Devices and pipes, whose place no file may take.
+bool is_device(const char* path);
+
 // Writes beside the target and renames on commit; without a commit nothing is left. Devices and pipes are written to
 // as they are.
 class FileWriter {

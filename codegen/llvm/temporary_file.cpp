@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "ir/error.h"
+#include "runtime/file_bytes.h"
 
 namespace cnnc::codegen {
 
@@ -19,7 +20,8 @@ TemporaryFile::TemporaryFile(const std::string& beside) {
   std::error_code code;
   do {
     llvm::SmallString<256> path;
-    llvm::sys::fs::createUniquePath(beside + ".%%%%%%%%.tmp", path, false);
+    const bool in_temporary_folder = is_device(beside.c_str());
+    llvm::sys::fs::createUniquePath((in_temporary_folder ? "cnnc" : beside) + ".%%%%%%%%.tmp", path, in_temporary_folder);
     path_ = path.str();
     llvm::sys::RemoveFileOnSignal(path_);  // first, so that no signal finds a file that nobody removes
     int file = -1;
@@ -53,7 +55,17 @@ static llvm::sys::fs::perms permissions_of_new(bool executable) {
   return static_cast<llvm::sys::fs::perms>((executable ? 0777U : 0666U) & ~mask);
 }
 
+static void copy_to_device(const std::string& from, const std::string& device) {
+  FileBytes bytes;
+  FileWriter writer;
+  ErrorText error;
+  if (!bytes.read(from.c_str(), &error) || !writer.open(device.c_str(), &error) ||
+      !writer.write(bytes.data(), bytes.size(), &error) || !writer.commit(&error))
+    throw Error(error.text, Fault::file);
+}
+
 void TemporaryFile::rename_to(const std::string& path, bool executable) {
+  if (is_device(path.c_str())) return copy_to_device(path_, path);
   check(llvm::sys::fs::setPermissions(path_, permissions_of_new(executable)), "write", path);
   check(llvm::sys::fs::rename(path_, path), "write", path);
   renamed_ = true;

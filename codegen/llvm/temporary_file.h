@@ -5,7 +5,7 @@
 
 namespace cnnc::codegen {
 
-// A new empty file beside `path`, with a name of its own. The destructor removes it, and so does a signal that ends the
+// A new empty file beside `path` (or, where that is a device, among the system's temporary ones), with a name of its own. The destructor removes it, and so does a signal that ends the
 // process.
 class TemporaryFile {
  public:
@@ -15,7 +15,7 @@ class TemporaryFile {
 
   const std::string& path() const { return path_; }
   void write(std::string_view bytes);
-  // Gives it the name `path`, replacing what is there; it is no longer temporary.
+  // Gives it the name `path`, replacing what is there, and it is no longer temporary; a device is written to instead.
   void rename_to(const std::string& path, bool executable);
 
  private:

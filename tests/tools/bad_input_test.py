@@ -185,6 +185,16 @@ class BadUsage(CommandTest):
             with self.subTest(option):
                 self.expect_error(USAGE, "check", self.model, option, words=words)
 
+    def test_devices_are_written_to(self):
+        """Nothing takes the place of a device, even where the user may write to its folder."""
+        save_cnn(self.model)
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+            self.expect(OK, "compile", self.model, "--emit=obj", "-o", pipe, "--quiet")
+            self.assertTrue(reader.stdout.read().startswith(b"\x7fELF"))
+        self.assertTrue(pipe.is_fifo())
+
     def test_static_library(self):
         save_cnn(self.model)
         self.expect_error(USAGE, "compile", self.model, "--emit=so", "--static", words=["--static"])
