@@ -25,7 +25,7 @@ int main(int argc, char** argv) {
     Model model = vgg(flags.size);
     if (!flags.json) model.summary();
 
-    model.compile(Adam{}, SparseCategoricalCrossentropy{.from_logits = true}, {Accuracy{}});
+    model.compile(Adam{.learning_rate = 3e-4}, SparseCategoricalCrossentropy{.from_logits = true}, {Accuracy{}});
     model.fit(train, example::fit_options(flags, train));
     example::evaluate(model, test, flags);
     example::finish(model, test, flags);
