@@ -78,6 +78,7 @@ std::string CompileCommand::path_of(const std::string& kind) const {
 
 void CompileCommand::written(const std::string& kind, const std::string& path) {
   if (path == "-") return;
+  if (!fs::is_regular_file(path)) return files_.push_back({{"kind", kind}, {"path", path}});  // a device has no size
   const auto bytes = fs::file_size(path);
   files_.push_back({{"kind", kind}, {"path", path}, {"bytes", bytes}});
   if (model.quiet || as_json) return;
