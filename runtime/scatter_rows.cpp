@@ -21,18 +21,20 @@ struct Replace {
   template <typename T>
   T operator()(T, T update) const { return update; }
 };
+// Integers wrap around.
 struct Add {
   template <typename T>
   T operator()(T data, T update) const {
-    if constexpr (sizeof(T) == 8 && static_cast<T>(0.5) == 0) {
-      return static_cast<T>(static_cast<uint64_t>(data) + static_cast<uint64_t>(update));
-    }
-    return static_cast<T>(data + update);
+    if constexpr (static_cast<T>(0.5) != 0) return data + update;
+    return static_cast<T>(static_cast<uint64_t>(data) + static_cast<uint64_t>(update));
   }
 };
 struct Multiply {
   template <typename T>
-  T operator()(T data, T update) const { return static_cast<T>(data * update); }
+  T operator()(T data, T update) const {
+    if constexpr (static_cast<T>(0.5) != 0) return data * update;
+    return static_cast<T>(static_cast<uint64_t>(data) * static_cast<uint64_t>(update));
+  }
 };
 struct Greatest {
   template <typename T>

@@ -2,6 +2,8 @@
 
 #include <llvm/IR/DerivedTypes.h>
 
+#include <algorithm>
+
 #include "codegen/llvm/tile.h"
 
 namespace cnnc::codegen {
@@ -9,22 +11,49 @@ namespace cnnc::codegen {
 using llvm::IRBuilderBase;
 using llvm::Value;
 
-// Interleaving the first half of the rows with the second, log2(lanes) times, transposes a block.
+// By shuffles that x86 has instructions for: first within groups of 16 bytes, then of whole groups. LLVM takes long to find out
+// how to do others.
 void emit_transpose(IRBuilderBase& b, Values& block) {
+  const auto* vector = llvm::cast<llvm::FixedVectorType>(block.front()->getType());
   const int lanes = static_cast<int>(block.size());
-  llvm::SmallVector<int, 16> low, high;
-  for (int i = 0; i < lanes / 2; ++i) {
-    low.append({i, lanes + i});
-    high.append({lanes / 2 + i, lanes + lanes / 2 + i});
-  }
-  for (int stage = 1; stage < lanes; stage *= 2) {
-    Values next;
-    for (int i = 0; i < lanes / 2; ++i) {
-      next.push_back(b.CreateShuffleVector(block[i], block[i + lanes / 2], low));
-      next.push_back(b.CreateShuffleVector(block[i], block[i + lanes / 2], high));
+  const int group = std::min(lanes, 128 / static_cast<int>(vector->getScalarSizeInBits())), groups = lanes / group;
+  const auto at = [&](int i) -> Value*& { return block[static_cast<size_t>(i)]; };
+  // The lower or upper halves of all groups of two rows, interleaved in units of `unit` elements.
+  const auto interleave = [&](Value* x, Value* y, int unit, int half) {
+    llvm::SmallVector<int, 64> places;
+    for (int lane = 0; lane < lanes; ++lane) {
+      const int in_group = lane % group;
+      const int from = lane - in_group + half * group / 2 + in_group / (2 * unit) * unit + in_group % unit;
+      places.push_back(in_group / unit % 2 ? lanes + from : from);
+    }
+    return b.CreateShuffleVector(x, y, places);
+  };
+  // After the stage for `unit`, each group of a row holds 2 * unit elements of a column beside each other.
+  for (int unit = 1; unit < group; unit *= 2) {
+    Values next(block.size());
+    for (int i = 0; i < lanes; ++i) {
+      if (i & unit) continue;
+      const int column = i % unit, first = i - column + 2 * column;
+      next[static_cast<size_t>(first)] = interleave(at(i), at(i + unit), unit, 0);
+      next[static_cast<size_t>(first + 1)] = interleave(at(i), at(i + unit), unit, 1);
     }
     block = next;
   }
+  // Row r * group + c now holds, in group g, column g * group + c of rows r * group and on. Groups of even and of odd number of
+  // two rows come together, until a row holds one column.
+  for (int step = 1; step < groups; step *= 2)
+    for (int i = 0; i < lanes; ++i) {
+      if (i / group & step) continue;
+      Value *x = at(i), *y = at(i + step * group);
+      llvm::SmallVector<int, 64> even, odd;
+      for (int lane = 0; lane < lanes; ++lane) {
+        const int g = lane / group, from = g % (groups / 2) * 2 * group + lane % group + (g < groups / 2 ? 0 : lanes);
+        even.push_back(from);
+        odd.push_back(from + group);
+      }
+      at(i) = b.CreateShuffleVector(x, y, even);
+      at(i + step * group) = b.CreateShuffleVector(x, y, odd);
+    }
 }
 
 namespace {

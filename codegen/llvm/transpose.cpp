@@ -7,6 +7,7 @@
 
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/loop_builder.h"
+#include "codegen/llvm/panel_packing.h"
 #include "codegen/llvm/tile.h"
 #include "codegen/transposition.h"
 #include "ir/affine.h"
@@ -27,8 +28,8 @@ struct Axis {
 
 struct Copy {
   std::vector<Axis> axes;  // without those of one element
-  // Where only some of the places along an axis have an element, the others become zero: places `of` * i + j, where i and j
-  // count along two axes and `real` is the number of elements.
+  // Only the first `real` of the places nr * i + j, where i and j count along the axes `panel` and `lane`, have an element;
+  // the others become zero.
   struct Padding {
     size_t panel, lane;
     Dim real;
@@ -180,7 +181,7 @@ class Emitter {
     Value* read = at(from, column);
     Values square;
     for (int i = 0; i < side_; ++i) square.push_back(load_row(read, mul(b_, size(row_axis.input), i), i, real, in_row));
-    transpose(square);
+    emit_transpose(b_, square);
     Value* written = at(to, mul(b_, column, size(column_axis.output)));
     Value* out_row = constant_of(rows) && *constant_of(rows) % side_ == 0 ? nullptr : lane_mask(b_, side_, rows);
     const auto written_rows = constant_of(columns ? columns : number(side_)).value_or(side_);
@@ -202,48 +203,6 @@ class Emitter {
     Value* exists = b_.CreateICmpSLT(number(i), real);
     Value* row = load_lanes(b_, vector_, at(first, b_.CreateSelect(exists, offset, number(0))), mask);
     return copy_.padding ? b_.CreateSelect(exists, row, llvm::Constant::getNullValue(vector_)) : row;
-  }
-
-  // Shuffles that x86 has instructions for: first within groups of 16 bytes, then of whole groups. LLVM takes long to find
-  // out how to do others.
-  void transpose(Values& square) {
-    const int group = std::min<int>(side_, 16 / static_cast<int>(bytes_)), groups = side_ / group;
-    // Lane l of a pair (x, y) of rows: interleaved in units of `unit` elements, the lower or the upper halves of all groups.
-    const auto interleave = [&](Value* x, Value* y, int unit, int half) {
-      llvm::SmallVector<int, 64> lanes;
-      for (int l = 0; l < side_; ++l) {
-        const int in_group = l % group, from = l - in_group + half * group / 2 + in_group / (2 * unit) * unit + in_group % unit;
-        lanes.push_back(in_group / unit % 2 ? side_ + from : from);
-      }
-      return b_.CreateShuffleVector(x, y, lanes);
-    };
-    const auto at = [&](int i) -> Value*& { return square[static_cast<size_t>(i)]; };
-    // After the stage for `unit`, each group of a row holds 2 * unit elements of a column beside each other.
-    for (int unit = 1; unit < group; unit *= 2) {
-      Values next(square.size());
-      for (int i = 0; i < side_; ++i) {
-        if (i & unit) continue;
-        const int column = i % unit, base = i - column;
-        next[static_cast<size_t>(base + 2 * column)] = interleave(at(i), at(i + unit), unit, 0);
-        next[static_cast<size_t>(base + 2 * column + 1)] = interleave(at(i), at(i + unit), unit, 1);
-      }
-      square = next;
-    }
-    // Row r * group + c now holds, in group g, column g * group + c of rows r * group and on. Groups of even and of odd number
-    // of two rows come together, until a row holds one column.
-    for (int step = 1; step < groups; step *= 2)
-      for (int i = 0; i < side_; ++i) {
-        if (i / group & step) continue;
-        Value *x = at(i), *y = at(i + step * group);
-        llvm::SmallVector<int, 64> even, odd;
-        for (int l = 0; l < side_; ++l) {
-          const int g = l / group, from = g % (groups / 2) * 2 * group + l % group + (g < groups / 2 ? 0 : side_);
-          even.push_back(from);
-          odd.push_back(from + group);
-        }
-        at(i) = b_.CreateShuffleVector(x, y, even);
-        at(i + step * group) = b_.CreateShuffleVector(x, y, odd);
-      }
   }
 
   KernelContext& k_;
