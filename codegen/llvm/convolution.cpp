@@ -252,17 +252,10 @@ class ConvolutionEmitter {
     Value* first = mul(b_, index, plan_.nr());
     panel.channel = add(b_, mul(b_, task.group, outputs()), first);
     if (outputs() % plan_.nr() != 0)
-      for (int j = 0; j < plan_.vectors; ++j) panel.masks.push_back(channel_mask(first, j));
+      for (int j = 0; j < plan_.vectors; ++j)
+        panel.masks.push_back(panel_mask(b_, plan_.lanes, plan_.vectors, outputs(), first, j));
     for (int j = 0; j < plan_.vectors; ++j) panel.initial.push_back(initial_sum(panel, j));
     return panel;
-  }
-
-  // Null where vector j is whole in every panel.
-  Value* channel_mask(Value* first, int j) {
-    int64_t in_last_panel = outputs() - (plan_.panels - 1) * plan_.nr();
-    if (in_last_panel >= int64_t{j + 1} * plan_.lanes) return nullptr;
-    Value* left = b_.CreateSub(number(outputs() - int64_t{j} * plan_.lanes), first);
-    return lane_mask(b_, plan_.lanes, left);
   }
 
   Value* initial_sum(const Panel& panel, int j) {

@@ -38,6 +38,12 @@ Value* load_lanes(IRBuilderBase& b, llvm::Type* vector, Value* pointer, Value* m
   return b.CreateMaskedLoad(vector, pointer, align, mask, llvm::Constant::getNullValue(vector));
 }
 
+Value* panel_mask(IRBuilderBase& b, int lanes, int vectors, int64_t outputs, Value* first, int vector) {
+  const int64_t nr = int64_t{lanes} * vectors, in_last_panel = (outputs - 1) % nr + 1;
+  if (in_last_panel >= int64_t{vector + 1} * lanes) return nullptr;
+  return lane_mask(b, lanes, sub(b, b.getInt64(outputs - int64_t{vector} * lanes), first));
+}
+
 void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
   llvm::Align align(std::max(1u, value->getType()->getScalarSizeInBits() / 8));
   if (mask)

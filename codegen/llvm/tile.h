@@ -82,6 +82,9 @@ llvm::Value* multiply_add(llvm::IRBuilderBase&, const VectorIsa&, llvm::Value* x
                           llvm::Value* sum);
 llvm::Value* load_lanes(llvm::IRBuilderBase&, llvm::Type* vector, llvm::Value* pointer,
                         llvm::Value* mask);
+// Lanes of vector `vector` of a panel of `vectors` vectors, which begins at output channel `first` of `outputs`, that hold one;
+// null where the vector is whole in every panel.
+llvm::Value* panel_mask(llvm::IRBuilderBase&, int lanes, int vectors, int64_t outputs, llvm::Value* first, int vector);
 // `mask` is null where all lanes exist.
 void store_lanes(llvm::IRBuilderBase&, llvm::Value* value, llvm::Value* pointer, llvm::Value* mask);
 

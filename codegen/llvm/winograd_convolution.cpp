@@ -178,10 +178,11 @@ class Emitter {
     out.base = operands_.output;
     out.batch = image;
     out.pixel_stride = width().output_stride.emit(b_);
+    Value* first_channel = mul(b_, panel, plan_.nr());
     for (int v = 0; v < plan_.vectors; ++v) {
       Value* in_panel = number(int64_t{v} * plan_.lanes);
-      out.channel = add(b_, mul(b_, panel, plan_.nr()), in_panel);
-      out.masks = {mask_of(out.channel, v)};
+      out.channel = add(b_, first_channel, in_panel);
+      out.masks = {panel_mask(b_, plan_.lanes, plan_.vectors, spec_.output_channels, first_channel, v)};
       Values points;
       for (int64_t p = 0; p < kPoints; ++p)
         points.push_back(load_lanes(b_, vector_, at(from, add(b_, in_panel, p * sums_.point)), nullptr));
@@ -191,12 +192,6 @@ class Emitter {
           result = b_.CreateFAdd(result, load_lanes(b_, vector_, at(operands_.bias, out.channel), out.masks[0]));
       store_results(out, row, column, results);
     }
-  }
-
-  Value* mask_of(Value* channel, int v) {
-    const int64_t in_last_panel = spec_.output_channels - (plan_.panels - 1) * plan_.nr();
-    if (in_last_panel >= int64_t{v + 1} * plan_.lanes) return nullptr;
-    return lane_mask(b_, plan_.lanes, b_.CreateSub(number(spec_.output_channels), channel));
   }
 
   // Stores the results that are inside of the image.

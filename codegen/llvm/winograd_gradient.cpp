@@ -191,7 +191,8 @@ class Emitter {
     out.base = at(k_.output, place);
     out.offset = out.pixel = out.channel = number(0);
     out.pixel_stride = number(dy_.channels);
-    for (int v = 0; v < tile_.vectors; ++v) out.masks.push_back(mask_of(column, v));
+    for (int v = 0; v < tile_.vectors; ++v)
+      out.masks.push_back(panel_mask(b_, lanes_, tile_.vectors, dy_.channels, column, v));
     tile.weight_masks = out.masks;
     emit_tile_stores(b_, width, tile_.vectors, emit_tile(b_, k_.isa, tile, sums_so_far(out, width, first)), out, nullptr);
   }
@@ -206,13 +207,6 @@ class Emitter {
                                        load_lanes(b_, vector_, place, out.masks[static_cast<size_t>(v)])));
       }
     return sums;
-  }
-
-  // Lanes of vector v of a panel that are output channels; null where all are.
-  Value* mask_of(Value* column, int v) {
-    const int64_t in_last_panel = dy_.channels - (panels_ - 1) * lanes_ * tile_.vectors;
-    if (in_last_panel >= int64_t{v + 1} * lanes_) return nullptr;
-    return lane_mask(b_, lanes_, sub(b_, number(dy_.channels - int64_t{v} * lanes_), column));
   }
 
   KernelContext& k_;
