@@ -7,30 +7,24 @@ namespace cnnc {
 namespace {
 using enum DType;
 
-Scalar u32_constant(uint64_t value) { return Scalar::constant_int(u32, static_cast<int64_t>(value)); }
-Scalar u64_of(const Scalar& x) { return cast(x, u64); }
-Scalar low_half(const Scalar& x) { return cast(x, u32); }
-Scalar high_half(const Scalar& x) {
-  return cast(Scalar::make(ScalarOp::shr, u64, {x, Scalar::constant_int(u64, 32)}), u32);
-}
-Scalar exclusive_or(const Scalar& a, const Scalar& b) {
-  return Scalar::make(ScalarOp::bit_xor, u32, {a, b});
-}
+Scalar u64_constant(uint64_t value) { return Scalar::constant_int(u64, static_cast<int64_t>(value)); }
+Scalar low_half(const Scalar& x) { return Scalar::make(ScalarOp::bit_and, u64, {x, u64_constant(0xFFFFFFFF)}); }
+Scalar high_half(const Scalar& x) { return Scalar::make(ScalarOp::shr, u64, {x, u64_constant(32)}); }
+Scalar exclusive_or(const Scalar& a, const Scalar& b) { return Scalar::make(ScalarOp::bit_xor, u64, {a, b}); }
 
-// Word 0 of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3").
+// Word 0 of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"). Words are the lower halves of 64-bit
+// numbers, as products leave them and the vector unit multiplies them; what is above is ignored.
 Scalar philox(Scalars counter, uint64_t seed) {
   constexpr uint64_t kMultipliers[] = {0xD2511F53, 0xCD9E8D57}, kWeyl[] = {0x9E3779B9, 0xBB67AE85};
   uint64_t key[] = {seed & 0xFFFFFFFF, seed >> 32};
   for (int round = 0; round < 10; ++round) {
-    const Scalar a = u64_of(counter[0]) * u64_of(u32_constant(kMultipliers[0]));
-    const Scalar b = u64_of(counter[2]) * u64_of(u32_constant(kMultipliers[1]));
-    counter = {exclusive_or(exclusive_or(high_half(b), counter[1]), u32_constant(key[0])),
-               low_half(b),
-               exclusive_or(exclusive_or(high_half(a), counter[3]), u32_constant(key[1])),
-               low_half(a)};
+    const Scalar a = low_half(counter[0]) * u64_constant(kMultipliers[0]);
+    const Scalar b = low_half(counter[2]) * u64_constant(kMultipliers[1]);
+    counter = {exclusive_or(high_half(b), exclusive_or(counter[1], u64_constant(key[0]))), b,
+               exclusive_or(high_half(a), exclusive_or(counter[3], u64_constant(key[1]))), a};
     for (int k = 0; k < 2; ++k) key[k] = (key[k] + kWeyl[k]) & 0xFFFFFFFF;
   }
-  return counter[0];
+  return low_half(counter[0]);
 }
 
 Scalar flat_position(const Scalars& at, const Dims& dims) {
@@ -54,12 +48,10 @@ CNNC_OP(PhiloxUniform)
     .indexed([](const OpContext& c, const Scalars& at) {
       const Scalar position = cast(flat_position(at, c.dims()), u64);
       const Scalar counter = cast(c.load(1, {}), u64);
-      const Scalar stream = u32_constant(static_cast<uint64_t>(c.integer("stream")) & 0xFFFFFFFF);
-      const Scalar bits =
-          philox({low_half(position), low_half(counter), high_half(counter), stream},
-                 static_cast<uint64_t>(c.integer("seed")));
+      const Scalar stream = u64_constant(static_cast<uint64_t>(c.integer("stream")) & 0xFFFFFFFF);
+      const Scalar bits = philox({position, counter, high_half(counter), stream}, static_cast<uint64_t>(c.integer("seed")));
       // The upper 24 bits fit f32 exactly.
-      const Scalar upper = Scalar::make(ScalarOp::shr, u32, {bits, u32_constant(8)});
+      const Scalar upper = Scalar::make(ScalarOp::shr, u64, {bits, u64_constant(8)});
       return cast(cast(upper, i32), f32) * 0x1p-24;
     })
     // Only the shape of the data matters.
