@@ -40,7 +40,7 @@ class Emitter {
   int64_t tasks() const { return row_tiles() * column_tiles() * blocks_; }
 
   void emit() {
-    emit_gradient_bands(k_, g_, [&](const GradientBand& band, Value* task) {
+    emit_gradient_bands(k_, g_, tasks(), [&](const GradientBand& band, Value* task) {
       const auto part = unflatten(b_, task, {number(row_tiles()), number(column_tiles()), number(blocks_)});
       emit_tile(band, mul(b_, part[0], rows_), mul(b_, part[1], columns_), mul(b_, part[2], lanes_));
     });
@@ -71,7 +71,7 @@ class Emitter {
     Value* input_mask = mask_of(channel, input_channels(lanes_), g_.channels);
     const int64_t tap_size = g_.group_channels() * g_.outputs;
     Value* tap = add(b_, mul(b_, kh, g_.width.kernel), kw);
-    Value* out = at(k_.output, add(b_, mul(b_, tap, tap_size), output));
+    Value* out = at(band.result, add(b_, mul(b_, tap, tap_size), output));
     Values places;
     for (int64_t i = 0; i < rows_; ++i)
       for (int64_t j = 0; j < columns_; ++j)
@@ -124,7 +124,7 @@ class Emitter {
 KernelNeeds emit_depthwise_gradient(KernelContext& k, const GradientGeometry& g) {
   Emitter emitter(k, g);
   emitter.emit();
-  return {{Dim(emitter.tasks()), nullptr}, gradient_scratch(g)};
+  return gradient_needs(g, emitter.tasks());
 }
 
 }  // namespace cnnc::codegen

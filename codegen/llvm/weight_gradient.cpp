@@ -75,7 +75,7 @@ class Emitter {
   int64_t tasks() const { return g_.groups * plan_.run_tiles * plan_.row_tiles * plan_.panels; }
 
   void emit() {
-    emit_gradient_bands(k_, g_, [&](const GradientBand& band, Value* task) { emit_task(band, task); });
+    emit_gradient_bands(k_, g_, tasks(), [&](const GradientBand& band, Value* task) { emit_task(band, task); });
   }
 
  private:
@@ -129,7 +129,7 @@ class Emitter {
     Value* channel = add(b_, mul(b_, place.group, g_.group_channels()), place.row);
     Value* output = add(b_, mul(b_, place.group, g_.group_outputs()), place.column);
     Value* row = add(b_, mul(b_, place.run, rows_.size), place.row);
-    Value* out = hide_from_loop_passes(b_, at(k_.output, add(b_, mul(b_, row, g_.outputs), output)));
+    Value* out = hide_from_loop_passes(b_, at(band.result, add(b_, mul(b_, row, g_.outputs), output)));
     Values places, place_masks;
     std::vector<int64_t> offsets;  // of the rows of the tile, in the image
     for (int64_t run = 0; run < runs; ++run)
@@ -171,7 +171,7 @@ class Emitter {
 KernelNeeds emit_tiled_gradient(KernelContext& k, const GradientGeometry& g) {
   Emitter emitter(k, g);
   emitter.emit();
-  return {{Dim(emitter.tasks()), nullptr}, gradient_scratch(g)};
+  return gradient_needs(g, emitter.tasks());
 }
 
 }  // namespace cnnc::codegen

@@ -31,17 +31,31 @@ class Bands {
   Bands(KernelContext& k, const GradientGeometry& g)
       : k_(k), b_(k.builder), g_(g), x_(k.operand(0)), dy_(k.operand(1)), element_(element_type(b_, g.type)) {}
 
-  void emit(llvm::function_ref<void(const GradientBand&, Value*)> task) {
+  void emit(int64_t tasks, llvm::function_ref<void(const GradientBand&, Value*)> task) {
     if (g_.is_padded()) clear_scratch();
-    const int64_t rows = rows_of_band(g_);
+    const int64_t plane_size = g_.height.input * g_.width.input * g_.channels;
     emit_loop(b_, number(0), number(g_.batch), 1, [&](Value* image) {
-      Value* x = at(x_, mul(b_, image, g_.height.input * g_.width.input * g_.channels));
-      if (g_.is_padded()) x = staged(x);
-      Value* dy = at(dy_, mul(b_, image, g_.height.output * g_.dy_row_pitch()));
-      emit_loop(b_, number(0), number(g_.height.output), rows, [&](Value* begin) {
-        Value* end = min(b_, add(b_, begin, rows), number(g_.height.output));
-        const GradientBand band{image, begin, end, x, dy, b_.CreateICmpEQ(b_.CreateOr(image, begin), number(0))};
-        emit_loop(b_, k_.begin, k_.end, 1, [&](Value* index) { task(band, index); });
+      emit_loop(b_, number(0), number(g_.depth.input), 1, [&](Value* plane) {
+        Value* x = at(x_, mul(b_, add(b_, mul(b_, image, g_.depth.input), plane), plane_size));
+        if (g_.is_padded()) x = staged(x);
+        emit_loop(b_, number(0), number(g_.depth.kernel), 1, [&](Value* tap) {
+          Value* shift = sub(b_, number(g_.depth.pad), mul(b_, tap, g_.depth.dilation));
+          Value *reach = add(b_, plane, shift), *stride = number(g_.depth.stride);
+          Value* window = b_.CreateSDiv(reach, stride);
+          Value* exists = b_.CreateAnd(b_.CreateICmpSGE(reach, number(0)), b_.CreateICmpEQ(mul(b_, window, stride), reach));
+          exists = b_.CreateAnd(exists, b_.CreateICmpSLT(window, number(g_.depth.output)));
+          // The first window under which the tap has input.
+          Value* first = b_.CreateSDiv(add(b_, shift, g_.depth.stride - 1), stride);
+          first = max(b_, first, number(0));
+          Value* is_first = b_.CreateAnd(b_.CreateICmpEQ(image, number(0)), b_.CreateICmpEQ(window, first));
+          emit_if(b_, exists, [&] {
+            Value* gradient = add(b_, mul(b_, image, g_.depth.output), window);
+            const int64_t tap_size = g_.height.kernel * g_.width.kernel * g_.group_channels() * g_.outputs;
+            emit_plane({nullptr, nullptr, x, at(dy_, mul(b_, gradient, g_.height.output * g_.dy_row_pitch())),
+                        at(k_.output, mul(b_, tap, tap_size)), is_first},
+                       mul(b_, tap, tasks), tasks, task);
+          });
+        });
       });
     });
   }
@@ -49,6 +63,21 @@ class Bands {
  private:
   Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
+
+  // Tasks [first, first + count) of the kernel, in every band of the plane.
+  void emit_plane(GradientBand band, Value* first, int64_t count, llvm::function_ref<void(const GradientBand&, Value*)> task) {
+    const int64_t rows = rows_of_band(g_);
+    Value* is_first_plane = band.is_first;
+    Value* begin_task = max(b_, sub(b_, k_.begin, first), number(0));
+    Value* end_task = min(b_, sub(b_, k_.end, first), number(count));
+    emit_loop(b_, number(0), number(g_.height.output), rows, [&](Value* begin) {
+      band.begin = begin;
+      band.end = min(b_, add(b_, begin, rows), number(g_.height.output));
+      band.is_first = b_.CreateAnd(is_first_plane, b_.CreateICmpEQ(begin, number(0)));
+      emit_loop(b_, begin_task, end_task, 1, [&](Value* index) { task(band, index); });
+    });
+  }
+
   Value* bytes(int64_t elements) { return number(elements * element_size(g_.type)); }
 
   void clear_scratch() {
@@ -86,14 +115,16 @@ GradientGeometry gradient_geometry(const Node& node) {
   g.channels = c.dims(0).back().value();
   g.outputs = c.dims(1).back().value();
   g.groups = c.integer("group");
-  if (n == 2) g.height = axis_of(c, 0);
+  if (n == 3) g.depth = axis_of(c, 0);
+  if (n >= 2) g.height = axis_of(c, n - 2);
   g.width = axis_of(c, n - 1);
   return g;
 }
 
-std::optional<StepNumber> gradient_scratch(const GradientGeometry& g) {
-  if (!g.is_padded()) return std::nullopt;
-  return StepNumber{Dim(scratch_elements(g) * element_size(g.type)), nullptr};
+KernelNeeds gradient_needs(const GradientGeometry& g, int64_t tasks) {
+  std::optional<StepNumber> scratch;
+  if (g.is_padded()) scratch = StepNumber{Dim(scratch_elements(g) * element_size(g.type)), nullptr};
+  return {{Dim(tasks * g.depth.kernel), nullptr}, scratch};
 }
 
 int64_t rows_of_band(const GradientGeometry& g) {
@@ -103,9 +134,9 @@ int64_t rows_of_band(const GradientGeometry& g) {
   return std::min(g.height.output, std::max(kCacheShare / row_bytes, fewest));
 }
 
-void emit_gradient_bands(KernelContext& k, const GradientGeometry& geometry,
+void emit_gradient_bands(KernelContext& k, const GradientGeometry& geometry, int64_t tasks,
                          llvm::function_ref<void(const GradientBand&, Value*)> task) {
-  Bands(k, geometry).emit(task);
+  Bands(k, geometry).emit(tasks, task);
 }
 
 Values sum_over_band(KernelContext& k, const GradientGeometry& g, const GradientBand& band, Value* x, Value* dy,
@@ -139,14 +170,25 @@ Values sums_so_far(KernelContext& k, const GradientBand& band, llvm::Type* vecto
   return sums;
 }
 
+// Whether every tap has input in some window.
+static bool sees_input_everywhere(const GradientAxis& axis) {
+  for (int64_t tap = 0; tap < axis.kernel; ++tap) {
+    const int64_t shift = axis.pad - tap * axis.dilation;
+    const int64_t first = std::max<int64_t>(0, shift > 0 ? (shift + axis.stride - 1) / axis.stride : 0);
+    if (first >= axis.output || first * axis.stride - shift >= axis.input) return false;
+  }
+  return true;
+}
+
 std::optional<std::string> weight_gradient_refusal(const Node& node) {
   if (!node.is("ConvWeightGradient")) return "it is no gradient of weights";
   const OpContext c(node);
   if (c.dtype() != DType::f32 && c.dtype() != DType::f64)
     return cat("it computes f32 and f64, this is ", name_of(c.dtype()));
   if (c.integer("channels_last") == 0) return "the activations are not channels-last";
-  if (c.rank() > 4) return cat("it has ", c.rank() - 2, " spatial axes, at most 2 are supported");
+  if (c.rank() > 5) return cat("it has ", c.rank() - 2, " spatial axes, at most 3 are supported");
   if (!c.type(0).is_static() || !c.type(1).is_static()) return "sizes are symbolic";
+  if (!sees_input_everywhere(gradient_geometry(node).depth)) return "a tap of the depth lies in the padding in every window";
   return std::nullopt;
 }
 

@@ -16,12 +16,12 @@ struct GradientAxis {
   bool is_padded() const { return pad != 0 || padded() > input; }
 };
 
-// X is [batch, height, width, channels], dY [batch, height, width, outputs], channels and outputs of all groups; the
-// result is [taps of the height, taps of the width, channels / groups, outputs].
+// X is [batch, depth, height, width, channels], dY [batch, depth, height, width, outputs], channels and outputs of all groups; the
+// result is [taps of the depth, taps of the height, taps of the width, channels / groups, outputs].
 struct GradientGeometry {
   FloatType type = FloatType::f32;
   int64_t batch = 1, channels = 1, outputs = 1, groups = 1;
-  GradientAxis height, width;
+  GradientAxis depth, height, width;
 
   int64_t group_channels() const { return channels / groups; }
   int64_t group_outputs() const { return outputs / groups; }
@@ -34,22 +34,24 @@ struct GradientGeometry {
 };
 
 GradientGeometry gradient_geometry(const Node& node);
-std::optional<StepNumber> gradient_scratch(const GradientGeometry& geometry);
 
-// Rows [begin, end) of windows of one image.
+// Rows [begin, end) of windows of one plane of an image under one tap of the depth.
 struct GradientBand {
-  llvm::Value *image, *begin, *end;
-  llvm::Value* x;   // row 0 of the image, amid zeros where it is padded
-  llvm::Value* dy;  // row 0 of its gradient
+  llvm::Value *begin, *end;
+  llvm::Value* x;         // row 0 of the plane, amid zeros where it is padded
+  llvm::Value* dy;        // row 0 of its gradient
+  llvm::Value* result;    // of this tap of the depth
   llvm::Value* is_first;  // nothing has been added up yet
 };
 
 // The largest number of rows of windows that the first-level cache holds.
 int64_t rows_of_band(const GradientGeometry& geometry);
 
-// Calls task(band, index) for every task of the kernel, in each band of each image.
-void emit_gradient_bands(KernelContext& k, const GradientGeometry& geometry,
+// Calls task(band, index), index being one of the `tasks` of each tap of the depth, for every task of the kernel in each band of
+// each plane of each image. The kernel has `tasks` for each tap of the depth.
+void emit_gradient_bands(KernelContext& k, const GradientGeometry& geometry, int64_t tasks,
                          llvm::function_ref<void(const GradientBand&, llvm::Value*)> task);
+KernelNeeds gradient_needs(const GradientGeometry& geometry, int64_t tasks);
 
 // The sum over the pixels of a band, `before` being the sums of those before it: pixel(x, dy, sums) adds one, where x and
 // dy are moved on from those given.

@@ -83,19 +83,19 @@ TEST(TransposedConvolution, RunTimeSizesAndEpilogueAgreeWithTheInterpreter) {
 }
 
 Example random_weight_gradient(std::mt19937& generator) {
-  const int64_t rank = pick(generator, 1, 2), groups = pick(generator, 0, 2) ? pick(generator, 2, 20) : 1;
+  const int64_t rank = pick(generator, 1, 3), groups = pick(generator, 0, 2) ? pick(generator, 2, 20) : 1;
   const int64_t per_group = int64_t{1} << pick(generator, 0, 3);
   const int64_t channels = groups == 1 ? pick(generator, 1, 9) : pick(generator, 1, per_group);
   Shape x{pick(generator, 1, 3)}, dy{x[0]};
   Ints kernel, strides, dilations, begins, ends;
   for (int64_t i = 0; i < rank; ++i) {
-    kernel.push_back(pick(generator, 1, 7));
+    kernel.push_back(pick(generator, 1, rank == 3 ? 3 : 7));
     strides.push_back(pick(generator, 1, 3));
     dilations.push_back(pick(generator, 1, 2));
     begins.push_back(pick(generator, 0, 3));
     ends.push_back(pick(generator, 0, 3));
     const int64_t extent = (kernel.back() - 1) * dilations.back() + 1;
-    x.push_back(std::max<int64_t>(1, extent - begins.back() - ends.back()) + pick(generator, 0, 12));
+    x.push_back(std::max<int64_t>(1, extent - begins.back() - ends.back()) + pick(generator, 0, rank == 3 ? 5 : 12));
     dy.push_back((x.back() + begins.back() + ends.back() - extent) / strides.back() + 1);
   }
   x.push_back(groups * channels);
