@@ -174,4 +174,48 @@ std::vector<Tensor> interpret_node(const Node& node, const std::vector<const Ten
   return Interpreter(node.graph(), std::move(bound), nullptr).node(node, operands);
 }
 
+namespace {
+
+// Operands before their users, at most kMostNodes of them.
+class ConstantValue {
+ public:
+  std::optional<Tensor> of(const Value& value) {
+    if (const Tensor* constant = value.constant()) return constant->is_elided() ? std::nullopt : std::optional(*constant);
+    if (const auto ints = value.known_ints(); ints && value.type().is_static()) return tensor_of(*ints, value.type());
+    const Node* node = value.producer();
+    if (node == nullptr || !is_small(*node) || --nodes_left_ < 0) return std::nullopt;
+    std::vector<std::optional<Tensor>> tensors;
+    for (const Value* operand : node->inputs()) {
+      tensors.push_back(operand ? of(*operand) : std::nullopt);
+      if (operand && !tensors.back()) return std::nullopt;
+    }
+    std::vector<const Tensor*> operands;
+    for (const auto& tensor : tensors) operands.push_back(tensor ? &*tensor : nullptr);
+    return interpret_node(*node, operands).at(static_cast<size_t>(value.index()));
+  }
+
+ private:
+  static constexpr int64_t kMostElements = 4096;
+
+  static bool is_small(const Node& node) {
+    const OpDef& op = node.op();
+    bool small = op.is_pure() && (op.has_kernel() || op.has_computation() || op.has_decomposition()) && !node.inputs().empty();
+    for (const Value* v : node.inputs()) small = small && (!v || (v->type().is_static() && v->type().element_count().value() <= kMostElements));
+    for (size_t i = 0; i < node.output_count(); ++i) small = small && node.output(i)->type().is_static();
+    return small;
+  }
+
+  static Tensor tensor_of(const Ints& ints, const Type& type) {
+    Tensor tensor(type.dtype, type.shape());
+    for (size_t i = 0; i < ints.size(); ++i) tensor.set_int(static_cast<int64_t>(i), ints[i]);
+    return tensor;
+  }
+
+  int nodes_left_ = 64;
+};
+
+}  // namespace
+
+std::optional<Tensor> constant_value(const Value& value) { return ConstantValue().of(value); }
+
 }  // namespace cnnc

@@ -104,6 +104,7 @@ struct OnnxNode {
   int output_count = 1;
   int64_t opset = 0;
   Graph& graph;
+  bool for_training = false;  // how it runs in training is decided later, however it was exported
 
   bool has(const std::string& name) const { return attributes.count(name) != 0; }
   // Removes and returns an attribute.

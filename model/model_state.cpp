@@ -31,7 +31,9 @@ std::shared_ptr<ModelState> state_of(ModelDefinition definition) {
 
 std::shared_ptr<ModelState> imported_state(const std::string& path) {
   auto state = std::make_shared<ModelState>();
-  state->prototype = import_onnx_file(path);
+  ImportOptions options;
+  options.for_training = true;
+  state->prototype = import_onnx_file(path, options);
   for (const auto& node : state->prototype->nodes()) {
     const Value* value = node->is("Constant") ? node->output() : nullptr;
     if (value == nullptr || value->name().empty() || value->rank() == 0 || value->users().empty()) continue;

@@ -55,7 +55,9 @@ void check_inputs(const Graph& graph, const std::string& path) {
 }
 
 codegen::TrainedModel trained_model(const TrainerFlags& flags, const ModelOptions& model) {
-  const std::shared_ptr<const Graph> declared = import_onnx_file(model.path, model.import_options());
+  ImportOptions as_declared = model.import_options();
+  as_declared.for_training = true;
+  const std::shared_ptr<const Graph> declared = import_onnx_file(model.path, as_declared);
   check_inputs(*declared, model.path);
   codegen::TrainedModel result;
   result.graph = [=, output = flags.training.loss.output](const Dim& batch) {

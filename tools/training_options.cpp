@@ -236,6 +236,7 @@ static std::optional<std::set<std::string>> batch_symbols(const Graph& graph) {
 
 std::unique_ptr<Graph> import_for_training(const std::string& path, ImportOptions options, const Dim& batch,
                                            const std::string& output) {
+  options.for_training = true;
   std::unique_ptr<Graph> graph = import_onnx_file(path, options);
   if (!batch.is_const()) {
     const std::optional<std::set<std::string>> symbols = batch_symbols(*graph);

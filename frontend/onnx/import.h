@@ -39,6 +39,9 @@ struct ImportOptions {
   // Inputs whose elements are known already. The graph keeps these inputs, without uses, and
   // computes what the model computes for these values only: so models run whose shapes are inputs.
   std::map<std::string, Tensor> values;
+  // Dropout and BatchNormalization that were exported in training mode are imported as for inference: whoever trains the graph
+  // gives them their form in training.
+  bool for_training = false;
   ImportLimits limits;
   // Gets what is odd but harmless, one line each; may be empty.
   std::function<void(const std::string&)> warn;

@@ -114,7 +114,8 @@ GraphImporter::Results GraphImporter::import_operator(Scope& scope, onnx::NodePr
                 attributes_of(scope, proto),
                 output_count_of(proto, op),
                 opset,
-                graph};
+                graph,
+                options_.for_training};
   graph.set_current_origins({origin_of(proto)});
   upgrade(node);
   const Node* made = graph.add(node.op, node.inputs, std::move(node.attributes), node.output_count);

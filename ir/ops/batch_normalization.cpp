@@ -2,6 +2,7 @@
 #include "ir/gradient.h"
 #include "ir/ops/contraction.h"
 #include "ir/ops/graph_parts.h"
+#include "ir/ops/onnx_history.h"
 
 namespace cnnc {
 namespace {
@@ -151,6 +152,10 @@ void training_by_outputs(OnnxNode& n) {
   n.attributes["training_mode"] = int64_t{1};
 }
 
+void forget_training_mode(OnnxNode& n) {
+  if (n.for_training) n.take("training_mode");
+}
+
 CNNC_OP(NormalizeBatch)
     .doc(
         "BatchNormalization with training_mode, its output alone: (x - mean) / sqrt(variance + epsilon) times a scale plus a "
@@ -173,6 +178,7 @@ CNNC_OP(BatchNormalization)
         "new * (1 - momentum). With unbiased, which is not ONNX's, the new variance is the one over the count less one.")
     .onnx({1, 6, 7, 9, 14, 15})
     .onnx_upgrade(13, training_by_outputs)
+    .onnx_upgrade(kEveryOpset, forget_training_mode)
     .input("X", kFloatTypes)
     .input("scale", kFloatTypes, "T1")
     .input("B", kFloatTypes, "T1")

@@ -118,12 +118,8 @@ CNNC_OP(ConstantOfShape)
 // a float.
 double need_number(const OpContext& c, size_t operand, const char* name) {
   const Value* value = c.node().input(operand);
-  const Tensor* constant = value->constant();
-  if (constant != nullptr && constant->size() == 1) return constant->as_double(0);
-  while (value->producer() != nullptr && value->producer()->is("Cast"))
-    value = value->producer()->input(0);
-  const std::optional<Ints> ints = value->known_ints();
-  if (ints && ints->size() == 1) return static_cast<double>((*ints)[0]);
+  const std::optional<Tensor> constant = constant_value(*value);
+  if (constant && constant->size() == 1) return constant->as_double(0);
   c.fail(name,
          " decides the size of the result and is known only while the model runs; sizes that data "
          "decides are not supported");

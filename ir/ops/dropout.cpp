@@ -6,16 +6,16 @@ namespace {
 
 std::vector<Type> dropout_type(const OpContext& c) {
   c.require(!c.has(2) || c.need_ints(2) == Ints{0},
-            "training_mode needs random numbers, which are not supported; export "
-            "the model for inference");
+            "training_mode needs random numbers, which inference does not have; export the model for inference");
   return {c.type(), {DType::boolean, c.dims()}};
 }
 
 // Training that drops nothing is inference.
-void forget_ratio_of_zero(OnnxNode& n) {
+void forget_training_mode(OnnxNode& n) {
   const Value* value = n.inputs.size() == 3 ? n.inputs[1] : nullptr;
-  const Tensor* ratio = value ? value->constant() : nullptr;
-  if (ratio && ratio->size() == 1 && ratio->as_double(0) == 0) n.inputs.resize(2);
+  const std::optional<Tensor> ratio = value ? constant_value(*value) : std::nullopt;
+  const bool drops_nothing = ratio && ratio->size() == 1 && ratio->as_double(0) == 0;
+  if (n.inputs.size() == 3 && (n.for_training || drops_nothing)) n.inputs.resize(2);
 }
 
 std::vector<Value*> dropout_parts(const Node& node, Graph& g) {
@@ -45,7 +45,7 @@ CNNC_OP(Dropout)
                     n.take("consumed_inputs");
                   })
     .onnx_upgrade(11, [](OnnxNode& n) { n.attribute_to_input("ratio", 1); })
-    .onnx_upgrade(kEveryOpset, forget_ratio_of_zero)
+    .onnx_upgrade(kEveryOpset, forget_training_mode)
     .input("data", kPassedTypes)
     .optional_input("ratio", kPassedTypes, "T1")
     .optional_input("training_mode", kBoolType, "T2")

@@ -180,8 +180,8 @@ std::vector<Type> resize_type(const OpContext& c) {
 void operand_to_attribute(OnnxNode& n, size_t operand, const std::string& name) {
   Value* value = operand < n.inputs.size() ? n.inputs[operand] : nullptr;
   if (value == nullptr || (value->rank() == 1 && value->dim(0) == 0)) return;
-  const Tensor* tensor = value->constant();
-  if (tensor == nullptr)
+  const std::optional<Tensor> tensor = constant_value(*value);
+  if (!tensor)
     throw Error(
         cat(n.op, ": ", name,
             " decides the size of the result, and it is known only while the model runs; sizes "

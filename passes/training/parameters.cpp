@@ -28,36 +28,55 @@ struct Uses {
   bool weight = false, statistic = false;
 };
 
-Uses uses_of(const Value& value) {
-  Uses uses;
-  for (const auto& [node, count] : value.users()) {
-    for (size_t i = 0; i < node->inputs().size(); ++i) {
-      if (node->input(i) != &value) continue;
-      if (is_statistic(*node, i))
-        uses.statistic = true;
-      else if (!steers(*node, i))
-        uses.weight = true;
+// How a graph uses values. A weight is one that decides a float result of the graph otherwise than by steering: not the scales
+// that a Resize gets of a Concat, nor a factor of a size.
+class UsesInGraph {
+ public:
+  explicit UsesInGraph(const Graph& graph) {
+    for (auto it = graph.nodes().rbegin(); it != graph.nodes().rend(); ++it) {
+      const Node& node = **it;
+      for (size_t i = 0; i < node.output_count() && !carriers_.count(&node); ++i)
+        if (is_float(node.output(i)->dtype()) && of(*node.output(i)).weight) carriers_.insert(&node);
     }
   }
-  return uses;
-}
+
+  Uses of(const Value& value) const {
+    Uses uses{.weight = value.is_graph_output()};
+    for (const auto& [node, count] : value.users()) {
+      for (size_t i = 0; i < node->inputs().size(); ++i) {
+        if (node->input(i) != &value) continue;
+        if (is_statistic(*node, i))
+          uses.statistic = true;
+        else if (!steers(*node, i) && carriers_.count(node))
+          uses.weight = true;
+      }
+    }
+    return uses;
+  }
+
+ private:
+  std::set<const Node*> carriers_;  // nodes with a result that is used as a weight
+};
 
 bool is_candidate(const Node& node, const std::set<std::string>& names) {
   return node.is("Constant") && node.output()->constant() && names.count(node.output()->name());
 }
 
-// A weight that stands in a region of a node; null when there is none.
-const Node* weight_in_region(const Node& node, const std::set<std::string>& names) {
-  const Node* found = nullptr;
+// Weights that stand in regions of a node, by name, in the order of their first place.
+std::vector<std::pair<std::string, Tensor>> weights_in_regions(const Node& node, const std::set<std::string>& names) {
+  std::vector<std::pair<std::string, Tensor>> weights;
+  std::set<std::string> found;
   for_each_region(node, [&](Graph& region) {
+    const UsesInGraph uses(region);
     for (const auto& inner : region.nodes()) {
-      if (found || !is_candidate(*inner, names)) continue;
-      const Tensor& tensor = *inner->output()->constant();
-      const bool may_train = is_float(tensor.dtype()) && !tensor.shape().empty();
-      if (may_train && uses_of(*inner->output()).weight) found = inner.get();
+      if (!is_candidate(*inner, names)) continue;
+      const Value& value = *inner->output();
+      const bool may_train = is_float(value.dtype()) && value.rank() > 0;
+      if (may_train && uses.of(value).weight && found.insert(value.name()).second)
+        weights.emplace_back(value.name(), *value.constant());
     }
   });
-  return found;
+  return weights;
 }
 
 // Makes a constant of this name a capture of the node: one more input of each of its regions.
@@ -84,9 +103,8 @@ void lift_weights(Graph& graph, const std::set<std::string>& names) {
     if (!is_control_flow(node)) continue;
     for_each_region(node, [&](Graph& region) { lift_weights(region, names); });
     const InsertBefore here(node);
-    while (const Node* weight = weight_in_region(node, names)) {
-      const std::string name = weight->output()->name();
-      Value* outer = graph.constant(*weight->output()->constant());
+    for (const auto& [name, tensor] : weights_in_regions(node, names)) {
+      Value* outer = graph.constant(tensor);
       outer->set_name(name);
       capture(node, name, outer);
     }
@@ -102,6 +120,7 @@ Parameters promote_parameters(Graph& graph, const std::set<std::string>& candida
   Parameters result;
   std::map<std::string, Value*> promoted;
   std::set<std::string> unknown = frozen;
+  const UsesInGraph uses_in_graph(graph);
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = **it++;
     const Tensor* constant = node.is("Constant") ? node.output()->constant() : nullptr;
@@ -109,7 +128,7 @@ Parameters promote_parameters(Graph& graph, const std::set<std::string>& candida
     if (constant == nullptr || !candidates.count(name)) continue;
     unknown.erase(name);
     if (frozen.count(name) || !is_float(constant->dtype()) || constant->shape().empty()) continue;
-    const Uses uses = uses_of(*node.output());
+    const Uses uses = uses_in_graph.of(*node.output());
     if (!uses.weight && !uses.statistic) continue;
     Value*& input = promoted[name];
     if (input == nullptr) {

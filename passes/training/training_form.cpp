@@ -54,7 +54,7 @@ class Rewriter {
   }
 
   static double ratio_of(const Node& node) {
-    const Tensor* ratio = node.input(1) ? node.input(1)->constant() : nullptr;
+    const std::optional<Tensor> ratio = node.input(1) ? constant_value(*node.input(1)) : std::nullopt;
     return ratio && ratio->size() == 1 ? ratio->as_double(0) : 0.5;
   }
 

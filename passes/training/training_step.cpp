@@ -32,6 +32,7 @@ class StepBuilder {
     for (size_t i = 1; i < targets_.size(); ++i) add_labels(targets_[i]);
     step_.model_inputs = graph().inputs().size();
     step_.output = graph().outputs()[objectives[0].output]->type();
+    step_.labels = label_type(objectives[0].loss, step_.output, objectives[0].given_labels);
   }
 
   TrainingStep training(const std::set<std::string>& initializers) {
@@ -97,7 +98,6 @@ class StepBuilder {
     const Type& output = graph().outputs()[objective.output]->type();
     const Type type = label_type(objective.loss, output, objective.given_labels);
     const bool is_first = &target == targets_.data();
-    if (is_first) step_.labels = type;
     if (is_first) step_.has_sample_weights = objective.sample_weights;
     const std::string suffix = is_first ? "" : cat("_", &target - targets_.data() + 1);
     target.labels = graph().add_input(type, "labels" + suffix);

@@ -153,6 +153,29 @@ class Training(TrainTest):
         for name in "wb":
             np.testing.assert_array_equal(plain[1][name], found[1][name])
 
+    def test_models_exported_in_training_mode(self):
+        self.x = weights(7, 10, 2, 8, 8)
+        self.save()
+        results = []
+        for in_training_mode in False, True:
+            save_noisy_cnn(self.model, in_training_mode=in_training_mode)
+            events = self.train("--batch-size", 5, "--epochs", 2, "--validation-split", 0.2)
+            results.append([[e.get("loss"), e.get("val_loss")] for e in events] + [tensors_of(self.out)[n].tolist() for n in ("v", "var")])
+            self.expect(OK, *self.arguments(command="eval"))
+        self.assertEqual(*results)
+
+    def test_constants_that_decide_sizes_are_no_weights(self):
+        constant = lambda name, *numbers: helper.make_node("Constant", [], [name], value=numpy_helper.from_array(np.float32(numbers), name))
+        self.x = weights(7, 10, 1, 2, 2)
+        self.save()
+        nodes = [constant("ones", 1, 1), constant("twos", 2, 2), helper.make_node("Concat", ["ones", "twos"], ["scales"], axis=0),
+                 helper.make_node("Resize", ["x", "", "scales"], ["r"]), helper.make_node("Flatten", ["r"], ["f"]),
+                 helper.make_node("Gemm", ["f", "w", "b"], ["y"], transB=1)]
+        tensors = {"w": weights(1, CLASSES, 16), "b": weights(2, CLASSES)}
+        save_model(self.model, nodes, [tensor_info("x", ["n", 1, 2, 2])], [tensor_info("y", ["n", CLASSES])],
+                   [numpy_helper.from_array(t, n) for n, t in tensors.items()])
+        self.assertEqual(CLASSES * 17, self.train()[0]["parameters"])
+
     def test_losses_of_models_in_other_floats(self):
         want = None
         for dtype, tolerance in (np.float32, 1e-6), (np.float64, 1e-6), (np.float16, 3e-3):

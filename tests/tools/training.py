@@ -19,18 +19,21 @@ def save_dense(path, batch="batch", seed=0):
     return tensors
 
 
-def save_noisy_cnn(path, batch="batch"):
+def save_noisy_cnn(path, batch="batch", in_training_mode=False):
     """Everything that a step carries along: weights, running statistics, random numbers of Dropout."""
+    mode = {"training_mode": 1} if in_training_mode else {}
+    statistics = ["m", "s"] if in_training_mode else []
     nodes = [helper.make_node("Conv", ["x", "w"], ["c"], name="conv1", pads=[1, 1, 1, 1], strides=[2, 2]),
-             helper.make_node("BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["n"], name="bn1"),
+             helper.make_node("BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["n", *statistics],
+                              name="bn1", **mode),
              helper.make_node("Relu", ["n"], ["r"]),
-             helper.make_node("Dropout", ["r", "ratio"], ["d"], name="drop1"),
+             helper.make_node("Dropout", ["r", "ratio", *(["yes"] if in_training_mode else [])], ["d"], name="drop1"),
              helper.make_node("Flatten", ["d"], ["f"]),
              helper.make_node("Gemm", ["f", "v", "b"], ["y"], name="fc1")]
     tensors = {"w": weights(1, 6, 2, 3, 3) * np.float32(0.3), "scale": np.ones(6, np.float32),
                "shift": np.zeros(6, np.float32), "mean": np.zeros(6, np.float32), "var": np.ones(6, np.float32),
                "ratio": np.float32(0.25), "v": weights(2, 96, CLASSES) * np.float32(0.1),
-               "b": np.zeros(CLASSES, np.float32)}
+               "b": np.zeros(CLASSES, np.float32), **({"yes": np.bool_(True)} if in_training_mode else {})}
     save_model(path, nodes, [tensor_info("x", [batch, 2, 8, 8])], [tensor_info("y", [batch, CLASSES])],
                [numpy_helper.from_array(np.asarray(t), n) for n, t in tensors.items()])
 
