@@ -64,11 +64,17 @@ struct BatchStatistics {
 BatchStatistics batch_statistics(Graph& g, Value* x) {
   BatchStatistics s;
   for (int i = 2; i < x->rank(); ++i) s.axes.push_back(i);
-  const Moments m = moments(g, widened(g, x), s.axes);
+  x = widened(g, x);
+  const Moments m = moments(g, x, s.axes);
+  // The mean of many elements has lost digits, which matter where it is much larger than the deviation. What is left of it in
+  // the differences corrects it (Chan, Golub, LeVeque 1983: the corrected two-pass algorithm).
+  Value* rest = reduced(g, "ReduceMean", m.centred, s.axes);
+  Value* mean = g.make("Add", {m.mean, rest});
+  Value* variance = g.make("Sub", {m.variance, g.make("Mul", {rest, rest})});
   Value* channels = g.constant(Tensor::ints({-1}));
-  s.mean = g.make("Reshape", {m.mean, channels});
-  s.centred = m.centred;
-  s.variance = g.make("Reshape", {m.variance, channels});
+  s.mean = g.make("Reshape", {mean, channels});
+  s.centred = g.make("Sub", {x, mean});
+  s.variance = g.make("Reshape", {g.make("Max", {variance, number_like(g, variance, 0)}), channels});
   return s;
 }
 

@@ -272,8 +272,13 @@ CNNC_OP(ReduceL2)
                         .combine = add,
                         .finish = [](Scalar total, Scalar) { return sqrt(total); },
                         .integer_accumulator = f64}))
+    // 0 where all elements are, as in PyTorch.
     .gradient([](GradientBuilder& g) {
-      g.wrt(0, g.mul(spread(g, g.div(g.out_grad(), g.output())), g.input(0)));
+      Graph& graph = g.graph();
+      Value* norm = g.output();
+      Value* is_zero = g.make("Equal", {norm, number_like(graph, norm, 0)});
+      Value* divisor = g.make("Where", {is_zero, number_like(graph, norm, 1), norm});
+      g.wrt(0, g.mul(spread(g, g.div(g.out_grad(), divisor)), g.input(0)));
     })
     .example({random(f32, {2, 3, 4}), given(Tensor::ints({1}))})
     .example({random(f64, {2, 3})}, {{"keepdims", 0}})

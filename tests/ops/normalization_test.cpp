@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "ir/loop_nest.h"
+#include "tests/support/examples.h"
 #include "tests/support/one_node.h"
 
 namespace cnnc {
@@ -100,6 +103,21 @@ TEST(BatchNormalization, SaysWhatDoesNotFit) {
             "f32[n,3,h,w]");
   EXPECT_THAT(fault_of("BatchNormalization", {{"1", "3", "4", "4"}, {"3"}, {"2"}, {"3"}, {"3"}}),
               HasSubstr("the size of B is 2 but the number of channels is 3"));
+}
+
+// Sums of f32 lose what is small beside the mean.
+TEST(BatchNormalization, FindsTheStatisticsOfNumbersFarFromZero) {
+  constexpr int64_t kCount = 1 << 14;
+  const Tensor noise = random_tensor(DType::f32, {kCount, 1}, -0.05, 0.05, 3);
+  Tensor x(DType::f32, {kCount, 1});
+  double sum = 0, squares = 0;
+  for (int64_t i = 0; i < kCount; ++i) x.set_double(i, 100.3 + noise.as_double(i));
+  for (int64_t i = 0; i < kCount; ++i) sum += x.as_double(i);
+  for (int64_t i = 0; i < kCount; ++i) squares += std::pow(x.as_double(i) - sum / kCount, 2);
+  const Tensor zero = f32_tensor({1}, {0}), one = f32_tensor({1}, {1});
+  const auto y = run_op("BatchNormalization", {x, one, zero, zero, zero}, {{"training_mode", int64_t{1}}, {"momentum", 0.0}}, 3);
+  EXPECT_NEAR(y[1].as_double(0), sum / kCount, 1e-5);
+  EXPECT_NEAR(y[2].as_double(0), squares / kCount, 1e-6);
 }
 
 }  // namespace

@@ -161,6 +161,19 @@ TEST(ProductGradient, IsRightAtZeros) {
   }
 }
 
+// The root has no slope there; PyTorch takes 0, too.
+TEST(NormGradient, IsZeroWhereAllElementsAre) {
+  const Tensor x = Tensor::of<double>(DType::f64, {2, 2}, {3, 4, 0, 0});
+  Graph g;
+  Value* input = g.add_input(type_of(x), "x");
+  Value* norms = g.make("ReduceL2", {input, g.constant(Tensor::ints({1}))});
+  Value* loss = g.make("ReduceSum", {norms}, {{"keepdims", int64_t{0}}});
+  g.add_output(gradients(g, loss, {input})[0]);
+  const Tensor slope = interpret(g, {x})[0];
+  const double expected[] = {0.6, 0.8, 0, 0};
+  for (int64_t i = 0; i < 4; ++i) EXPECT_DOUBLE_EQ(slope.as_double(i), expected[i]);
+}
+
 TEST(Gradients, NameTheNodeThatHasNone) {
   Graph g;
   Value* x = g.add_input({DType::f64, {2, 3}}, "x");
