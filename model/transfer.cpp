@@ -10,7 +10,7 @@ namespace cnnc::dsl {
 
 // ---- a model as a layer ----------------------------------------------------------------------------------------------
 // Records the graph's nodes as operations on tensors of the DSL.
-static Tensor recorded(const ModelState& model, const Tensors& x) {
+static Tensors recorded(const ModelState& model, const Tensors& x) {
   const Graph& graph = *model.prototype;
   if (x.size() != graph.inputs().size())
     throw Error(cat("the model has ", graph.inputs().size(), " inputs, was given ", x.size(), " tensors"), Fault::usage);
@@ -25,20 +25,18 @@ static Tensor recorded(const ModelState& model, const Tensors& x) {
                                                              : constant_tensor(*node->output()->constant()));
       continue;
     }
-    for (size_t i = 1; i < node->output_count(); ++i)
-      if (node->output(i)->use_count() > 0)
-        throw Error(cat(node->op_name(), " of the model has several results, which a layer cannot take over"), Fault::usage);
     std::vector<const Tensor*> operands;
     for (const Value* operand : node->inputs()) operands.push_back(operand ? &values.at(operand) : nullptr);
-    values.emplace(node->output(), record_optional(node->op_name(), operands, node->attributes(), {}));
+    const auto count = static_cast<int>(node->output_count());
+    const Tensors results = record_results(node->op_name(), operands, node->attributes(), count, {});
+    for (size_t i = 0; i < results.size(); ++i) values.emplace(node->output(i), results[i]);
   }
-  return values.at(graph.outputs()[0]);
+  Tensors outputs;
+  for (const Value* output : graph.outputs()) outputs.push_back(values.at(output));
+  return outputs;
 }
 
 Layer Model::as_layer(Location where) const {
-  if (state_->prototype->outputs().size() != 1)
-    throw Error(cat("a layer gives one tensor, the model has ", state_->prototype->outputs().size(), " outputs; take one by up_to()"),
-                Fault::usage);
   Layer layer("Model", [model = state_](LayerScope&, const Tensors& x) { return recorded(*model, x); }, where);
   for (const BuiltWeight& weight : state_->weights) layer.state()->variables.push_back(weight.variable);
   return layer;

@@ -89,7 +89,8 @@ class ModelBuilder {
     return false;
   }
 
-  // The layer that a result belongs to takes it as its output so far: the last one stays.
+  // The layer that a result belongs to takes it as its output so far: the layer's first result stays, or the last
+  // operation's.
   void add_to_layer(const DefinitionPtr& d) {
     const LayerCall* call = d->call.get();
     auto [it, is_new] = rows_.emplace(call, model_.layers.size());
@@ -101,7 +102,8 @@ class ModelBuilder {
       calls_.push_back(call);
     }
     BuiltLayer& row = model_.layers[it->second];
-    row.output = d->type;
+    if (finished_.count(call) == 0) row.output = d->type;
+    if (call->result == d.get()) finished_.insert(call);
     layer_names_[d.get()] = row.name;
     for (const DefinitionPtr& operand : d->operation->operands)
       if (operand && operand->variable) add_weight(row, operand->variable);
@@ -148,6 +150,7 @@ class ModelBuilder {
   std::set<const Variable*> variables_;
   std::map<const LayerState*, std::string> state_names_;
   std::map<const LayerCall*, size_t> rows_;
+  std::set<const LayerCall*> finished_;  // whose first result has come
   std::map<const Definition*, std::string> layer_names_;
   std::vector<const LayerCall*> calls_;
 };
@@ -176,12 +179,16 @@ class GraphBuilder {
 
  private:
   void add_node(const Definition& d) {
-    std::vector<Value*> operands;
-    for (const DefinitionPtr& operand : d.operation->operands)
-      operands.push_back(operand ? value_of(operand) : nullptr);
-    graph_->set_current_origins({d.is_input_view ? operands[0]->name() : names_.at(d.call->layer.get())});
-    values_[&d] = add_operation(*graph_, d.operation->op, std::move(operands), d.operation->attributes);
-    graph_->set_current_origins({});
+    Node*& node = nodes_[d.operation.get()];
+    if (node == nullptr) {
+      std::vector<Value*> operands;
+      for (const DefinitionPtr& operand : d.operation->operands)
+        operands.push_back(operand ? value_of(operand) : nullptr);
+      graph_->set_current_origins({d.is_input_view ? operands[0]->name() : names_.at(d.call->layer.get())});
+      node = &add_operation(*graph_, d.operation->op, std::move(operands), d.operation->attributes, d.operation->results);
+      graph_->set_current_origins({});
+    }
+    values_[&d] = node->output(d.result);
   }
 
   Value* value_of(const DefinitionPtr& d) {
@@ -194,6 +201,7 @@ class GraphBuilder {
 
   const ModelDefinition& model_;
   std::unique_ptr<Graph> graph_;
+  std::map<const Operation*, Node*> nodes_;
   std::map<const Definition*, Value*> values_;
   std::map<const Variable*, Value*> weights_;
   std::map<const LayerState*, std::string> names_;

@@ -4,7 +4,7 @@
 
 namespace cnnc::dsl {
 
-static thread_local std::shared_ptr<const LayerCall> current_call;
+static thread_local std::shared_ptr<LayerCall> current_call;
 
 std::string line_of(const Location& where) {
   const std::string file = where.file_name();
@@ -30,15 +30,20 @@ CallScope::~CallScope() {
 
 std::shared_ptr<const LayerCall> CallScope::current() { return current_call; }
 
-Value* add_operation(Graph& graph, const std::string& op, std::vector<Value*> operands, const Attributes& attributes) {
-  int results = 0;
-  for (const OperandDef& output : op_named(op).outputs()) results += output.optional ? 0 : 1;
-  return graph.add(op, std::move(operands), attributes, results)->output();
+void CallScope::set_result(const Tensor& result) {
+  if (outermost_) current_call->result = result.definition().get();
 }
 
-// The type of a node's first result, found by making the node in a graph of its own.
-static Type inferred_type(const std::string& op, const std::vector<DefinitionPtr>& operands,
-                          const Attributes& attributes) {
+Node& add_operation(Graph& graph, const std::string& op, std::vector<Value*> operands, const Attributes& attributes,
+                    int results) {
+  int count = 0;
+  for (const OperandDef& output : op_named(op).outputs()) count += output.optional ? 0 : 1;
+  return *graph.add(op, std::move(operands), attributes, results > 0 ? results : count);
+}
+
+// The types of a node's results, found by making the node in a graph of its own.
+static std::vector<Type> inferred_types(const std::string& op, const std::vector<DefinitionPtr>& operands,
+                                        const Attributes& attributes, int results) {
   Graph scratch;
   std::vector<Value*> values;
   for (const DefinitionPtr& d : operands) {
@@ -46,7 +51,10 @@ static Type inferred_type(const std::string& op, const std::vector<DefinitionPtr
     else if (d->constant) values.push_back(scratch.constant(*d->constant));
     else values.push_back(scratch.add_input(d->type));
   }
-  return add_operation(scratch, op, std::move(values), attributes)->type();
+  const Node& node = add_operation(scratch, op, std::move(values), attributes, results);
+  std::vector<Type> types;
+  for (size_t i = 0; i < node.output_count(); ++i) types.push_back(node.output(i)->type());
+  return types;
 }
 
 static std::string types_of(const std::vector<DefinitionPtr>& operands) {
@@ -69,13 +77,13 @@ static std::shared_ptr<const LayerCall> call_for(const std::string& op, const st
   return call;
 }
 
-static Tensor record_definitions(const std::string& op, std::vector<DefinitionPtr> operands, Attributes attributes,
-                                 const Location& where) {
+static Tensors record_definitions(const std::string& op, std::vector<DefinitionPtr> operands, Attributes attributes,
+                                  int results, const Location& where) {
   auto operation = std::make_shared<Operation>();
   operation->call = call_for(op, operands, where);
-  auto result = std::make_shared<Definition>();
+  std::vector<Type> types;
   try {
-    result->type = inferred_type(op, operands, attributes);
+    types = inferred_types(op, operands, attributes, results);
   } catch (const Error& e) {
     throw Error(cat(operation->call->layer->description(), ": ", e.message(), "; it was given ", types_of(operands)),
                 Fault::usage);
@@ -83,22 +91,30 @@ static Tensor record_definitions(const std::string& op, std::vector<DefinitionPt
   operation->op = op;
   operation->operands = std::move(operands);
   operation->attributes = std::move(attributes);
-  result->call = operation->call;
-  result->operation = std::move(operation);
-  return Tensor(std::move(result));
+  operation->results = results;
+  Tensors tensors;
+  for (size_t i = 0; i < types.size(); ++i) {
+    auto result = std::make_shared<Definition>();
+    result->type = types[i];
+    result->call = operation->call;
+    result->operation = operation;
+    result->result = i;
+    tensors.emplace_back(std::move(result));
+  }
+  return tensors;
 }
 
 Tensor record(const std::string& op, const Tensors& operands, Attributes attributes, Location where) {
   std::vector<DefinitionPtr> definitions;
   for (const Tensor& t : operands) definitions.push_back(t.definition());
-  return record_definitions(op, std::move(definitions), std::move(attributes), where);
+  return record_definitions(op, std::move(definitions), std::move(attributes), 0, where)[0];
 }
 
-Tensor record_optional(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
-                       Location where) {
+Tensors record_results(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
+                       int results, Location where) {
   std::vector<DefinitionPtr> definitions;
   for (const Tensor* t : operands) definitions.push_back(t ? t->definition() : nullptr);
-  return record_definitions(op, std::move(definitions), std::move(attributes), where);
+  return record_definitions(op, std::move(definitions), std::move(attributes), results, where);
 }
 
 Tensor constant_tensor(cnnc::Tensor values) {

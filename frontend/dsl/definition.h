@@ -37,6 +37,7 @@ struct Variable {
 struct LayerCall {
   std::shared_ptr<LayerState> layer;
   std::vector<std::shared_ptr<const Definition>> inputs;
+  const Definition* result = nullptr;  // the first one; null outside of layers
 };
 
 struct Operation {
@@ -44,14 +45,16 @@ struct Operation {
   std::vector<std::shared_ptr<const Definition>> operands;  // null where absent
   Attributes attributes;
   std::shared_ptr<const LayerCall> call;
+  int results = 0;  // that are asked for; 0: all that are not optional
 };
 
-// A value: an input of the model, a weight, a constant, or the (first) result of an operation.
+// A value: an input of the model, a weight, a constant, or a result of an operation.
 struct Definition {
   Type type;
   std::string name;  // of an input; may be empty
   Location where;    // of an input
   std::shared_ptr<const Operation> operation;
+  size_t result = 0;  // which one of the operation's
   std::shared_ptr<Variable> variable;
   std::shared_ptr<const cnnc::Tensor> constant;
   std::shared_ptr<const LayerCall> call;  // that it is the result of; null for inputs, weights and constants
@@ -62,7 +65,7 @@ using DefinitionPtr = std::shared_ptr<const Definition>;
 struct LayerState {
   std::string type;  // "Conv2D"
   std::string name;  // "" until somebody gives one
-  Layer::Function function;
+  Layer::ManyFunction function;
   bool trainable = true;
   Location where;
   std::vector<std::shared_ptr<Variable>> variables;
@@ -74,11 +77,12 @@ struct LayerState {
 
 // Records an operation and infers its type. Throws Error in the layer's name, with the line and the operands' types.
 Tensor record(const std::string& op, const Tensors& operands, Attributes attributes, Location where);
-// Makes the operation's node with these operands, without its optional results; returns the first result.
-Value* add_operation(Graph& graph, const std::string& op, std::vector<Value*> operands, const Attributes& attributes);
-// The same with absent operands.
-Tensor record_optional(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
-                       Location where);
+// The first results, `results` of them, of operands some of which may be absent.
+Tensors record_results(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,
+                       int results, Location where);
+// Makes the operation's node with these operands and so many results; 0: all that are not optional.
+Node& add_operation(Graph& graph, const std::string& op, std::vector<Value*> operands, const Attributes& attributes,
+                    int results);
 Tensor constant_tensor(cnnc::Tensor values);
 Tensor weight_tensor(std::shared_ptr<Variable> variable);
 Tensor integers(const std::vector<int64_t>& values);
@@ -89,6 +93,7 @@ class CallScope {
   CallScope(std::shared_ptr<LayerState> layer, const Tensors& inputs);
   ~CallScope();
   static std::shared_ptr<const LayerCall> current();
+  void set_result(const Tensor& result);
 
  private:
   bool outermost_;

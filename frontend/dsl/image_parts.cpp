@@ -19,7 +19,7 @@ Tensor resized(const Tensor& image, ImageSize to, Interpolation interpolation, c
   if (interpolation == Interpolation::bilinear) attributes["mode"] = std::string("linear");
   else attributes["nearest_mode"] = std::string("round_prefer_ceil");
   const Tensor sizes = integers({to.height, to.width});
-  return record_optional("Resize", {&image, &sizes}, std::move(attributes), where);
+  return record_results("Resize", {&image, &sizes}, std::move(attributes), 0, where)[0];
 }
 
 // Height and width of the given proportions that go with the image's width and height.

@@ -7,11 +7,17 @@
 
 namespace cnnc::dsl {
 
-Layer::Layer(std::string type, Function function, Location where) : state_(std::make_shared<LayerState>()) {
+Layer::Layer(std::string type, ManyFunction function, Location where) : state_(std::make_shared<LayerState>()) {
   state_->type = std::move(type);
   state_->function = std::move(function);
   state_->where = where;
 }
+
+Layer::Layer(std::string type, Function function, Location where)
+    : Layer(std::move(type), ManyFunction([f = std::move(function)](LayerScope& scope, const Tensors& x) -> Tensors {
+              return {f(scope, x)};
+            }),
+            where) {}
 
 static Tensor only_one(const LayerState& layer, const Tensors& x) {
   if (x.size() != 1)
@@ -20,9 +26,9 @@ static Tensor only_one(const LayerState& layer, const Tensors& x) {
 }
 
 Layer::Layer(std::string type, std::function<Tensor(const Tensor&)> function, Location where)
-    : Layer(std::move(type), Function(), where) {
-  state_->function = [state = state_.get(), f = std::move(function)](LayerScope&, const Tensors& x) {
-    return f(only_one(*state, x));
+    : Layer(std::move(type), ManyFunction(), where) {
+  state_->function = [state = state_.get(), f = std::move(function)](LayerScope&, const Tensors& x) -> Tensors {
+    return {f(only_one(*state, x))};
   };
 }
 
@@ -34,11 +40,22 @@ static Tensor result_of(const Tensor& y, const Tensors& x) {
 }
 
 Tensor Layer::call(const Tensors& x) const {
-  const CallScope scope(state_, x);
+  const Tensors results = outputs(x);
+  if (results.size() != 1)
+    throw Error(cat(state_->description(), ": gives ", results.size(), " tensors; take them by outputs()"), Fault::usage);
+  return results[0];
+}
+
+Tensors Layer::outputs(const Tensors& x) const {
+  CallScope scope(state_, x);
   LayerScope weights(*state_);
   const size_t known = state_->variables.size();
   try {
-    return result_of(state_->function(weights, x), x);
+    Tensors results = state_->function(weights, x);
+    if (results.empty()) throw Error("gives no tensor", Fault::usage);
+    for (Tensor& y : results) y = result_of(y, x);
+    scope.set_result(results[0]);
+    return results;
   } catch (Error& e) {
     state_->variables.resize(known);  // a call that fails leaves no weights behind
     if (e.message().rfind("layer ", 0) == 0) throw;

@@ -33,13 +33,19 @@ class LayerScope {
 class Layer {
  public:
   using Function = std::function<Tensor(LayerScope&, const Tensors&)>;
+  using ManyFunction = std::function<Tensors(LayerScope&, const Tensors&)>;
   // A layer of your own:
   //   Layer scale("Scale", [](LayerScope& scope, const Tensors& x) { return x[0] * scope.weight("gamma", {1}, ones); });
   Layer(std::string type, Function function, Location where = Location::current());
   Layer(std::string type, std::function<Tensor(const Tensor&)> function, Location where = Location::current());
+  // One that gives several tensors.
+  Layer(std::string type, ManyFunction function, Location where = Location::current());
 
   Tensor operator()(const Tensor& x) const { return call({x}); }
   Tensor operator()(const Tensors& x) const { return call(x); }
+  // All that a layer of several results gives: LSTM(8, {.return_state = true}).outputs(x) is {y, h, c}.
+  Tensors outputs(const Tensor& x) const { return outputs(Tensors{x}); }
+  Tensors outputs(const Tensors& x) const;
 
   // Without a name a layer is called by its type: conv2d, conv2d_1, ...
   Layer& named(std::string name);
@@ -295,10 +301,14 @@ struct EmbeddingOptions {
 struct Embedding : Layer {
   Embedding(int64_t vocabulary, int64_t units, EmbeddingOptions options = {}, Location where = Location::current());
 };
+// Recurrent layers begin with zeros as their state, or with what they are given: decoder({x, h, c}) goes on where
+// encoder.outputs(x), with return_state, has ended. States are [batch, units].
+//
 // What a recurrent layer's functions may be.
 enum class CellActivation { tanh, sigmoid, relu, elu, softplus, softsign, hard_sigmoid, linear };
 struct RecurrentOptions {
   bool return_sequences = false;  // the states of all steps instead of the last one
+  bool return_state = false;      // outputs() gives the states after the last step as well: {y, h}, of LSTM {y, h, c}
   bool go_backwards = false;      // from the last step to the first, in which order the states are given too
   CellActivation activation = CellActivation::tanh;
   CellActivation recurrent_activation = CellActivation::sigmoid;  // of the gates

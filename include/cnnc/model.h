@@ -33,7 +33,8 @@ class Model {
   void compile_to_executable(const std::string& path) const;
 
   // ---- transfer ------------------------------------------------------------------------------------------------------
-  // The model as a layer of another one, with the same weights: Layer::trainable(false) freezes all of them.
+  // The model as a layer of another one, with the same weights: Layer::trainable(false) freezes all of them. One of
+  // several outputs gives them by Layer::outputs().
   Layer as_layer(Location where = Location::current()) const;
   // The part that gives the named value: the output of the layer (of an ONNX file, the node) of that name, or a value. Throws
   // when there is none of that name.

@@ -26,6 +26,9 @@ TEST(BadLayers, ThatDoNotFitNameTheLineAndTheShapes) {
   expect_fault([] { Sequential({Input({1, 4, 4}), Conv2D(2, 0)}); }, {"Conv2D", "kernel holds 0"});
   expect_fault([] { Embedding(0, 4)(input({3}, {.type = InputType::i32})); }, {"Embedding", "f32[0,4]"});
   expect_fault([] { Dense(2)(input({4}, {.type = InputType::i32})); }, {"Dense", "i32[batch,4]"});
+  expect_fault([] { LSTM(3, {.return_state = true})(input({4, 5})); }, {"layer LSTM of " + kHere, "gives 3 tensors", "outputs()"});
+  expect_fault([] { LSTM(3)({input({4, 5}), input({3})}); }, {"layer LSTM of " + kHere, "2 states", "given 2 tensors"});
+  expect_fault([] { GRU(3)({input({4, 5}), input({4})}); }, {"layer GRU of " + kHere, "f32[batch,3]", "f32[batch,4]"});
 }
 
 TEST(BadLayers, ReshapeTakesWhatFits) {

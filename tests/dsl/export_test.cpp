@@ -87,6 +87,13 @@ std::vector<Case> other_cases() {
       of_words("causal", {MultiHeadAttention(2, 3, {.value_units = 5, .output_units = 7, .use_bias = false, .causal = true})}),
       of_words("lstm", {LSTM(7)}), of_words("gru", {GRU(6, {.return_sequences = true, .go_backwards = true})}),
       of_words("attention", {MultiHeadAttention(2, 3), LayerNormalization(), Flatten(), Dense(3, softmax)})};
+  const Tensor source = input({4, 5}, {.name = "source"}), target = input({3, 2}, {.name = "target"});
+  for (const bool is_lstm : {false, true}) {
+    const RecurrentOptions to_state{.return_state = true}, to_all{.return_sequences = true, .return_state = true};
+    Tensors states = is_lstm ? LSTM(3, to_state).outputs(source) : GRU(3, to_state).outputs(source);
+    states[0] = target;
+    cases.push_back({is_lstm ? "lstm_states" : "gru_states", {source, target}, is_lstm ? LSTM(3, to_all).outputs(states) : GRU(3, to_all).outputs(states)});
+  }
   const Tensor volume = input({2, 5, 6, 7}), steps = input({3, 9});
   cases.push_back({"conv3d", {volume}, {Conv3D(3, {2, 3, 3}, {.strides = 2, .padding = Padding::same})(volume)}});
   cases.push_back({"conv1d", {steps}, {MaxPool1D()(Conv1D(4, 3)(steps))}});

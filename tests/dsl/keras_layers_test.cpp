@@ -1,28 +1,13 @@
 // Layers against numbers that Keras 3.15 computed: outputs, and gradients of inputs and weights.
 #include <gtest/gtest.h>
 
-#include <cmath>
-
-#include "cnnc/cnnc.h"
+#include "tests/dsl/keras_numbers.h"
 
 using namespace cnnc;
+using keras_numbers::digest;
+using keras_numbers::numbers;
 
 namespace {
-
-// Numbers that are easily made elsewhere too.
-Array numbers(Shape shape, double step, double scale) {
-  Array array = Array::zeros<float>(std::move(shape));
-  for (int64_t i = 0; i < array.size(); ++i)
-    array.mutable_data<float>()[i] = static_cast<float>(scale * std::sin(step * static_cast<double>(i + 1)));
-  return array;
-}
-
-// One number that depends on every element and its place.
-double digest(const std::function<double(int64_t)>& at, int64_t size) {
-  double sum = 0;
-  for (int64_t i = 0; i < size; ++i) sum += at(i) * std::cos(0.5 * static_cast<double>(i));
-  return sum;
-}
 
 struct LayerCase {
   Layer layer;

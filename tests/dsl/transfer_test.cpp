@@ -44,6 +44,17 @@ TEST(Transfer, ModelsAreLayersWithTheSameWeights) {
   EXPECT_EQ(twice.parameter_count(), base.parameter_count());
 }
 
+TEST(Transfer, ModelsOfSeveralOutputsGiveThemAll) {
+  const Tensor x = input({4, 3}), z = input({4, 3});
+  const Model encoder({x}, LSTM(2, {.return_sequences = true, .return_state = true}).outputs(x));
+  const Model whole({z}, encoder.as_layer().outputs(z));
+  Array data = Array::zeros<float>({2, 4, 3});
+  for (int64_t i = 0; i < data.size(); ++i) data.mutable_data<float>()[i] = 0.1f * static_cast<float>(i);
+  const Arrays given = encoder.predict(Arrays{data}), taken = whole.predict(Arrays{data});
+  ASSERT_EQ(taken.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) expect_equal(taken[i], given[i]);
+}
+
 TEST(Transfer, PartsEndWhereTheyAreTold) {
   const Model base = network();
   EXPECT_EQ(base.without_head().predict(images(2).x).shape(), (Shape{2, 6}));
@@ -53,7 +64,7 @@ TEST(Transfer, PartsEndWhereTheyAreTold) {
   expect_contains(fault_of([&] { base.up_to("nothing"); }), {"no layer or value 'nothing'"});
   const Tensor y = input({4});
   expect_contains(fault_of([&] { Model(y, Dense(2)(y)).without_head(); }), {"no layers below"});
-  expect_contains(fault_of([&] { Model({y}, {Dense(2)(y), Dense(3)(y)}).as_layer(); }), {"2 outputs"});
+  expect_contains(fault_of([&] { Model({y}, {Dense(2)(y), Dense(3)(y)}).as_layer()(y); }), {"gives 2 tensors", "outputs()"});
 }
 
 TEST(Transfer, OnnxFilesLearnANewHead) {

@@ -1,0 +1,191 @@
+// LSTM and GRU over sequences [batch, steps, features].
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "frontend/dsl/layer_parts.h"
+#include "frontend/dsl/random_parts.h"
+
+namespace cnnc::dsl {
+
+namespace {
+
+// Weights in Keras' form, [rows, gates * units] or [gates * units], with the gates in the order of ONNX's operator.
+Tensor with_gates(const Tensor& weights, const std::vector<int64_t>& order, int64_t units, const Location& where) {
+  const auto axis = static_cast<int64_t>(weights.shape().size()) - 1;
+  Tensors gates;
+  for (int64_t k : order) gates.push_back(record("Slice", {weights, integers({k * units}), integers({(k + 1) * units}),
+                                                           integers({axis})}, {}, where));
+  return record("Concat", gates, {{"axis", axis}}, where);
+}
+
+// [rows, columns] as the operator's [1, columns, rows].
+Tensor for_one_direction(const Tensor& kernel, const Location& where) {
+  const Tensor turned = record("Transpose", {kernel}, {{"perm", Ints{1, 0}}}, where);
+  return record("Unsqueeze", {turned, integers({0})}, {}, where);
+}
+
+// The steps of [batch, steps, features] from the last to the first.
+Tensor reversed_steps(const Tensor& x, const Location& where) {
+  const int64_t before_first = std::numeric_limits<int64_t>::min();
+  return record("Slice", {x, integers({-1}), integers({before_first}), integers({1}), integers({-1})}, {}, where);
+}
+
+struct RecurrentLayer {
+  std::string op;  // LSTM or GRU
+  int states;
+  std::vector<int64_t> order;  // of the operator's gates in Keras' weights
+  std::vector<CellActivation> activations;
+  Attributes attributes;
+};
+
+// ONNX's function, and its numbers where it has some.
+struct NamedActivation {
+  const char* name;
+  Floats alpha, beta;
+};
+
+NamedActivation named(CellActivation activation) {
+  switch (activation) {
+    case CellActivation::sigmoid: return {"Sigmoid", {}, {}};
+    case CellActivation::relu: return {"Relu", {}, {}};
+    case CellActivation::elu: return {"Elu", {1}, {}};
+    case CellActivation::softplus: return {"Softplus", {}, {}};
+    case CellActivation::softsign: return {"Softsign", {}, {}};
+    case CellActivation::hard_sigmoid: return {"HardSigmoid", {1.0 / 6}, {0.5}};
+    case CellActivation::linear: return {"Affine", {1}, {0}};
+    default: return {"Tanh", {}, {}};
+  }
+}
+
+void set_activations(Attributes& attributes, const std::vector<CellActivation>& activations) {
+  Strings names;
+  Floats alphas, betas;
+  for (const CellActivation activation : activations) {
+    const NamedActivation a = named(activation);
+    names.push_back(a.name);
+    alphas.insert(alphas.end(), a.alpha.begin(), a.alpha.end());
+    betas.insert(betas.end(), a.beta.begin(), a.beta.end());
+  }
+  attributes["activations"] = std::move(names);
+  attributes["activation_alpha"] = std::move(alphas);
+  attributes["activation_beta"] = std::move(betas);
+}
+
+struct RecurrentInput {
+  Tensor sequence;
+  Tensors states;  // none: zeros
+};
+
+struct RecurrentWeights {
+  Tensor kernel, recurrent;
+  std::optional<Tensor> bias, recurrent_bias;
+};
+
+// Both biases with the gates in the operator's order, the input's first; a missing one is zeros.
+Tensor joined_biases(const RecurrentLayer& layer, const RecurrentWeights& w, int64_t units, const Location& where) {
+  const Tensor bias = with_gates(*w.bias, layer.order, units, where);
+  const Tensor recurrent = w.recurrent_bias ? with_gates(*w.recurrent_bias, layer.order, units, where)
+                                            : constant_tensor(cnnc::Tensor(DType::f32, {w.bias->shape()[0]}));
+  const Tensor both = record("Concat", {bias, recurrent}, {{"axis", int64_t{0}}}, where);
+  return record("Unsqueeze", {both, integers({0})}, {}, where);
+}
+
+// [batch, steps, units] as [steps, batch, units], and back.
+Tensor swapped(const Tensor& x, const Location& where) {
+  return record("Transpose", {x}, {{"perm", Ints{1, 0, 2}}}, where);
+}
+
+// The operator on a sequence and its initial states: the states of all steps, steps first, and with return_state those
+// after the last one.
+Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, const Tensors& states,
+                           const RecurrentWeights& w, int64_t units, const RecurrentOptions& o, const Location& where) {
+  Attributes attributes = layer.attributes;
+  attributes["hidden_size"] = units;
+  set_activations(attributes, layer.activations);
+  const auto weights = [&](const Tensor& weight) {
+    return for_one_direction(with_gates(weight, layer.order, units, where), where);
+  };
+  // Steps first: not every runtime that reads our files has the operator's other layout.
+  const Tensor steps = swapped(sequence, where), kernel = weights(w.kernel), recurrent = weights(w.recurrent);
+  std::vector<const Tensor*> operands{&steps, &kernel, &recurrent};
+  std::optional<Tensor> biases;
+  if (w.bias) operands.push_back(&biases.emplace(joined_biases(layer, w, units, where)));
+  Tensors initial;
+  for (const Tensor& state : states) initial.push_back(record("Unsqueeze", {state, integers({0})}, {}, where));
+  if (!initial.empty()) operands.resize(5);  // without sequence_lens
+  for (const Tensor& state : initial) operands.push_back(&state);
+  const int results = o.return_state ? 1 + layer.states : 1;
+  Tensors all = record_results(layer.op, operands, attributes, results, where);
+  for (size_t i = 0; i < all.size(); ++i)  // the axis of directions
+    all[i] = record("Squeeze", {all[i], integers({i == 0 ? 1 : 0})}, {}, where);
+  return all;
+}
+
+Tensors recur(const RecurrentLayer& layer, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
+              const RecurrentOptions& o, const Location& where) {
+  const Tensor sequence = o.go_backwards ? reversed_steps(input.sequence, where) : input.sequence;
+  Tensors results = recurrent_operator(layer, sequence, input.states, w, units, o, where);
+  const Tensor last = constant_tensor(cnnc::Tensor::scalar(DType::i64, -1));
+  results[0] = o.return_sequences ? swapped(results[0], where)
+                                  : record("Gather", {results[0], last}, {{"axis", int64_t{0}}}, where);
+  return results;
+}
+
+RecurrentInput recurrent_input(const Tensors& x, int states, int64_t units, const RecurrentOptions& o,
+                               const Location& where) {
+  const auto count = static_cast<size_t>(states);
+  require(x.size() == 1 || x.size() == 1 + count, "takes a sequence, or a sequence and ", count,
+          count == 1 ? " state" : " states (h, c)", ", was given ", x.size(), " tensors");
+  one_of_rank({x[0]}, 3, "[batch, steps, features]");
+  for (size_t i = 1; i < x.size(); ++i)
+    require(x[i].rank() == 2 && x[i].shape()[1] == units, "takes states f32[batch,", units, "], was given ", x[i].type());
+  return {dropped_along(x[0], {1}, o.dropout, where), {x.begin() + 1, x.end()}};
+}
+
+RecurrentWeights kernels(LayerScope& scope, const Tensor& x, int64_t units, int64_t gates, const RecurrentOptions& o) {
+  require(units > 0, "units is ", units, ", need a positive number");
+  return {scope.weight("kernel", {known_size(x, 2), gates * units}, o.kernel_initializer, o.kernel_regularizer),
+          scope.weight("recurrent_kernel", {units, gates * units}, o.recurrent_initializer, o.recurrent_regularizer),
+          {}, {}};
+}
+
+Tensors lstm(LayerScope& scope, const Tensors& x, int64_t units, const RecurrentOptions& o, const Location& where) {
+  const RecurrentInput input = recurrent_input(x, 2, units, o, where);
+  RecurrentWeights weights = kernels(scope, input.sequence, units, 4, o);
+  if (o.use_bias) {
+    const bool is_new = !scope.has("bias");
+    weights.bias = scope.weight("bias", {4 * units}, o.bias_initializer, o.bias_regularizer);
+    if (is_new && o.unit_forget_bias)
+      std::fill_n(weights.bias->definition()->variable->value.mutable_data<float>() + units, units, 1.0f);
+  }
+  // Gates i, f, g, o here and i, o, f, g there.
+  return recur({"LSTM", 2, {0, 3, 1, 2}, {o.recurrent_activation, o.activation, o.activation}, {}}, input, weights, units, o,
+               where);
+}
+
+Tensors gru(LayerScope& scope, const Tensors& x, int64_t units, const RecurrentOptions& o, const Location& where) {
+  const RecurrentInput input = recurrent_input(x, 1, units, o, where);
+  RecurrentWeights weights = kernels(scope, input.sequence, units, 3, o);
+  if (o.use_bias) weights.bias = scope.weight("bias", {3 * units}, o.bias_initializer, o.bias_regularizer);
+  if (o.use_bias && o.reset_after)
+    weights.recurrent_bias = scope.weight("recurrent_bias", {3 * units}, o.bias_initializer, o.bias_regularizer);
+  return recur({"GRU", 1, {0, 1, 2}, {o.recurrent_activation, o.activation},
+                {{"linear_before_reset", int64_t{o.reset_after}}}},
+               input, weights, units, o, where);
+}
+
+using Recurrence = Tensors (*)(LayerScope&, const Tensors&, int64_t, const RecurrentOptions&, const Location&);
+
+Layer::ManyFunction recurrent_function(Recurrence recurrence, int64_t units, RecurrentOptions o, Location where) {
+  return [=](LayerScope& scope, const Tensors& x) { return recurrence(scope, x, units, o, where); };
+}
+
+}  // namespace
+
+LSTM::LSTM(int64_t units, RecurrentOptions o, Location where)
+    : Layer("LSTM", recurrent_function(lstm, units, std::move(o), where), where) {}
+GRU::GRU(int64_t units, RecurrentOptions o, Location where)
+    : Layer("GRU", recurrent_function(gru, units, std::move(o), where), where) {}
+
+}  // namespace cnnc::dsl
