@@ -29,7 +29,7 @@ class CountMetric : public RunningMetric {
  public:
   CountMetric(std::string name, Decision decision) : RunningMetric(std::move(name)), decision_(decision) {}
 
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights) override {
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const std::vector<float>& weights) override {
     const MetricRows rows(outputs, labels, weights);
     columns_ = rows.columns;
     counts_.resize(static_cast<size_t>(std::max<int64_t>(2, columns_)));
@@ -135,7 +135,7 @@ class AreaUnderCurve : public RunningMetric {
     positives_.resize(static_cast<size_t>(auc.num_thresholds));
     negatives_ = positives_;
   }
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights) override {
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const std::vector<float>& weights) override {
     const double last = static_cast<double>(positives_.size()) - 1;
     const MetricRows rows(outputs, labels, weights);
     for (int64_t i = 0; i < outputs.size(); ++i) {

@@ -31,12 +31,11 @@ static cnnc::Tensor with_channels_last(const cnnc::Tensor& x) {
   return result;
 }
 
-MetricRows::MetricRows(const cnnc::Tensor& o, const cnnc::Tensor& l, const float* w)
+MetricRows::MetricRows(const cnnc::Tensor& o, const cnnc::Tensor& l, const std::vector<float>& w)
     : turned(number_channels(o, l) ? with_channels_last(o) : o),
       outputs(turned.data<float>()),
       labels(l),
       weights(w),
-      samples(o.shape()[0]),
       columns(o.shape().size() < 2 ? 1 : turned.shape().back()),
       count(o.size() / std::max<int64_t>(1, columns)),
       sparse(l.size() == count) {}
@@ -54,7 +53,7 @@ namespace {
 // The weighted mean of something that each row has.
 class MeanMetric : public RunningMetric {
  public:
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights) override {
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const std::vector<float>& weights) override {
     const MetricRows rows(outputs, labels, weights);
     for (int64_t r = 0; r < rows.count; ++r) {
       sum_ += rows.weight(r) * of_row(rows, r);
@@ -150,7 +149,7 @@ class OwnMetric : public RunningMetric {
   explicit OwnMetric(CustomMetric metric) : RunningMetric(metric.name), function_(std::move(metric.function)) {
     if (metric.name.empty() || !function_) throw Error("CustomMetric needs a name and a function", Fault::usage);
   }
-  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float*) override {
+  void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const std::vector<float>&) override {
     const auto count = static_cast<double>(outputs.shape()[0]);
     sum_ += count * function_(array_of(labels), array_of(outputs));
     count_ += count;

@@ -14,14 +14,16 @@ struct MetricRows {
   cnnc::Tensor turned;  // outputs with the channels last
   const float* outputs;
   const cnnc::Tensor& labels;
-  const float* weights;  // of the samples; null: all are 1
-  int64_t samples, columns, count;
+  const std::vector<float>& weights;
+  int64_t columns, count;
   bool sparse;  // one label for each row
 
-  MetricRows(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights);
+  MetricRows(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const std::vector<float>& weights);
 
   const float* row(int64_t r) const { return outputs + r * columns; }
-  double weight(int64_t r) const { return weights == nullptr ? 1 : static_cast<double>(weights[r * samples / count]); }
+  double weight(int64_t r) const {
+    return weights.empty() ? 1 : static_cast<double>(weights[static_cast<size_t>(r) * weights.size() / static_cast<size_t>(count)]);
+  }
   int64_t predicted_class(int64_t r) const;
   // The label of a row; of rows of numbers, the class of the greatest one.
   int64_t label_class(int64_t r) const;
@@ -30,8 +32,8 @@ struct MetricRows {
 class RunningMetric {
  public:
   virtual ~RunningMetric() = default;
-  // `weights` has a number for each sample, or is null.
-  virtual void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const float* weights) = 0;
+  // `weights` has a number for each sample, or for each step of each sample, or is empty: all are 1.
+  virtual void add(const cnnc::Tensor& outputs, const cnnc::Tensor& labels, const std::vector<float>& weights) = 0;
   virtual double value() const = 0;
   virtual void reset() = 0;
   const std::string& name() const { return name_; }

@@ -23,6 +23,9 @@ static void mark_statistics(ModelState& state) {
 std::shared_ptr<ModelState> state_of(ModelDefinition definition) {
   auto state = std::make_shared<ModelState>();
   state->prototype = build_graph(definition);
+  state->prototype_with_masks = build_graph_with_masks(definition);
+  size_t next = definition.outputs.size();
+  for (const DefinitionPtr& mask : definition.masks) state->masks.push_back(mask ? std::optional(next++) : std::nullopt);
   state->weights = std::move(definition.weights);
   state->layers = std::move(definition.layers);
   mark_statistics(*state);
@@ -49,16 +52,21 @@ std::shared_ptr<ModelState> imported_state(const std::string& path) {
   return state;
 }
 
-std::unique_ptr<Graph> ModelState::graph() const {
+static std::unique_ptr<Graph> with_present_weights(const Graph& prototype, const std::vector<BuiltWeight>& weights) {
   std::map<std::string, const cnnc::Tensor*> values;
   for (const BuiltWeight& weight : weights) values[weight.name] = &weight.variable->value;
-  std::unique_ptr<Graph> graph = prototype->clone();
+  std::unique_ptr<Graph> graph = prototype.clone();
   for (const auto& node : graph->nodes()) {
     if (!node->is("Constant")) continue;
     const auto it = values.find(node->output()->name());
     if (it != values.end()) node->set_attribute("value", *it->second);
   }
   return graph;
+}
+
+std::unique_ptr<Graph> ModelState::graph() const { return with_present_weights(*prototype, weights); }
+std::unique_ptr<Graph> ModelState::graph_with_masks() const {
+  return with_present_weights(structure_with_masks(), weights);
 }
 
 BuiltWeight& ModelState::weight_named(const std::string& name) {

@@ -1,6 +1,7 @@
 // What a Model is a handle of.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,9 @@ struct TrainingState;
 
 struct ModelState {
   std::unique_ptr<Graph> prototype;  // the weights are Constants under their names, maybe with old values
+  // With the masks of outputs as further outputs; null when no output has one. Which of these is an output's mask.
+  std::unique_ptr<Graph> prototype_with_masks;
+  std::vector<std::optional<size_t>> masks;
   std::vector<BuiltWeight> weights;
   std::vector<BuiltLayer> layers;  // in the order of the summary; empty for imported models
   std::string name = "model";
@@ -21,6 +25,10 @@ struct ModelState {
 
   // A graph with the weights' present values.
   std::unique_ptr<Graph> graph() const;
+  // The same with masks, if there are any.
+  std::unique_ptr<Graph> graph_with_masks() const;
+  const Graph& structure_with_masks() const { return prototype_with_masks ? *prototype_with_masks : *prototype; }
+  std::optional<size_t> mask_of(size_t output) const { return output < masks.size() ? masks[output] : std::nullopt; }
   // Throws Error when there is no weight of that name.
   BuiltWeight& weight_named(const std::string& name);
 

@@ -43,13 +43,24 @@ void Running::reset() {
   for (Measured& m : metrics_) m.metric->reset();
 }
 
+// Of the samples, or where there is a mask of each of their steps.
+static std::vector<float> row_weights(const Steps& steps, size_t target, bool weighted) {
+  const std::vector<float> of_samples = weighted ? steps.weights(target) : std::vector<float>();
+  const cnnc::Tensor* mask = steps.mask(target);
+  if (mask == nullptr) return of_samples;
+  std::vector<float> weights(mask->data<float>(), mask->data<float>() + mask->size());
+  for (size_t i = 0; i < weights.size() && !of_samples.empty(); ++i)
+    weights[i] *= of_samples[i * of_samples.size() / weights.size()];
+  return weights;
+}
+
 void Running::add(double loss, int64_t count, const Steps& steps) {
   const auto weight = static_cast<double>(count);
   loss_ += loss * weight;
   for (size_t t = 0; t < parts_.size(); ++t) parts_[t] += steps.part(t) * weight;
   samples_ += count;
   for (Measured& m : metrics_)
-    m.metric->add(steps.output(m.target), steps.labels(m.target), m.weighted ? steps.weights(m.target) : nullptr);
+    m.metric->add(steps.output(m.target), steps.labels(m.target), row_weights(steps, m.target, m.weighted));
 }
 
 void Running::write(Logs& logs, const std::string& prefix) const {

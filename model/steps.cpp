@@ -81,7 +81,7 @@ std::vector<Objective> Steps::objectives(const std::vector<Type>& labels, const 
     const Target& t = training_state_.targets[i];
     Type type = labels[i];
     type.dims[0] = batch;
-    objectives.push_back({t.output, std::move(type), t.loss, t.goal.weight, options_.sample_weights});
+    objectives.push_back({t.output, std::move(type), t.loss, t.goal.weight, options_.sample_weights, model_.mask_of(t.output)});
   }
   return objectives;
 }
@@ -89,7 +89,7 @@ std::vector<Objective> Steps::objectives(const std::vector<Type>& labels, const 
 // The model for batches of this size and samples of these shapes; null when `batch` is a symbol and the model has a size
 // of its own.
 static std::unique_ptr<Graph> graph_for(const ModelState& model, const Dim& batch, const std::vector<Shape>& samples) {
-  std::unique_ptr<Graph> graph = model.graph();
+  std::unique_ptr<Graph> graph = model.graph_with_masks();
   std::map<std::string, Dim> sizes;
   for (size_t i = 0; i < samples.size(); ++i) {
     const Value& input = *graph->inputs()[i];
@@ -245,8 +245,14 @@ double Steps::evaluate(const SourceRows& rows) {
   return run(step, gather(rows), {});
 }
 
-const float* Steps::weights(size_t target) const {
-  return weights_[target].empty() ? nullptr : weights_[target].data();
+const std::vector<float>& Steps::weights(size_t target) const { return weights_[target]; }
+
+const cnnc::Tensor* Steps::mask(size_t target) const {
+  const std::vector<Target>& targets = training_state_.targets;
+  if (!model_.mask_of(targets[target].output)) return nullptr;
+  size_t at = targets.size() > 1 ? 2 * targets.size() : 1;  // behind outputs and parts
+  for (size_t t = 0; t < target; ++t) at += model_.mask_of(targets[t].output) ? 1 : 0;
+  return &last_->kept[at];
 }
 
 double Steps::part(size_t target) const {

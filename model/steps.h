@@ -35,8 +35,10 @@ class Steps {
   double evaluate(const SourceRows& rows);
   const cnnc::Tensor& output(size_t target) const { return last_->kept[target]; }
   const cnnc::Tensor& labels(size_t target) const { return labels_[target]; }
-  // Of the last batch's samples; null when there are none.
-  const float* weights(size_t target) const;
+  // Of the last batch's samples; empty when there are none.
+  const std::vector<float>& weights(size_t target) const;
+  // 1 where a step of a sequence counts, else 0; null for outputs without a mask.
+  const cnnc::Tensor* mask(size_t target) const;
   // The loss of a target alone, of models with several.
   double part(size_t target) const;
   // Programs compiled so far, those included that are no more.

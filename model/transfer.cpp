@@ -11,9 +11,14 @@ namespace cnnc::dsl {
 // ---- a model as a layer ----------------------------------------------------------------------------------------------
 // Records the graph's nodes as operations on tensors of the DSL.
 static Tensors recorded(const ModelState& model, const Tensors& x) {
-  const Graph& graph = *model.prototype;
+  const Graph& graph = model.structure_with_masks();
   if (x.size() != graph.inputs().size())
     throw Error(cat("the model has ", graph.inputs().size(), " inputs, was given ", x.size(), " tensors"), Fault::usage);
+  for (const Tensor& t : x)
+    if (t.mask())
+      throw Error(cat("the model was made without the mask that its input ", t.type(), " has here; call its layers, or give it "
+                      "without_mask()"),
+                  Fault::usage);
   std::map<std::string, std::shared_ptr<Variable>> weights;
   for (const BuiltWeight& weight : model.weights) weights[weight.name] = weight.variable;
   std::map<const Value*, Tensor> values;
@@ -32,7 +37,10 @@ static Tensors recorded(const ModelState& model, const Tensors& x) {
     for (size_t i = 0; i < results.size(); ++i) values.emplace(node->output(i), results[i]);
   }
   Tensors outputs;
-  for (const Value* output : graph.outputs()) outputs.push_back(values.at(output));
+  for (size_t i = 0; i < model.prototype->outputs().size(); ++i) {
+    const Tensor& output = values.at(graph.outputs()[i]);
+    outputs.push_back(model.mask_of(i) ? with_mask(output, values.at(graph.outputs()[*model.mask_of(i)])) : output);
+  }
   return outputs;
 }
 

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <utility>
 
 #include "ir/error.h"
 
@@ -36,6 +37,7 @@ class ModelBuilder {
       throw Error("a model needs at least one input and one output", Fault::usage);
     for (Tensor& input : model_.inputs) add_input(input);
     for (const Tensor& output : model_.outputs) visit(output.definition());
+    visit_masks();
     for (const DefinitionPtr& d : model_.order)
       if (!d->is_input_view) add_to_layer(d);
     for (BuiltLayer& layer : model_.layers) connect(layer);
@@ -59,6 +61,17 @@ class ModelBuilder {
     input = Tensor(d);
     model_.input_names.push_back(unique_name(d->name.empty() ? "input" : d->name));
     layer_names_[d.get()] = model_.input_names.back();
+  }
+
+  void visit_masks() {
+    std::vector<DefinitionPtr> outputs = model_.order;
+    model_.order.clear();
+    for (const Tensor& output : model_.outputs) {
+      const std::optional<Tensor> mask = output.mask();
+      model_.masks.push_back(mask ? mask->definition() : nullptr);
+      if (mask) visit(mask->definition());
+    }
+    model_.mask_order = std::exchange(model_.order, std::move(outputs));
   }
 
   // Operands before users; a stack of our own, for networks may be deep.
@@ -160,7 +173,7 @@ class GraphBuilder {
  public:
   explicit GraphBuilder(const ModelDefinition& model) : model_(model), graph_(std::make_unique<Graph>("main")) {}
 
-  std::unique_ptr<Graph> build() {
+  std::unique_ptr<Graph> build(bool with_masks) {
     for (size_t i = 0; i < model_.inputs.size(); ++i) {
       const DefinitionPtr& d = model_.inputs[i].definition();
       values_[d.get()] = graph_->add_input(d->type, model_.input_names[i]);
@@ -174,6 +187,7 @@ class GraphBuilder {
     for (const DefinitionPtr& d : model_.order) add_node(*d);
     for (size_t i = 0; i < model_.outputs.size(); ++i)
       graph_->add_output(value_of(model_.outputs[i].definition()), model_.output_names[i]);
+    if (with_masks) add_masks();
     return std::move(graph_);
   }
 
@@ -184,17 +198,26 @@ class GraphBuilder {
       std::vector<Value*> operands;
       for (const DefinitionPtr& operand : d.operation->operands)
         operands.push_back(operand ? value_of(operand) : nullptr);
-      graph_->set_current_origins({d.is_input_view ? operands[0]->name() : names_.at(d.call->layer.get())});
+      const auto layer = names_.find(d.call->layer.get());
+      if (d.is_input_view) graph_->set_current_origins({operands[0]->name()});
+      else if (layer != names_.end()) graph_->set_current_origins({layer->second});
       node = &add_operation(*graph_, d.operation->op, std::move(operands), d.operation->attributes, d.operation->results);
       graph_->set_current_origins({});
     }
     values_[&d] = node->output(d.result);
   }
 
+  void add_masks() {
+    for (const DefinitionPtr& d : model_.mask_order) add_node(*d);
+    for (size_t i = 0; i < model_.masks.size(); ++i)
+      if (model_.masks[i]) graph_->add_output(value_of(model_.masks[i]), model_.output_names[i] + "_mask");
+  }
+
   Value* value_of(const DefinitionPtr& d) {
-    if (d->variable) return weights_.at(d->variable.get());
+    if (d->variable && weights_.count(d->variable.get()) != 0) return weights_.at(d->variable.get());
     Value*& value = values_[d.get()];
     if (value == nullptr && d->constant) value = graph_->constant(*d->constant);
+    if (value == nullptr && d->variable) value = graph_->constant(d->variable->value);  // of a mask alone
     CNNC_CHECK(value != nullptr) << "a definition is used before it is made";
     return value;
   }
@@ -218,6 +241,12 @@ ModelDefinition define_model(const Tensors& inputs, const Tensors& outputs) {
   return ModelBuilder(inputs, outputs).define();
 }
 
-std::unique_ptr<Graph> build_graph(const ModelDefinition& model) { return GraphBuilder(model).build(); }
+std::unique_ptr<Graph> build_graph(const ModelDefinition& model) { return GraphBuilder(model).build(false); }
+
+std::unique_ptr<Graph> build_graph_with_masks(const ModelDefinition& model) {
+  for (const DefinitionPtr& mask : model.masks)
+    if (mask) return GraphBuilder(model).build(true);
+  return nullptr;
+}
 
 }  // namespace cnnc::dsl

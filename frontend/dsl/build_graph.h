@@ -34,6 +34,8 @@ struct ModelDefinition {
   std::vector<BuiltLayer> layers;
   std::vector<BuiltWeight> weights;
   std::vector<DefinitionPtr> order;  // all results, operands before users
+  // Of outputs that have a mask, null for others; and what is computed for masks alone, behind all of `order`.
+  std::vector<DefinitionPtr> masks, mask_order;
 };
 
 // Throws Error when an output depends on an input that is not given, or an input is none.
@@ -42,5 +44,7 @@ ModelDefinition define_model(const Tensors& inputs, const Tensors& outputs);
 // The graph with the weights' present values as Constants that bear their names. Dropout and BatchNormalization are in
 // the form in which ONNX has them for inference.
 std::unique_ptr<Graph> build_graph(const ModelDefinition& model);
+// The same with the masks of outputs, as further outputs in their order; null when there are none.
+std::unique_ptr<Graph> build_graph_with_masks(const ModelDefinition& model);
 
 }  // namespace cnnc::dsl

@@ -26,7 +26,9 @@ static Layer::Function dense_function(int64_t units, DenseOptions options, Locat
 Dense::Dense(int64_t units, Activation activation, Location where)
     : Dense(units, DenseOptions{.activation = std::move(activation)}, where) {}
 Dense::Dense(int64_t units, DenseOptions options, Location where)
-    : Layer("Dense", dense_function(units, std::move(options), where), where) {}
+    : Layer("Dense", dense_function(units, std::move(options), where), where) {
+  supports_masking();
+}
 
 // ---- convolution -----------------------------------------------------------------------------------------------------
 namespace {

@@ -1,5 +1,6 @@
 #include "frontend/dsl/definition.h"
 
+#include "frontend/dsl/masks.h"
 #include "ir/op_def.h"
 
 namespace cnnc::dsl {
@@ -104,10 +105,20 @@ static Tensors record_definitions(const std::string& op, std::vector<DefinitionP
   return tensors;
 }
 
+// The mask of operands that have as many axes as the result.
+static Tensor with_mask_of(const Tensor& result, const Tensors& operands, const Location& where) {
+  if (!any_masked(operands)) return result;
+  Tensors of_rank;
+  for (const Tensor& t : operands)
+    if (t.rank() == result.rank()) of_rank.push_back(t);
+  return masked(result, mask_of_any(of_rank, where));
+}
+
 Tensor record(const std::string& op, const Tensors& operands, Attributes attributes, Location where) {
   std::vector<DefinitionPtr> definitions;
   for (const Tensor& t : operands) definitions.push_back(t.definition());
-  return record_definitions(op, std::move(definitions), std::move(attributes), 0, where)[0];
+  const Tensor result = record_definitions(op, std::move(definitions), std::move(attributes), 0, where)[0];
+  return op_named(op).is_elementwise() ? with_mask_of(result, operands, where) : result;
 }
 
 Tensors record_results(const std::string& op, const std::vector<const Tensor*>& operands, Attributes attributes,

@@ -66,6 +66,10 @@ struct LayerState {
   std::string type;  // "Conv2D"
   std::string name;  // "" until somebody gives one
   Layer::ManyFunction function;
+  // What becomes of the inputs' masks: they end, go on to the results, or the function decides.
+  enum class Masks { end, go_on, decided };
+  Masks masks = Masks::end;
+  bool warned_of_mask = false;
   bool trainable = true;
   Location where;
   std::vector<std::shared_ptr<Variable>> variables;

@@ -1,8 +1,10 @@
 // Layer: a function with weights that are made at its first call.
 #include <algorithm>
+#include <cstdio>
 
 #include "frontend/dsl/definition.h"
 #include "frontend/dsl/initializers.h"
+#include "frontend/dsl/masks.h"
 #include "ir/error.h"
 
 namespace cnnc::dsl {
@@ -39,6 +41,24 @@ static Tensor result_of(const Tensor& y, const Tensors& x) {
   return y;
 }
 
+static void warn_of_lost_mask(LayerState& layer) {
+  if (layer.warned_of_mask) return;
+  layer.warned_of_mask = true;
+  std::fprintf(stderr, "warning: %s does not heed masks: from here on masked steps count like all others\n",
+               layer.description().c_str());
+}
+
+static void give_masks(LayerState& layer, const Tensors& x, Tensors& results) {
+  if (layer.masks == LayerState::Masks::decided || !any_masked(x)) return;
+  if (layer.masks == LayerState::Masks::end) {
+    if (!any_masked(results)) warn_of_lost_mask(layer);
+    return;
+  }
+  const std::optional<Tensor> mask = mask_of_all(x, {});
+  for (Tensor& y : results)
+    if (!y.mask() && y.rank() > 1) y = masked(y, mask);
+}
+
 Tensor Layer::call(const Tensors& x) const {
   const Tensors results = outputs(x);
   if (results.size() != 1)
@@ -55,6 +75,7 @@ Tensors Layer::outputs(const Tensors& x) const {
     if (results.empty()) throw Error("gives no tensor", Fault::usage);
     for (Tensor& y : results) y = result_of(y, x);
     scope.set_result(results[0]);
+    give_masks(*state_, x, results);
     return results;
   } catch (Error& e) {
     state_->variables.resize(known);  // a call that fails leaves no weights behind
@@ -71,6 +92,11 @@ Layer& Layer::named(std::string name) {
 
 Layer& Layer::trainable(bool value) {
   state_->trainable = value;
+  return *this;
+}
+
+Layer& Layer::supports_masking(bool value) {
+  state_->masks = value ? LayerState::Masks::go_on : LayerState::Masks::end;
   return *this;
 }
 

@@ -4,6 +4,8 @@
 
 namespace cnnc::dsl {
 
+void decides_masks(Layer& layer) { layer.state()->masks = LayerState::Masks::decided; }
+
 const Tensor& one(const Tensors& x) {
   require(x.size() == 1, "takes one tensor, was given ", x.size());
   return x[0];

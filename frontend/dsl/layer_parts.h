@@ -11,6 +11,9 @@ void require(bool condition, const Parts&... parts) {
   if (!condition) throw Error(cat(parts...), Fault::usage);
 }
 
+// For constructors: the layer's function gives its results the masks that they have.
+void decides_masks(Layer& layer);
+
 const Tensor& one(const Tensors& x);
 // One tensor of `rank` axes: "[batch, channels, height, width]".
 const Tensor& one_of_rank(const Tensors& x, int rank, const char* axes);

@@ -13,7 +13,9 @@ GaussianNoise::GaussianNoise(double deviation, Location where)
             require(deviation >= 0, "the deviation is ", deviation, ", need a number of at least 0");
             return when_training(one(x), x[0] + normal_like(x[0], 0, deviation, where), where);
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 GaussianDropout::GaussianDropout(double rate, Location where)
     : Layer(
@@ -22,7 +24,9 @@ GaussianDropout::GaussianDropout(double rate, Location where)
             const double deviation = std::sqrt(require_rate(rate) / (1 - rate));
             return when_training(one(x), x[0] * normal_like(x[0], 1, deviation, where), where);
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 // Dropped elements become what selu gives for minus infinity; a and b then restore mean 0 and variance 1.
 static Tensor alpha_dropped(const Tensor& x, double rate, const Location& where) {
@@ -41,14 +45,18 @@ AlphaDropout::AlphaDropout(double rate, Location where)
             if (require_rate(rate) == 0) return one(x);
             return when_training(one(x), alpha_dropped(x[0], rate, where), where);
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 static Layer::Function spatial_dropout(double rate, int rank, const char* axes, Ints shared, Location where) {
   return [=](LayerScope&, const Tensors& x) { return dropped_along(one_of_rank(x, rank, axes), shared, rate, where); };
 }
 
 SpatialDropout1D::SpatialDropout1D(double rate, Location where)
-    : Layer("SpatialDropout1D", spatial_dropout(rate, 3, "[batch, steps, features]", {1}, where), where) {}
+    : Layer("SpatialDropout1D", spatial_dropout(rate, 3, "[batch, steps, features]", {1}, where), where) {
+  supports_masking();
+}
 SpatialDropout2D::SpatialDropout2D(double rate, Location where)
     : Layer("SpatialDropout2D", spatial_dropout(rate, 4, "[batch, channels, height, width]", {2, 3}, where), where) {}
 SpatialDropout3D::SpatialDropout3D(double rate, Location where)

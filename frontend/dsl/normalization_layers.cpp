@@ -33,6 +33,8 @@ BatchNormalization::BatchNormalization(BatchNormOptions o, Location where)
           "BatchNormalization",
           [=](LayerScope& scope, const Tensors& x) {
             require(one(x).rank() >= 2, "takes [batch, channels, ...], was given ", x[0].type());
+            require(!x[0].mask(), "its statistics are over all steps, but the input ", x[0].type(),
+                    " has a mask; take LayerNormalization, or without_mask()");
             const int64_t axis = sample_axis(x[0], o.axis), channels = known_size(x[0], axis);
             Ints order = first_axes(x[0].rank());
             std::swap(order[1], order[static_cast<size_t>(axis)]);
@@ -78,7 +80,9 @@ static Tensor layer_normalized(LayerScope& scope, const Tensor& x, const LayerNo
 LayerNormalization::LayerNormalization(LayerNormOptions o, Location where)
     : Layer(
           "LayerNormalization",
-          [=](LayerScope& scope, const Tensors& x) { return layer_normalized(scope, one(x), o, where); }, where) {}
+          [=](LayerScope& scope, const Tensors& x) { return layer_normalized(scope, one(x), o, where); }, where) {
+  supports_masking();
+}
 
 LocalResponseNormalization::LocalResponseNormalization(int64_t size, double alpha, double beta, double bias,
                                                        Location where)
@@ -96,7 +100,9 @@ Dropout::Dropout(double rate, Location where)
             if (require_rate(rate) == 0) return one(x);
             return record("Dropout", {one(x), constant_tensor(cnnc::Tensor::scalar(DType::f32, rate))}, {}, where);
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 Tensor batch_normalization(const Tensor& x, BatchNormOptions options, Location where) {
   return BatchNormalization(options, where)(x);

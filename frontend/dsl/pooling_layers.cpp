@@ -1,5 +1,5 @@
 // Pooling.
-#include "frontend/dsl/layer_parts.h"
+#include "frontend/dsl/masks.h"
 
 namespace cnnc::dsl {
 
@@ -43,11 +43,25 @@ static Layer::Function global_pool_function(const char* op, Location where) {
   };
 }
 
+// Over the steps that count.
+static Tensor masked_mean(const Tensor& x, int64_t axis, const Location& where) {
+  const Tensor mask = mask_along(x, axis, where), zero = constant_tensor(cnnc::Tensor::scalar(DType::f32, 0));
+  const Tensor total = sum(record("Where", {mask, masked(x, {}), zero}, {}, where), {axis}, false, where);
+  const Tensor count = sum(record("Cast", {mask}, {{"to", DType::f32}}, where), {axis}, false, where);
+  return total / maximum(count, constant_tensor(cnnc::Tensor::scalar(DType::f32, 1)), where);
+}
+
 GlobalAveragePool1D::GlobalAveragePool1D(DataFormat format, Location where)
     : Layer(
           "GlobalAveragePool1D",
-          [=](LayerScope&, const Tensors& x) { return mean(one_sequence(x, format), {step_axis(format)}, false, where); },
-          where) {}
+          [=](LayerScope&, const Tensors& x) {
+            const Tensor& sequence = one_sequence(x, format);
+            return sequence.mask() ? masked_mean(sequence, step_axis(format), where)
+                                   : mean(sequence, {step_axis(format)}, false, where);
+          },
+          where) {
+  decides_masks(*this);
+}
 GlobalMaxPool1D::GlobalMaxPool1D(DataFormat format, Location where)
     : Layer(
           "GlobalMaxPool1D",

@@ -14,7 +14,9 @@ Rescaling::Rescaling(double scale, double offset, Location where)
             const Tensor scaled = one(x) * scale;
             return offset == 0 ? scaled : scaled + offset;
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 // ---- Normalization ---------------------------------------------------------------------------------------------------
 // Sizes 1, but for the axis.
@@ -42,7 +44,9 @@ Normalization::Normalization(int64_t axis, Location where)
                               record("Reshape", {variance, integers(shape)}, {}, where), where);
           },
           where),
-      axis_(axis) {}
+      axis_(axis) {
+  supports_masking();
+}
 
 static Tensor constant_along(const std::vector<double>& values, const Shape& shape) {
   cnnc::Tensor tensor(DType::f32, shape);
@@ -62,7 +66,9 @@ Normalization::Normalization(std::vector<double> mean, std::vector<double> varia
             const Shape shape = along_axis(x[0].rank(), 1, size);
             return normalized(x[0], constant_along(mean, shape), constant_along(variance, shape), where);
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 namespace {
 struct Statistics {

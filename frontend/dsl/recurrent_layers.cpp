@@ -3,7 +3,7 @@
 #include <limits>
 #include <optional>
 
-#include "frontend/dsl/layer_parts.h"
+#include "frontend/dsl/masks.h"
 #include "frontend/dsl/random_parts.h"
 
 namespace cnnc::dsl {
@@ -75,6 +75,7 @@ void set_activations(Attributes& attributes, const std::vector<CellActivation>& 
 struct RecurrentInput {
   Tensor sequence;
   Tensors states;  // none: zeros
+  std::optional<Tensor> mask;
 };
 
 struct RecurrentWeights {
@@ -96,10 +97,11 @@ Tensor swapped(const Tensor& x, const Location& where) {
   return record("Transpose", {x}, {{"perm", Ints{1, 0, 2}}}, where);
 }
 
-// The operator on a sequence and its initial states: the states of all steps, steps first, and with return_state those
-// after the last one.
-Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, const Tensors& states,
-                           const RecurrentWeights& w, int64_t units, const RecurrentOptions& o, const Location& where) {
+// The operator on a sequence and its initial states, of which `lengths` steps (if given) count: the states of all steps,
+// steps first, and with return_state those after the last one.
+Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, const std::optional<Tensor>& lengths,
+                           const Tensors& states, const RecurrentWeights& w, int64_t units, const RecurrentOptions& o,
+                           const Location& where) {
   Attributes attributes = layer.attributes;
   attributes["hidden_size"] = units;
   set_activations(attributes, layer.activations);
@@ -113,7 +115,8 @@ Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, 
   if (w.bias) operands.push_back(&biases.emplace(joined_biases(layer, w, units, where)));
   Tensors initial;
   for (const Tensor& state : states) initial.push_back(record("Unsqueeze", {state, integers({0})}, {}, where));
-  if (!initial.empty()) operands.resize(5);  // without sequence_lens
+  if (lengths || !initial.empty()) operands.resize(5);
+  if (lengths) operands[4] = &*lengths;
   for (const Tensor& state : initial) operands.push_back(&state);
   const int results = o.return_state ? 1 + layer.states : 1;
   Tensors all = record_results(layer.op, operands, attributes, results, where);
@@ -122,10 +125,25 @@ Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, 
   return all;
 }
 
+Tensor in_order(const Tensor& x, const RecurrentOptions& o, const Location& where) {
+  return o.go_backwards ? reversed_steps(x, where) : x;
+}
+
+// The operator knows sequences that end early alone: it gets the steps that count in front.
+Tensors recur_masked(const RecurrentLayer& layer, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
+                     const RecurrentOptions& o, const Location& where) {
+  const GatheredSteps steps(in_order(*input.mask, o, where), where);
+  const Tensor sequence = steps.gathered(in_order(input.sequence, o, where));
+  Tensors results = recurrent_operator(layer, sequence, steps.lengths(), input.states, w, units, o, where);
+  const Tensor states = swapped(results[0], where);
+  results[0] = o.return_sequences ? masked(steps.spread(states), input.mask) : steps.last(states);
+  return results;
+}
+
 Tensors recur(const RecurrentLayer& layer, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
               const RecurrentOptions& o, const Location& where) {
-  const Tensor sequence = o.go_backwards ? reversed_steps(input.sequence, where) : input.sequence;
-  Tensors results = recurrent_operator(layer, sequence, input.states, w, units, o, where);
+  if (input.mask) return recur_masked(layer, input, w, units, o, where);
+  Tensors results = recurrent_operator(layer, in_order(input.sequence, o, where), {}, input.states, w, units, o, where);
   const Tensor last = constant_tensor(cnnc::Tensor::scalar(DType::i64, -1));
   results[0] = o.return_sequences ? swapped(results[0], where)
                                   : record("Gather", {results[0], last}, {{"axis", int64_t{0}}}, where);
@@ -140,7 +158,8 @@ RecurrentInput recurrent_input(const Tensors& x, int states, int64_t units, cons
   one_of_rank({x[0]}, 3, "[batch, steps, features]");
   for (size_t i = 1; i < x.size(); ++i)
     require(x[i].rank() == 2 && x[i].shape()[1] == units, "takes states f32[batch,", units, "], was given ", x[i].type());
-  return {dropped_along(x[0], {1}, o.dropout, where), {x.begin() + 1, x.end()}};
+  if (x[0].mask()) mask_along(x[0], 1, where);  // it fits
+  return {without_mask(dropped_along(x[0], {1}, o.dropout, where)), {x.begin() + 1, x.end()}, x[0].mask()};
 }
 
 RecurrentWeights kernels(LayerScope& scope, const Tensor& x, int64_t units, int64_t gates, const RecurrentOptions& o) {
@@ -184,8 +203,12 @@ Layer::ManyFunction recurrent_function(Recurrence recurrence, int64_t units, Rec
 }  // namespace
 
 LSTM::LSTM(int64_t units, RecurrentOptions o, Location where)
-    : Layer("LSTM", recurrent_function(lstm, units, std::move(o), where), where) {}
+    : Layer("LSTM", recurrent_function(lstm, units, std::move(o), where), where) {
+  decides_masks(*this);
+}
 GRU::GRU(int64_t units, RecurrentOptions o, Location where)
-    : Layer("GRU", recurrent_function(gru, units, std::move(o), where), where) {}
+    : Layer("GRU", recurrent_function(gru, units, std::move(o), where), where) {
+  decides_masks(*this);
+}
 
 }  // namespace cnnc::dsl

@@ -1,5 +1,5 @@
 // Layers that move numbers, join tensors or apply a function.
-#include "frontend/dsl/layer_parts.h"
+#include "frontend/dsl/masks.h"
 
 namespace cnnc::dsl {
 
@@ -59,30 +59,58 @@ static Layer::Function folded(const char* op, Location where) {
     require(x.size() >= 2, "takes two tensors or more, was given ", x.size());
     Tensor result = record(op, {x[0], x[1]}, {}, where);
     for (size_t i = 2; i < x.size(); ++i) result = record(op, {result, x[i]}, {}, where);
-    return result;
+    return masked(result, mask_of_all(x, where));
   };
 }
 
-Add::Add(Location where) : Layer("Add", folded("Add", where), where) {}
-Multiply::Multiply(Location where) : Layer("Multiply", folded("Mul", where), where) {}
+Add::Add(Location where) : Layer("Add", folded("Add", where), where) {
+  decides_masks(*this);
+}
+Multiply::Multiply(Location where) : Layer("Multiply", folded("Mul", where), where) {
+  decides_masks(*this);
+}
+// That all steps count.
+static Tensor full_mask(const Tensor& x, const Location& where) {
+  Tensor of_step = masked(x, {});
+  const Tensor first = constant_tensor(cnnc::Tensor::scalar(DType::i64, 0));
+  while (of_step.rank() > 2) of_step = record("Gather", {of_step, first}, {{"axis", int64_t{2}}}, where);
+  const Tensor is_number = record("Equal", {of_step, of_step}, {}, where);
+  return record("Or", {is_number, record("Not", {is_number}, {}, where)}, {}, where);
+}
+
+// Of sequences one after the other, or with their features side by side: then a step counts that counts in one of them.
+static std::optional<Tensor> joined_masks(const Tensors& x, int64_t axis, const Location& where) {
+  if (axis > 1) return mask_of_all(x, where);
+  Tensors masks;
+  for (const Tensor& t : x) masks.push_back(t.mask() ? *t.mask() : full_mask(t, where));
+  return concatenate(masks, 1, where);
+}
+
 Concatenate::Concatenate(int64_t axis, Location where)
     : Layer(
           "Concatenate",
           [=](LayerScope&, const Tensors& x) {
             require(x.size() >= 2, "takes two tensors or more, was given ", x.size());
-            return concatenate(x, axis, where);
+            const Tensor result = concatenate(x, axis, where);
+            return any_masked(x) ? masked(result, joined_masks(x, sample_axis(x[0], axis), where)) : result;
           },
-          where) {}
+          where) {
+  decides_masks(*this);
+}
 
 // ---- functions -------------------------------------------------------------------------------------------------------
 ActivationLayer::ActivationLayer(Activation activation, Location where)
-    : Layer("Activation", [=](LayerScope&, const Tensors& x) { return activation(one(x)); }, where) {}
+    : Layer("Activation", [=](LayerScope&, const Tensors& x) { return activation(one(x)); }, where) {
+  supports_masking();
+}
 
 LeakyReLU::LeakyReLU(double slope, Location where)
     : Layer(
           "LeakyReLU",
           [=](LayerScope&, const Tensors& x) { return record("LeakyRelu", {one(x)}, {{"alpha", slope}}, where); },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 PReLU::PReLU(std::vector<int64_t> shared_axes, Location where)
     : Layer(
@@ -95,12 +123,16 @@ PReLU::PReLU(std::vector<int64_t> shared_axes, Location where)
             for (const int64_t axis : shared_axes) shape[static_cast<size_t>(sample_axis(data, axis) - 1)] = 1;
             return record("PRelu", {data, scope.weight("alpha", shape, zeros)}, {}, where);
           },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 Softmax::Softmax(int64_t axis, Location where)
     : Layer(
           "Softmax", [=](LayerScope&, const Tensors& x) { return record("Softmax", {one(x)}, {{"axis", axis}}, where); },
-          where) {}
+          where) {
+  supports_masking();
+}
 
 Tensor flatten(const Tensor& x, Location where) { return Flatten(where)(x); }
 

@@ -52,6 +52,8 @@ class Layer {
   // Whether training changes its weights. BatchNormalization that is not trainable keeps its statistics too.
   Layer& trainable(bool value);
   bool is_trainable() const;
+  // That a layer of your own gives results of which the same steps count as of its input.
+  Layer& supports_masking(bool value = true);
   std::string name() const;
   std::string type() const;
   // Weights in the order they were made; empty before the first call.
@@ -218,7 +220,8 @@ struct GlobalMaxPool2D : Layer {
 struct AveragePool1D : Layer {
   AveragePool1D(Sizes window = 2, PoolOptions options = {}, Location where = Location::current());
 };
-// Over all steps of [batch, channels, steps], or of [batch, steps, features] with DataFormat::channels_last.
+// Over all steps of [batch, channels, steps], or of [batch, steps, features] with DataFormat::channels_last. The mean
+// is over the steps that count: 0 where none does.
 struct GlobalAveragePool1D : Layer {
   explicit GlobalAveragePool1D(DataFormat format = DataFormat::channels_first, Location where = Location::current());
 };
@@ -295,14 +298,21 @@ struct Concatenate : Layer {
 // ---- sequences and attention: [batch, steps, features] ---------------------------------------------------------------
 // Indices (InputType::i32 or i64) to rows of a table [vocabulary, units], uniform in +-0.05 at first.
 struct EmbeddingOptions {
+  bool mask_zero = false;  // index 0 stands for steps that do not count
   Initializer initializer = random_uniform(0.05);
   Regularizer regularizer = {};
 };
 struct Embedding : Layer {
   Embedding(int64_t vocabulary, int64_t units, EmbeddingOptions options = {}, Location where = Location::current());
 };
+// Steps whose features all are `value` do not count, and become zeros.
+struct Masking : Layer {
+  explicit Masking(double value = 0, Location where = Location::current());
+};
 // Recurrent layers begin with zeros as their state, or with what they are given: decoder({x, h, c}) goes on where
-// encoder.outputs(x), with return_state, has ended. States are [batch, units].
+// encoder.outputs(x), with return_state, has ended. States are [batch, units]. At steps that a mask leaves out the state
+// stays, and return_sequences gives the output of the step before, zeros before the first one that counts. The mask stays
+// in the input's order, also of outputs that go_backwards, as in Keras.
 //
 // What a recurrent layer's functions may be.
 enum class CellActivation { tanh, sigmoid, relu, elu, softplus, softsign, hard_sigmoid, linear };
@@ -343,7 +353,8 @@ struct AttentionOptions {
   Regularizer kernel_regularizer = {};
   Regularizer bias_regularizer = {};
 };
-// Called with {query, value} or {query, value, key}; one tensor alone attends to itself.
+// Called with {query, value} or {query, value, key}; one tensor alone attends to itself. No step attends to values (or
+// keys) that their mask leaves out; the result has the query's mask.
 struct MultiHeadAttention : Layer {
   MultiHeadAttention(int64_t heads, int64_t key_units, AttentionOptions options = {},
                      Location where = Location::current());

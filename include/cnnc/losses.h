@@ -13,6 +13,7 @@
 namespace cnnc::dsl {
 
 // ---- losses: the mean over the samples of weight * loss --------------------------------------------------------------
+// Of an output that has a mask, the mean over the steps that count.
 // With from_logits the model's output is any numbers instead of probabilities: more exact, and faster.
 
 // Labels are classes (integers [samples]); the output has a row of them for each sample. Labels [samples, height, width]
@@ -93,7 +94,8 @@ struct MeanSquaredErrorMetric {};
 struct MeanAbsoluteErrorMetric {};
 struct RootMeanSquaredError {};
 struct CosineSimilarityMetric {};  // 1 for rows of one direction
-// A metric of your own: a number for a batch (which the mean over the batches' samples is taken of).
+// A metric of your own: a number for a batch (which the mean over the batches' samples is taken of). Masks and weights do
+// not concern it.
 struct CustomMetric {
   std::string name;
   std::function<double(const Array& labels, const Array& outputs)> function;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <variant>
@@ -24,13 +25,19 @@ class Tensor {
   int rank() const { return static_cast<int>(shape().size()); }
   // "f32[batch,3,32,32]".
   std::string type() const;
+  // Which steps of a sequence count, bool[batch,steps]; nothing: all of them. Embedding(mask_zero), Masking and
+  // with_mask() begin a mask. Operators element by element hand on those of their operands, and layers do as Keras': LSTM
+  // and GRU keep their state at other steps, attention does not look at them, means, losses and metrics leave them out,
+  // Add needs a mask of all it adds. In a layer that cannot heed a mask it ends with a warning.
+  std::optional<Tensor> mask() const;
 
   // For the library itself.
-  explicit Tensor(std::shared_ptr<const Definition> definition) : definition_(std::move(definition)) {}
+  explicit Tensor(std::shared_ptr<const Definition> definition, std::shared_ptr<const Definition> mask = nullptr)
+      : definition_(std::move(definition)), mask_(std::move(mask)) {}
   const std::shared_ptr<const Definition>& definition() const { return definition_; }
 
  private:
-  std::shared_ptr<const Definition> definition_;
+  std::shared_ptr<const Definition> definition_, mask_;
 };
 
 using Tensors = std::vector<Tensor>;
@@ -56,6 +63,10 @@ struct InputOptions {
 // An input of a model. `shape` is one sample's, without the batch; -1 for a size that is known only when the model runs.
 // With DataFormat::channels_last the shape is the data's, {height, width, channels}, and the Tensor has channels first.
 Tensor input(Shape shape, InputOptions options = {}, Location where = Location::current());
+
+// The tensor with a mask: [batch, steps] of any numbers, of which 0 stands for steps that do not count.
+Tensor with_mask(const Tensor& x, const Tensor& mask, Location where = Location::current());
+Tensor without_mask(const Tensor& x);
 
 // ---- element by element, with NumPy's broadcasting -------------------------------------------------------------------
 Tensor operator+(Operand a, const Tensor& b);

@@ -13,6 +13,8 @@ namespace {
 constexpr double kLeastProbability = 1e-7;
 constexpr double kLeastLogarithm = -100;
 constexpr double kPoissonEpsilon = 1e-8;
+// Less than one place of any batch is of it: what a share of places is divided by when it is 0.
+constexpr double kLeastShare = 1e-12;
 
 // Builds the losses of the elements over which the mean is taken.
 class LossBuilder {
@@ -321,18 +323,37 @@ bool divides_by_weights(const LossOptions& options) {
                                                        options.loss == Loss::categorical_crossentropy);
 }
 
+// With axes of size 1 behind, as many as the loss has.
+static Value* with_axes_of(Graph& g, const Value& loss, Value* x) {
+  Ints axes;
+  for (int a = x->rank(); a < loss.rank(); ++a) axes.push_back(a);
+  return axes.empty() ? x : g.make("Unsqueeze", {x, g.constant(Tensor::ints(axes))});
+}
+
+static void require_mask_fits(const Value& loss, const Value& mask) {
+  bool fits = mask.rank() <= loss.rank();
+  for (int a = 0; fits && a < mask.rank(); ++a) fits = mask.dim(a) == loss.dim(a);
+  if (!fits)
+    throw Error(cat("the output's mask is ", mask.type(), ", but its losses are ", loss.type(),
+                    ": a mask goes with losses of each step; end it before the output"),
+                Fault::usage);
+}
+
 Value* loss_of(Graph& g, const LossOptions& options, Value* output, Value* labels,
-               Value* weights) {
+               Value* weights, Value* mask) {
   Value* loss = LossBuilder(g, options, output, labels).elements();
-  if (weights && loss->rank() > 1) {
-    Ints axes;
-    for (int a = 1; a < loss->rank(); ++a) axes.push_back(a);
-    weights = g.make("Unsqueeze", {weights, g.constant(Tensor::ints(axes))});
-  }
-  if (weights) loss = g.make("Mul", {loss, weights});
+  if (mask) require_mask_fits(*loss, *mask);
+  weights = weights ? with_axes_of(g, *loss, weights) : nullptr;
+  mask = mask ? with_axes_of(g, *loss, mask) : nullptr;
+  const auto where_it_counts = [&](Value* x) {
+    return mask ? g.make("Where", {mask, x, number_like(g, x, 0)}) : x;
+  };
   const auto mean = [&](Value* x) { return g.make("ReduceMean", {x}, {{"keepdims", int64_t{0}}}); };
-  if (weights && divides_by_weights(options)) return g.make("Div", {mean(loss), mean(weights)});
-  return mean(loss);
+  Value* total = mean(where_it_counts(weights ? g.make("Mul", {loss, weights}) : loss));
+  if (weights && divides_by_weights(options)) return g.make("Div", {total, mean(where_it_counts(weights))});
+  if (!mask) return total;
+  Value* share = mean(converted(g, mask, loss->dtype()));  // that counts
+  return g.make("Div", {total, g.make("Max", {share, number_like(g, share, kLeastShare)})});
 }
 
 }  // namespace cnnc

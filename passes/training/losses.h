@@ -14,8 +14,9 @@ Type label_type(const LossOptions& options, const Type& output, const Type& give
 bool divides_by_weights(const LossOptions& options);
 
 // The mean over samples, and over the axes that the loss leaves, of weight times loss: a value of
-// rank 0. `weights` is null or has one number for each sample.
+// rank 0. `weights` is null or has one number for each sample. `mask` is null or says, bool, which
+// places of the first axes count: the mean is over these, 0 when there are none.
 Value* loss_of(Graph& graph, const LossOptions& options, Value* output, Value* labels,
-               Value* weights);
+               Value* weights, Value* mask = nullptr);
 
 }  // namespace cnnc

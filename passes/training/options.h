@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -65,6 +66,7 @@ struct Objective {
   LossOptions loss;
   double weight = 1;            // of its loss in the sum of all
   bool sample_weights = false;  // takes a weight for each sample
+  std::optional<size_t> mask = {};  // the model's output, bool, that says which places of the first axes count
 };
 
 enum class OptimizerKind { sgd, adam, adamw, rmsprop, adagrad, lion, adadelta, adamax };

@@ -89,7 +89,7 @@ class StepBuilder {
 
   struct Target {
     const Objective* objective;
-    Value *labels = nullptr, *weights = nullptr, *output = nullptr, *loss = nullptr;
+    Value *labels = nullptr, *weights = nullptr, *output = nullptr, *mask = nullptr, *loss = nullptr;
   };
 
   // "labels" for the first objective, "labels_2" for the second.
@@ -110,7 +110,8 @@ class StepBuilder {
     Value* total = nullptr;
     for (Target& t : targets_) {
       t.output = graph().outputs()[t.objective->output];
-      t.loss = loss_of(graph(), t.objective->loss, t.output, t.labels, t.weights);
+      if (t.objective->mask) t.mask = graph().outputs()[*t.objective->mask];
+      t.loss = loss_of(graph(), t.objective->loss, t.output, t.labels, t.weights, t.mask);
       Value* part = t.loss;
       if (t.objective->weight != 1)
         part = graph().make("Mul", {part, number_like(graph(), part, t.objective->weight)});
@@ -129,6 +130,8 @@ class StepBuilder {
     };
     for (size_t i = 0; i < targets_.size(); ++i) add(targets_[i].output, "output", i);
     for (size_t i = 0; targets_.size() > 1 && i < targets_.size(); ++i) add(targets_[i].loss, "part", i);
+    for (size_t i = 0; i < targets_.size(); ++i)
+      if (targets_[i].mask) add(converted(graph(), targets_[i].mask, DType::f32), "mask", i);
   }
 
   // loss + factor norm(w)

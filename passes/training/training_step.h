@@ -13,8 +13,8 @@ namespace cnnc {
 // Inputs: the model's, then labels and "sample_weights" (if asked for) of each objective but the
 // first, "step" (i64) if anything is random, labels and weights of the first objective,
 // "learning_rate", the optimiser's factors (step_factors()), "share" (the part of the batch that
-// this process has) if several processes train, and the carried tensors. Outputs: the loss; for evaluation (and with keep_output) the outputs of all objectives, and of several
-// objectives also their losses; for training the carried tensors after the step, which update the
+// this process has) if several processes train, and the carried tensors. Outputs: the loss; for evaluation (and with keep_output) the outputs of all objectives, of several
+// objectives also their losses, and the masks that there are, as f32; for training the carried tensors after the step, which update the
 // inputs in place, in the same order. With a loss that is no finite number they stay as they are.
 struct TrainingStep {
   // A tensor that one step hands to the next.

@@ -43,7 +43,9 @@ def keras_weights(layer, arrays):
     return arrays
 
 
-def call(layer, x, training):
+def call(layer, x, training, masked):
+    if masked:
+        x = keras.layers.Masking()(x)
     if isinstance(layer, keras.layers.MultiHeadAttention):
         return layer(x, x, training=training, use_causal_mask=layer.name.startswith("causal"))
     return layer(x, training=training) if isinstance(layer, keras.layers.BatchNormalization) else layer(x)
@@ -58,22 +60,23 @@ def difference(name, found, expected):
 
 
 def problems(folder):
-    expression, kind = (folder / "layer.txt").read_text().split("\n")[:2]
+    expression, kind, masked = (folder / "layer.txt").read_text().split("\n")[:3]
     load = lambda name: np.load(folder / f"{name}.npy")
     count = len(list(folder.glob("weight_*.npy")))
     last = (lambda a: np.moveaxis(a, 1, -1)) if kind == "image" else (lambda a: a)
     layer = eval("keras.layers." + expression)
     x = last(load("input"))
-    call(layer, tf.constant(x), False)
+    call(layer, tf.constant(x), False, masked)
     layer.set_weights(keras_weights(layer, [load(f"weight_{k}") for k in range(count)]))
     output = load("output")
-    found = difference("the output", last(output) if output.ndim > 2 else output, call(layer, tf.constant(x), False))
+    found = difference("the output", last(output) if output.ndim > 2 else output, call(layer, tf.constant(x), False, masked))
     variables = [v.value for v in layer.trainable_weights]
     with tf.GradientTape() as tape:
         factors = tf.ones((1, *x.shape[1:]))
         tape.watch(factors)
         scaled = tf.constant(x) if x.dtype == np.int32 else tf.constant(x) * factors
-        loss = tf.reduce_mean(call(layer, scaled, True) ** 2)
+        outputs = call(layer, scaled, True, masked)
+        loss = tf.reduce_mean(outputs ** 2)
     gradients = tape.gradient(loss, [factors, *variables])
     if (folder / "input_gradient.npy").exists():
         found += difference("the gradient of the input", last(load("input_gradient")), gradients[0])

@@ -94,6 +94,12 @@ std::vector<Case> other_cases() {
     states[0] = target;
     cases.push_back({is_lstm ? "lstm_states" : "gru_states", {source, target}, is_lstm ? LSTM(3, to_all).outputs(states) : GRU(3, to_all).outputs(states)});
   }
+  const Tensor words = input({5}, {.type = InputType::i32, .name = "words"});
+  const Tensor rows = Embedding(11, 8, {.mask_zero = true})(words);
+  cases.push_back({"masks", {words}, {LSTM(3, {.return_sequences = true, .return_state = true}).outputs(rows)[2],
+                                      LSTM(3, {.return_sequences = true, .go_backwards = true})(rows), GRU(3)(rows),
+                                      GlobalAveragePool1D(DataFormat::channels_last)(MultiHeadAttention(2, 3, {.causal = true})(rows)),
+                                      GRU(2)(Concatenate(1)({Masking()(without_mask(rows)), without_mask(rows)}))}});
   const Tensor volume = input({2, 5, 6, 7}), steps = input({3, 9});
   cases.push_back({"conv3d", {volume}, {Conv3D(3, {2, 3, 3}, {.strides = 2, .padding = Padding::same})(volume)}});
   cases.push_back({"conv1d", {steps}, {MaxPool1D()(Conv1D(4, 3)(steps))}});

@@ -1,67 +1,16 @@
 // Whole models against numbers that Keras 3.15 computed: outputs, gradients, and the losses of steps.
 #include <gtest/gtest.h>
 
-#include "tests/dsl/keras_numbers.h"
+#include "tests/dsl/keras_models.h"
 
 using namespace cnnc;
-using keras_numbers::digest;
+using keras_numbers::Expected;
+using keras_numbers::expect_as_keras;
+using keras_numbers::filled;
 using keras_numbers::numbers;
+using keras_numbers::set_numbers;
 
 namespace {
-
-// Weights of these layers become the same numbers as there.
-void set_numbers(const std::vector<Layer>& layers) {
-  int k = 0;
-  for (const Layer& layer : layers) {
-    Arrays weights;
-    for (const Array& w : layer.weights()) weights.push_back(numbers(w.shape(), 0.3 + 0.1 * k++, 0.5));
-    layer.set_weights(weights);
-  }
-}
-
-// In Keras' order; a GRU's two biases are one there.
-std::vector<std::vector<double>> weights_of(const std::vector<Layer>& layers) {
-  std::vector<std::vector<double>> all;
-  for (const Layer& layer : layers) {
-    const Arrays weights = layer.weights();
-    for (size_t k = 0; k < weights.size(); ++k) {
-      if (layer.type() != "GRU" || k != 3) all.emplace_back();
-      for (int64_t i = 0; i < weights[k].size(); ++i) all.back().push_back(weights[k].at(i));
-    }
-  }
-  return all;
-}
-
-struct Expected {
-  std::vector<double> outputs, gradients, losses;
-};
-
-#define EXPECT_CLOSE(found, expected) EXPECT_NEAR(found, expected, 2e-5 * std::max(1.0, std::abs(expected)))
-
-// Steps of size 1, of which the first one shows the gradients.
-void expect_as_keras(Model& model, const std::vector<Layer>& layers, const Arrays& x, const Arrays& y, const Expected& expected,
-                     const BatchOptions& options = {}) {
-  const Arrays outputs = model.predict(x);
-  ASSERT_EQ(outputs.size(), expected.outputs.size());
-  for (size_t i = 0; i < outputs.size(); ++i)
-    EXPECT_CLOSE(digest([&](int64_t k) { return outputs[i].at(k); }, outputs[i].size()), expected.outputs[i]) << "output " << i;
-  const auto before = weights_of(layers);
-  ASSERT_EQ(before.size(), expected.gradients.size());
-  EXPECT_CLOSE(model.train_on_batch(x, y, options)[0], expected.losses[0]);
-  const auto after = weights_of(layers);
-  for (size_t i = 0; i < before.size(); ++i) {
-    const auto moved = [&](int64_t k) { return before[i][static_cast<size_t>(k)] - after[i][static_cast<size_t>(k)]; };
-    EXPECT_CLOSE(digest(moved, static_cast<int64_t>(before[i].size())), expected.gradients[i]) << "weight " << i;
-  }
-  for (size_t i = 1; i < expected.losses.size(); ++i)
-    EXPECT_CLOSE(model.train_on_batch(x, y, options)[0], expected.losses[i]) << "step " << i;
-}
-
-Array filled(const Shape& shape, float value) {
-  Array array = Array::zeros<float>(shape);
-  for (int64_t i = 0; i < array.size(); ++i) array.mutable_data<float>()[i] = value;
-  return array;
-}
 
 // ---- states ----------------------------------------------------------------------------------------------------------
 // The encoder's states are those that the decoder begins with.

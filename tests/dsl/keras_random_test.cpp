@@ -30,24 +30,34 @@ Array indices(const Shape& shape, std::mt19937& random) {
   return array;
 }
 
+// About a third of the steps of [batch, steps, features] become zeros.
+void leave_steps_out(Array& data, std::mt19937& random) {
+  const int64_t features = data.shape()[2];
+  for (int64_t i = 0; i < data.size(); i += features)
+    if (random() % 3 == 0) std::fill_n(data.mutable_data<float>() + i, features, 0.0f);
+}
+
 class KerasTest : public FolderTest {
  protected:
   void save(const Array& array, const std::string& name) { array.save(path(name + ".npy")); }
 
   // Input, weights, output, and the gradients of mean(output^2): one step of size 1 moves weights by them.
   void save_case(const Twin& twin, const std::string& name, std::mt19937& random) {
-    write(name + "/layer.txt", twin.keras + "\n" + (twin.is_image ? "image" : "plain") + "\n");
+    write(name + "/layer.txt", twin.keras + "\n" + (twin.is_image ? "image" : "plain") + "\n" + (twin.is_masked ? "masked" : "") + "\n");
     Shape factors = twin.sample, batch = twin.sample;
     factors.insert(factors.begin(), 1);
     batch.insert(batch.begin(), 3);
     const Layer scale("Scale", [&](LayerScope& scope, const Tensors& x) { return x[0] * scope.weight("w", factors, ones); });
     const Tensor x = input(twin.sample, {.type = twin.takes_indices ? InputType::i32 : InputType::f32});
-    Model model(x, twin.layer(twin.takes_indices ? x : scale(x)));
+    const Tensor scaled = twin.takes_indices ? x : scale(x);
+    // The mean of squares below is over all steps.
+    Model model(x, without_mask(twin.layer(twin.is_masked ? Masking()(scaled) : scaled)));
     Arrays weights;
     const bool positive = twin.layer.type() == "BatchNormalization";  // has variances
     for (const Array& w : twin.layer.weights()) weights.push_back(numbers(w.shape(), random, positive ? 0.5 : -0.7, positive ? 1.5 : 0.7));
     twin.layer.set_weights(weights);
-    const Array data = twin.takes_indices ? indices(batch, random) : numbers(batch, random, -1, 1);
+    Array data = twin.takes_indices ? indices(batch, random) : numbers(batch, random, -1, 1);
+    if (twin.is_masked) leave_steps_out(data, random);
     save(data, name + "/input");
     const Array y = model.predict(data);
     save(y, name + "/output");

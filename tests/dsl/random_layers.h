@@ -19,6 +19,7 @@ struct Twin {
   Shape sample;
   bool is_image = false;  // channels are first here and last in Keras
   bool takes_indices = false;
+  bool is_masked = false;  // behind a Masking layer
 };
 
 class RandomLayers {
@@ -213,23 +214,24 @@ class RandomLayers {
   Twin lstm() {
     auto [o, text] = recurrent_options();
     const int64_t units = number(1, 5);
-    return {LSTM(units, o), "LSTM(" + std::to_string(units) + text + ")", {number(1, 5), number(1, 4)}};
+    return {LSTM(units, o), "LSTM(" + std::to_string(units) + text + ")", {number(1, 5), number(1, 4)}, false, false, coin()};
   }
   Twin gru() {
     auto [o, text] = recurrent_options();
     o.reset_after = coin();
     const int64_t units = number(1, 5);
-    return {GRU(units, o), "GRU(" + std::to_string(units) + text + ",reset_after=" + python(o.reset_after) + ")", {number(1, 5), number(1, 4)}};
+    return {GRU(units, o), "GRU(" + std::to_string(units) + text + ",reset_after=" + python(o.reset_after) + ")", {number(1, 5), number(1, 4)}, false, false, coin()};
   }
   Twin attention() {
-    const int64_t heads = number(1, 3), units = number(1, 4);
-    const AttentionOptions o{.value_units = number(0, 3), .output_units = number(0, 3), .use_bias = coin(), .causal = coin()};
+    // Keras adds the biases of heads of one element to the steps, where there are as many steps as heads.
+    const int64_t heads = number(1, 3), units = number(2, 4);
+    const AttentionOptions o{.value_units = coin() ? 0 : number(2, 3), .output_units = number(0, 3), .use_bias = coin(), .causal = coin()};
     return {MultiHeadAttention(heads, units, o),
             "MultiHeadAttention(" + std::to_string(heads) + "," + std::to_string(units) +
                 ",value_dim=" + (o.value_units > 0 ? std::to_string(o.value_units) : "None") +
                 ",output_shape=" + (o.output_units > 0 ? std::to_string(o.output_units) : "None") + ",use_bias=" + python(o.use_bias) +
                 ",name='" + (o.causal ? "causal" : "all") + "')",
-            {number(1, 5), number(1, 4)}};
+            {number(1, 5), number(1, 4)}, false, false, coin()};
   }
   Twin embedding() {
     const int64_t rows = number(2, 6), units = number(1, 4);
