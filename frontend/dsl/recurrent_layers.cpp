@@ -34,6 +34,7 @@ Tensor reversed_steps(const Tensor& x, const Location& where) {
 struct RecurrentLayer {
   std::string op;  // LSTM or GRU
   int states;
+  size_t factors;  // the operator's operand
   std::vector<int64_t> order;  // of the operator's gates in Keras' weights
   std::vector<CellActivation> activations;
   Attributes attributes;
@@ -97,6 +98,15 @@ Tensor swapped(const Tensor& x, const Location& where) {
   return record("Transpose", {x}, {{"perm", Ints{1, 0, 2}}}, where);
 }
 
+// 0 or 1 / (1 - rate), [batch, size].
+Tensor dropout_factors(const Tensor& sequence, int64_t size, double rate, const Location& where) {
+  const Tensor of_sample = record("Squeeze", {first_along(sequence, {1, 2}, where), integers({2})}, {}, where);
+  const Tensor shaped = of_sample + constant_tensor(cnnc::Tensor(DType::f32, {1, size}));
+  const Tensor threshold = constant_tensor(cnnc::Tensor::scalar(DType::f32, rate));
+  const Tensor kept = record("GreaterOrEqual", {uniform_like(shaped, 0, 1, where), threshold}, {}, where);
+  return record("Cast", {kept}, {{"to", DType::f32}}, where) * (1 / (1 - rate));
+}
+
 // The operator on a sequence and its initial states, of which `lengths` steps (if given) count: the states of all steps,
 // steps first, and with return_state those after the last one.
 Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, const std::optional<Tensor>& lengths,
@@ -120,6 +130,13 @@ Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, 
   for (const Tensor& state : initial) operands.push_back(&state);
   const int results = o.return_state ? 1 + layer.states : 1;
   Tensors all = record_results(layer.op, operands, attributes, results, where);
+  if (o.recurrent_dropout > 0) {
+    const Tensor factors = dropout_factors(sequence, w.recurrent.shape()[1], o.recurrent_dropout, where);
+    operands.resize(layer.factors);
+    operands.push_back(&factors);
+    const Tensors dropped = record_results(layer.op, operands, attributes, results, where);
+    for (size_t i = 0; i < all.size(); ++i) all[i] = when_training(all[i], dropped[i], where);
+  }
   for (size_t i = 0; i < all.size(); ++i)  // the axis of directions
     all[i] = record("Squeeze", {all[i], integers({i == 0 ? 1 : 0})}, {}, where);
   return all;
@@ -164,6 +181,8 @@ RecurrentInput recurrent_input(const Tensors& x, int states, int64_t units, cons
 
 RecurrentWeights kernels(LayerScope& scope, const Tensor& x, int64_t units, int64_t gates, const RecurrentOptions& o) {
   require(units > 0, "units is ", units, ", need a positive number");
+  require(o.recurrent_dropout >= 0 && o.recurrent_dropout < 1, "recurrent_dropout is ", o.recurrent_dropout,
+          ", need one in [0, 1)");
   return {scope.weight("kernel", {known_size(x, 2), gates * units}, o.kernel_initializer, o.kernel_regularizer),
           scope.weight("recurrent_kernel", {units, gates * units}, o.recurrent_initializer, o.recurrent_regularizer),
           {}, {}};
@@ -179,7 +198,7 @@ Tensors lstm(LayerScope& scope, const Tensors& x, int64_t units, const Recurrent
       std::fill_n(weights.bias->definition()->variable->value.mutable_data<float>() + units, units, 1.0f);
   }
   // Gates i, f, g, o here and i, o, f, g there.
-  return recur({"LSTM", 2, {0, 3, 1, 2}, {o.recurrent_activation, o.activation, o.activation}, {}}, input, weights, units, o,
+  return recur({"LSTM", 2, 8, {0, 3, 1, 2}, {o.recurrent_activation, o.activation, o.activation}, {}}, input, weights, units, o,
                where);
 }
 
@@ -189,7 +208,7 @@ Tensors gru(LayerScope& scope, const Tensors& x, int64_t units, const RecurrentO
   if (o.use_bias) weights.bias = scope.weight("bias", {3 * units}, o.bias_initializer, o.bias_regularizer);
   if (o.use_bias && o.reset_after)
     weights.recurrent_bias = scope.weight("recurrent_bias", {3 * units}, o.bias_initializer, o.bias_regularizer);
-  return recur({"GRU", 1, {0, 1, 2}, {o.recurrent_activation, o.activation},
+  return recur({"GRU", 1, 6, {0, 1, 2}, {o.recurrent_activation, o.activation},
                 {{"linear_before_reset", int64_t{o.reset_after}}}},
                input, weights, units, o, where);
 }

@@ -326,6 +326,7 @@ struct RecurrentOptions {
   bool unit_forget_bias = true;  // LSTM: adds 1 to the forget gate's first bias
   bool reset_after = true;       // GRU: the reset gate is behind the recurrent product, not before it
   double dropout = 0;            // of the features, the same ones in all steps of a sample
+  double recurrent_dropout = 0;  // of the state before its products, for each gate; the same ones in all steps of a sample
   Initializer kernel_initializer = glorot_uniform;
   Initializer recurrent_initializer = orthogonal_of();
   Initializer bias_initializer = zeros;

@@ -111,6 +111,8 @@ class Layer {
     return g_.make("Less", {times, lengths});
   }
 
+  Value* factors() const { return cell_.factors == 0 ? nullptr : node_.input(cell_.factors); }
+
   Value* number(DType dtype, int64_t n) {
     Tensor tensor(dtype, {});
     tensor.set_int(0, n);
@@ -148,7 +150,8 @@ class Layer {
       operands.push_back(initial_state(d, i));
     operands.push_back(x);
     if (running_) operands.push_back(running_);
-    const std::vector<Value*> constants = cell_.constants(d);
+    std::vector<Value*> constants = cell_.constants(d);
+    if (factors()) constants.push_back(factors());
     operands.insert(operands.end(), constants.begin(), constants.end());
     const int64_t slices = running_ ? 2 : 1, backwards = runs_backwards(node_, number);
     const Attributes attributes = {
@@ -183,7 +186,8 @@ class Layer {
                         {first, first + static_cast<long>(each)},
                         inputs[states],
                         {inputs.begin(), inputs.begin() + static_cast<long>(states)},
-                        {first_constant, inputs.end()}};
+                        {first_constant, factors() ? inputs.end() - 1 : inputs.end()},
+                        factors() ? inputs.back() : nullptr};
     std::vector<Value*> after = cell_.step(step);
     Value* y = after[0];
     if (running_) {
@@ -227,6 +231,17 @@ Value* CellStep::activated(size_t k, Value* a) const {
     a = graph.make("Clip", {a, number_like(graph, a, -limit), number_like(graph, a, limit)});
   }
   return with_activation(k, a);
+}
+
+// Each gate sees h times factors of its own.
+Value* CellStep::recurrent_product(Value* h, Value* weights, int first_gate, int count) const {
+  if (factors == nullptr) return matmul(h, weights);
+  const auto gates = static_cast<int>(factors->dim(1).value() / h->dim(1).value());
+  const std::vector<Value*> of_gates = split(weights, count), all = split(factors, gates);
+  std::vector<Value*> products;
+  for (int i = 0; i < count; ++i)
+    products.push_back(matmul(mul(h, all[static_cast<size_t>(first_gate + i)]), of_gates[static_cast<size_t>(i)]));
+  return count == 1 ? products[0] : graph.make("Concat", products, {{"axis", int64_t{1}}});
 }
 
 Value* CellStep::one_minus(Value* a) const {
@@ -320,6 +335,11 @@ std::vector<Type> recurrent_types(const OpContext& c, const Cell& cell) {
     if (c.has(cell.initial_state + i))
       c.require(c.dims(cell.initial_state + i) == state, "initial state ", i, " is ",
                 c.type(cell.initial_state + i), ", need ", Type{c.dtype(), state});
+  if (cell.factors != 0 && c.has(cell.factors)) {
+    const Dims factors{batch, cell.gates * hidden};
+    c.require(directions == Dim(1) && c.dims(cell.factors) == factors, "the factors of h are ", c.type(cell.factors), " for ",
+              directions, " directions; need one direction and ", Type{c.dtype(), factors});
+  }
   std::vector<Type> types{{c.dtype(), batch_first ? Dims{batch, time, directions, hidden}
                                                   : Dims{time, directions, batch, hidden}}};
   for (int i = 0; i < cell.states; ++i) types.push_back({c.dtype(), state});

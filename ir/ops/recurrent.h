@@ -24,6 +24,7 @@ struct CellStep {
   Value* x;                       // [batch, gates * hidden]: x W^T with its biases
   std::vector<Value*> states;     // [batch, hidden] each
   std::vector<Value*> constants;  // as the cell asked for them
+  Value* factors = nullptr;       // [batch, gates * hidden], of h before its products; null: none
 
   // The k-th activation of the node, of a clipped operand.
   Value* activated(size_t k, Value* a) const;
@@ -31,6 +32,8 @@ struct CellStep {
   Value* add(Value* a, Value* b) const { return graph.make("Add", {a, b}); }
   Value* mul(Value* a, Value* b) const { return graph.make("Mul", {a, b}); }
   Value* matmul(Value* a, Value* b) const { return graph.make("MatMul", {a, b}); }
+  // h times the weights [hidden, count * hidden] of these gates.
+  Value* recurrent_product(Value* h, Value* weights, int first_gate, int count) const;
   Value* one_minus(Value* a) const;
   // [batch, count * size] as `count` values [batch, size].
   std::vector<Value*> split(Value* a, int count) const;
@@ -51,6 +54,7 @@ struct Cell {
   int states = 1;               // h, and c of LSTM
   Strings default_activations;  // of one direction
   size_t initial_state = 5;     // the operand that is the first initial state
+  size_t factors = 0;           // the operand that has the factors of h; 0: none
   // What is added to x W^T; null for nothing.
   std::function<Value*(const Direction&)> input_bias;
   // Values that every step uses.

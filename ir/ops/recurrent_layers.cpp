@@ -80,7 +80,7 @@ std::vector<Value*> gru_step(const CellStep& s) {
   Value* h = s.states[0];
   const std::vector<Value*> x = s.split(s.x, 3);
   const bool behind = resets_behind(s.node);
-  const std::vector<Value*> products = s.split(s.matmul(h, s.constants[0]), behind ? 3 : 2);
+  const std::vector<Value*> products = s.split(s.recurrent_product(h, s.constants[0], 0, behind ? 3 : 2), behind ? 3 : 2);
   Value* z = s.activated(0, s.add(x[0], products[0]));
   Value* r = s.activated(0, s.add(x[1], products[1]));
   Value* recurrent = nullptr;
@@ -89,7 +89,7 @@ std::vector<Value*> gru_step(const CellStep& s) {
     if (s.constants.size() > 1) product = s.add(product, s.constants[1]);
     recurrent = s.mul(r, product);
   } else {
-    recurrent = s.matmul(s.mul(r, h), s.constants[1]);
+    recurrent = s.recurrent_product(s.mul(r, h), s.constants[1], 2, 1);
   }
   Value* candidate = s.activated(1, s.add(x[2], recurrent));
   return {s.add(s.mul(s.one_minus(z), candidate), s.mul(z, h))};
@@ -98,6 +98,7 @@ std::vector<Value*> gru_step(const CellStep& s) {
 const Cell kGru{.gates = 3,
                 .states = 1,
                 .default_activations = {"Sigmoid", "Tanh"},
+                .factors = 6,
                 .input_bias = gru_input_bias,
                 .constants = gru_constants,
                 .step = gru_step};
@@ -105,8 +106,10 @@ const Cell kGru{.gates = 3,
 [[maybe_unused]] const bool declared_gru = [] {
   declare(recurrent_operator("GRU")
               .doc("Gated recurrent unit along a sequence, in one or both directions; with "
-                   "linear_before_reset the reset gate multiplies the product with R instead of h.")
+                   "linear_before_reset the reset gate multiplies the product with R instead of h. Not "
+                   "of ONNX: factors of h before its product with R, for each gate.")
               .optional_input("initial_h", kFloatTypes)
+              .optional_input("factors", kFloatTypes)
               .output("Y")
               .optional_output("Y_h")
               .attribute("linear_before_reset", int64_t{0})
@@ -116,7 +119,9 @@ const Cell kGru{.gates = 3,
                        {{"linear_before_reset", 1}, {"layout", 1}, {"direction", kReverse}})
               .example({random(f64, {3, 2, 2}), random(f64, {2, 9, 2}), random(f64, {2, 9, 3}),
                         random(f64, {2, 18}), given(Tensor::of<int32_t>(i32, {2}, {1, 3}))},
-                       {{"direction", kBoth}, {"clip", 0.4}}),
+                       {{"direction", kBoth}, {"clip", 0.4}})
+              .example({random(f64, {3, 2, 2}), random(f64, {1, 9, 2}), random(f64, {1, 9, 3}), absent(),
+                        absent(), absent(), random(f64, {2, 9})}),
           kGru);
   return true;
 }();
@@ -134,7 +139,7 @@ std::vector<Value*> lstm_constants(const Direction& d) {
 
 std::vector<Value*> lstm_step(const CellStep& s) {
   Value *h = s.states[0], *c = s.states[1];
-  const std::vector<Value*> gates = s.split(s.add(s.x, s.matmul(h, s.constants[0])), 4);
+  const std::vector<Value*> gates = s.split(s.add(s.x, s.recurrent_product(h, s.constants[0], 0, 4)), 4);
   const auto peeped = [&](Value* gate, size_t which, Value* at) {
     return s.constants.size() > 1 ? s.add(gate, s.mul(s.constants[1 + which], at)) : gate;
   };
@@ -151,6 +156,7 @@ std::vector<Value*> lstm_step(const CellStep& s) {
 const Cell kLstm{.gates = 4,
                  .states = 2,
                  .default_activations = {"Sigmoid", "Tanh", "Tanh"},
+                 .factors = 8,
                  .input_bias = sum_of_biases,
                  .constants = lstm_constants,
                  .step = lstm_step};
@@ -158,10 +164,12 @@ const Cell kLstm{.gates = 4,
 [[maybe_unused]] const bool declared_lstm = [] {
   declare(recurrent_operator("LSTM")
               .doc("Long short-term memory along a sequence, in one or both directions, with "
-                   "optional peepholes P; input_forget couples the forget gate to the input gate.")
+                   "optional peepholes P; input_forget couples the forget gate to the input gate. Not of "
+                   "ONNX: factors of h before its product with R, for each gate.")
               .optional_input("initial_h", kFloatTypes)
               .optional_input("initial_c", kFloatTypes)
               .optional_input("P", kFloatTypes)
+              .optional_input("factors", kFloatTypes)
               .output("Y")
               .optional_output("Y_h")
               .optional_output("Y_c")
@@ -173,7 +181,9 @@ const Cell kLstm{.gates = 4,
                        {{"layout", 1}, {"direction", kBoth}})
               .example({random(f64, {3, 2, 2}), random(f64, {1, 12, 2}), random(f64, {1, 12, 3}),
                         random(f64, {1, 24})},
-                       {{"input_forget", 1}, {"direction", kReverse}, {"clip", 0.5}}),
+                       {{"input_forget", 1}, {"direction", kReverse}, {"clip", 0.5}})
+              .example({random(f64, {3, 2, 2}), random(f64, {1, 12, 2}), random(f64, {1, 12, 3}), absent(),
+                        absent(), absent(), absent(), absent(), random(f64, {2, 12})}),
           kLstm);
   return true;
 }();

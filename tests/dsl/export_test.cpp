@@ -85,7 +85,7 @@ std::vector<Case> other_cases() {
       of_words("gru_before", {GRU(6, {.activation = CellActivation::elu, .recurrent_activation = CellActivation::hard_sigmoid, .reset_after = false})}),
       of_words("lstm_relu", {LSTM(4, {.return_sequences = true, .activation = CellActivation::relu, .use_bias = false})}),
       of_words("causal", {MultiHeadAttention(2, 3, {.value_units = 5, .output_units = 7, .use_bias = false, .causal = true})}),
-      of_words("lstm", {LSTM(7)}), of_words("gru", {GRU(6, {.return_sequences = true, .go_backwards = true})}),
+      of_words("lstm", {LSTM(7)}), of_words("gru_dropouts", {GRU(6, {.dropout = 0.2, .recurrent_dropout = 0.3})}), of_words("gru", {GRU(6, {.return_sequences = true, .go_backwards = true})}),
       of_words("attention", {MultiHeadAttention(2, 3), LayerNormalization(), Flatten(), Dense(3, softmax)})};
   const Tensor source = input({4, 5}, {.name = "source"}), target = input({3, 2}, {.name = "target"});
   for (const bool is_lstm : {false, true}) {

@@ -286,6 +286,47 @@ TEST(Recurrence, DropsFeaturesOfAllSteps) {
   expect_fault([] { LSTM(2, {.dropout = 1})(input({4, 3})); }, {"layer LSTM", "rate is 1"});
 }
 
+// With gates of one half a state is a polynomial of the weight w that it is multiplied with, times what dropout makes of
+// it: all steps have the same one, of two.
+TEST(Recurrence, DropsTheSameStatesInAllSteps) {
+  const RecurrentOptions dropped{.activation = CellActivation::linear, .recurrent_activation = CellActivation::hard_sigmoid,
+                                 .use_bias = false, .recurrent_dropout = 0.5};
+  const Array x = counting({1, 4, 1}), y = Array::zeros<float>({1, 1});
+  for (const bool is_lstm : {false, true}) {
+    const Layer layer = is_lstm ? Layer(LSTM(1, dropped)) : Layer(GRU(1, dropped));
+    Sequential model({Input({4, 1}), layer});
+    // Of the candidate alone: the third of i, f, g, o, the last of z, r, h.
+    const auto with_weight = [&](float w) {
+      layer.set_weights(is_lstm ? Arrays{Array({1, 4}, std::vector<float>{0, 0, 1, 0}), Array({1, 4}, std::vector<float>{0, 0, w, 0})}
+                                : Arrays{Array({1, 3}, std::vector<float>{0, 0, 1}), Array({1, 3}, std::vector<float>{0, 0, w})});
+      return static_cast<double>(model.predict(x).at(0));
+    };
+    const double none = with_weight(0), doubled = with_weight(1.4f), as_it_is = with_weight(0.7f);
+    EXPECT_NE(none, doubled);
+    model.compile(SGD{.learning_rate = 0}, MeanSquaredError{});
+    int kept = 0;
+    for (int i = 0; i < 40; ++i) {
+      const double state = std::sqrt(model.train_on_batch(x, y)[0]);
+      const bool is_kept = std::abs(state - std::abs(doubled)) < 1e-5;
+      EXPECT_TRUE(is_kept || std::abs(state - std::abs(none)) < 1e-5) << state << " is neither " << none << " nor " << doubled;
+      kept += is_kept ? 1 : 0;
+    }
+    EXPECT_GT(kept, 8);
+    EXPECT_LT(kept, 32);
+    EXPECT_NEAR(std::sqrt(model.test_on_batch(x, y)[0]), std::abs(as_it_is), 1e-5);
+  }
+  expect_fault([] { GRU(2, {.recurrent_dropout = 1})(input({4, 3})); }, {"layer GRU", "recurrent_dropout is 1"});
+}
+
+TEST(Recurrence, DropsStatesOfMaskedSequences) {
+  const Tensor x = input({4, 3});
+  Model model({x}, LSTM(2, {.return_state = true, .recurrent_dropout = 0.3}).outputs(Masking()(x)));
+  model.compile(Adam{.learning_rate = 0.05}, std::vector<OutputGoal>(3, {.loss = MeanSquaredError{}}));
+  const Arrays labels(3, Array::zeros<float>({6, 2}));
+  const History history = model.fit({counting({6, 4, 3})}, labels, {.epochs = 30, .verbose = Verbose::silent});
+  EXPECT_LT(history.history.at("loss").back(), history.history.at("loss").front() / 4);
+}
+
 TEST(Recurrence, SharedLayersDrawTheirBiasOnce) {
   const auto kernel_after = [](int calls) {
     set_random_seed(5);
