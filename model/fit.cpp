@@ -207,7 +207,7 @@ History Model::fit(const Samples& data, const FitOptions& options) {
   TrainingState& training = compiled_training(*state_, "fit");
   check_options(options);
   const Split split = split_of(data, options);
-  const auto batches = [&](const Samples& part, const ArrayList& weights, const std::map<int64_t, double>& class_weight,
+  const auto batches = [&](const Samples& part, const ArrayList& weights, const ClassWeights& class_weight,
                            int64_t batch_size, bool shuffle, int64_t steps) {
     return std::make_unique<ArrayBatches>(source_of(*state_, training, part, weights, class_weight), batch_size, shuffle,
                                           steps);
@@ -248,7 +248,7 @@ History Model::fit(const Pipeline& data, const Pipeline& validation, const FitOp
   TrainingState& training = compiled_training(*state_, "fit");
   check_pipeline_options(options);
   const auto batches = [&](const Pipeline& from, int64_t batch_size, int64_t steps,
-                           const std::map<int64_t, double>& class_weight) {
+                           const ClassWeights& class_weight) {
     return std::make_unique<PipelineBatches>(
         from, batch_size, steps, !class_weight.empty(),
         [this, &training, &class_weight](const Sample& sample) { return source_of(*state_, training, sample, {}, class_weight); });

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 
 #include "ir/error.h"
 
@@ -122,9 +123,42 @@ static const Array& weights_of_target(const ArrayList& weights, size_t target, s
   return weights[target];
 }
 
+// Whether they are for the outputs that have a goal.
+static void require_outputs(const ClassWeights& class_weight, const TrainingState& training, const Graph& graph) {
+  std::set<std::string> names;
+  for (const Target& target : training.targets) names.insert(graph.output_names()[target.output]);
+  std::string known;
+  for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
+  if (!class_weight.of_classes().empty() && names.size() != 1)
+    throw Error(cat("class_weight is of one output, the model learns ", known, R"(: name them, as {{"NAME", {{0, 2.0}}}})"),
+                Fault::usage);
+  for (const auto& [name, weights] : class_weight.of_outputs())
+    if (names.count(name) == 0)
+      throw Error(cat("class_weight names output ", quoted(name), ", the model learns ", known), Fault::usage);
+}
+
+static const ClassWeights::OfClasses& class_weights_of(const ClassWeights& all, const std::string& output) {
+  const auto it = all.of_outputs().find(output);
+  return it == all.of_outputs().end() ? all.of_classes() : it->second;
+}
+
 // ---- sources ---------------------------------------------------------------------------------------------------------
 bool Source::has_weights() const {
   return std::any_of(y.begin(), y.end(), [](const Labels& labels) { return !labels.weights.empty(); });
+}
+
+struct IndexRange {
+  int64_t least, end;
+};
+
+static void require_indices(const Value& input, const Array& indices, IndexRange range, const std::string& what) {
+  for (int64_t i = 0; i < indices.size(); ++i) {
+    const int64_t index = indices.storage().tensor.as_int(i);
+    if (index >= range.least && index < range.end) continue;
+    throw Error(cat("index ", index, " of sample ", i * indices.rows() / indices.size(), " of input ", quoted(input.name()),
+                    " is ", what, ": need whole numbers from ", range.least, " to ", range.end - 1),
+                Fault::usage);
+  }
 }
 
 // Indices of rows of a weight. Those of imported models may count from the last row.
@@ -134,14 +168,17 @@ static void require_rows_of_tables(const ModelState& model, const Value& input, 
     const Value& table = *user->input(0);
     if (table.constant() == nullptr) continue;
     const int64_t rows = table.dim(0).value(), least = model.layers.empty() ? -rows : 0;
-    for (int64_t i = 0; i < indices.size(); ++i) {
-      const int64_t index = indices.storage().tensor.as_int(i);
-      if (index >= least && index < rows) continue;
-      throw Error(cat("index ", index, " of sample ", i * indices.rows() / indices.size(), " of input ", quoted(input.name()),
-                      " is no row of ", quoted(table.name()), ", ", table.type(), ": need whole numbers from ", least, " to ",
-                      rows - 1),
-                  Fault::usage);
-    }
+    require_indices(input, indices, {least, rows}, cat("no row of ", quoted(table.name()), ", ", table.type()));
+  }
+}
+
+// Of a CategoryEncoding. ONNX's OneHot of other indices is zeros, which models of other origin may want.
+static void require_categories(const ModelState& model, const Value& input, const Array& indices) {
+  for (const auto& [user, count] : input.users()) {
+    const cnnc::Tensor* tokens = user->is("OneHot") && user->input(0) == &input ? user->input(1)->constant() : nullptr;
+    for (const BuiltLayer& layer : model.layers)
+      if (tokens != nullptr && layer.layer->type == "CategoryEncoding" && user->origins().names() == Strings{layer.name})
+        require_indices(input, indices, {0, tokens->as_int(0)}, cat("no token of ", quoted(layer.name)));
   }
 }
 
@@ -153,7 +190,7 @@ std::vector<Feed> feeds_of(const ModelState& model, const Arrays& x) {
   for (size_t i = 0; i < x.size(); ++i) {
     const Value& input = *graph.inputs()[i];
     feeds.emplace_back(x[i], input.type(), cat("the data of input '", input.name(), "'"));
-    if (is_int(input.type().dtype)) require_rows_of_tables(model, input, x[i]);
+    if (is_int(input.type().dtype)) require_rows_of_tables(model, input, x[i]), require_categories(model, input, x[i]);
     if (feeds[i].rows() != feeds[0].rows())
       throw Error(cat("the data of the inputs have ", feeds[0].rows(), " and ", feeds[i].rows(), " samples"),
                   Fault::usage);
@@ -172,21 +209,20 @@ static Source::Labels labels_of(const Target& target, const Graph& graph, const 
 }
 
 Source source_of(const ModelState& model, const TrainingState& training, const Samples& data, const ArrayList& weights,
-                 const std::map<int64_t, double>& class_weight) {
+                 const ClassWeights& class_weight) {
   const Graph& graph = *model.prototype;
   const size_t targets = training.targets.size();
   if (data.x.empty() || data.x[0].rows() == 0) throw Error("the data have no samples", Fault::usage);
   if (data.y.empty()) throw Error("the data have no labels", Fault::usage);
   if (data.y.size() != targets)
     throw Error(cat("the data have ", data.y.size(), " arrays of labels for ", targets, " outputs"), Fault::usage);
-  if (!class_weight.empty() && targets != 1)
-    throw Error("class_weight is for models of one output; give sample_weight for each output", Fault::usage);
+  require_outputs(class_weight, training, graph);
   Source source{feeds_of(model, data.x), {}};
   for (size_t i = 0; i < targets; ++i) {
     if (data.y[i].rows() != source.rows())
       throw Error(cat("the data have ", source.rows(), " samples and ", data.y[i].rows(), " labels"), Fault::usage);
     source.y.push_back(labels_of(training.targets[i], graph, data.y[i], weights_of_target(weights, i, targets),
-                                 class_weight));
+                                 class_weights_of(class_weight, graph.output_names()[training.targets[i].output])));
   }
   return source;
 }

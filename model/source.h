@@ -36,7 +36,7 @@ Array labels_for(const Loss& loss, const Type& output, const Array& labels);
 
 // Throws Error when the parts do not fit the model or each other.
 Source source_of(const ModelState& model, const TrainingState& training, const Samples& data, const ArrayList& weights,
-                 const std::map<int64_t, double>& class_weight);
+                 const ClassWeights& class_weight);
 
 // One feed for each input, all of the same number of samples. Throws Error, also for an index that a table has no row for.
 std::vector<Feed> feeds_of(const ModelState& model, const Arrays& x);

@@ -36,8 +36,10 @@ class ModelBuilder {
     if (model_.inputs.empty() || model_.outputs.empty())
       throw Error("a model needs at least one input and one output", Fault::usage);
     for (Tensor& input : model_.inputs) add_input(input);
+    for (size_t i = 0; i < model_.inputs.size(); ++i) name_input(i);
     for (const Tensor& output : model_.outputs) visit(output.definition());
     visit_masks();
+    take_given_names();
     for (const DefinitionPtr& d : model_.order)
       if (!d->is_input_view) add_to_layer(d);
     for (BuiltLayer& layer : model_.layers) connect(layer);
@@ -59,8 +61,31 @@ class ModelBuilder {
                   Fault::usage);
     if (!inputs_.insert(d.get()).second) throw Error("an input is given twice", Fault::usage);
     input = Tensor(d);
-    model_.input_names.push_back(unique_name(d->name.empty() ? "input" : d->name));
+    if (!d->name.empty() && !names_.insert(d->name).second)
+      throw Error(cat("two inputs are named '", d->name, "', the second one in ", line_of(d->where), ": all need names of their own"),
+                  Fault::usage);
+  }
+
+  void name_input(size_t i) {
+    const DefinitionPtr& d = model_.inputs[i].definition();
+    model_.input_names.push_back(d->name.empty() ? unique_name("input") : d->name);
     layer_names_[d.get()] = model_.input_names.back();
+  }
+
+  // Layers without a name take one that nobody was given.
+  void take_given_names() {
+    std::map<std::string, const LayerState*> owners;
+    for (const DefinitionPtr& d : model_.order) {
+      const LayerState* layer = d->call->layer.get();
+      if (d->is_input_view || layer->name.empty()) continue;
+      const auto [it, is_new] = owners.emplace(layer->name, layer);
+      if (!is_new && it->second != layer)
+        throw Error(cat(layer->description(), " has the name of ", it->second->description(), ": all layers of a model need names "
+                        "of their own"),
+                    Fault::usage);
+      if (is_new && !names_.insert(layer->name).second)
+        throw Error(cat(layer->description(), " has the name of an input: all need names of their own"), Fault::usage);
+    }
   }
 
   void visit_masks() {
@@ -124,7 +149,7 @@ class ModelBuilder {
 
   std::string name_of(const std::shared_ptr<LayerState>& layer) {
     auto [it, is_new] = state_names_.emplace(layer.get(), "");
-    if (is_new) it->second = unique_name(layer->name.empty() ? snake_case(layer->type) : layer->name);
+    if (is_new) it->second = layer->name.empty() ? unique_name(snake_case(layer->type)) : layer->name;
     return it->second;
   }
 

@@ -47,7 +47,7 @@ class Layer {
   Tensors outputs(const Tensor& x) const { return outputs(Tensors{x}); }
   Tensors outputs(const Tensors& x) const;
 
-  // Without a name a layer is called by its type: conv2d, conv2d_1, ...
+  // Without a name a layer is called by its type: conv2d, conv2d_1, ... A model refuses two layers of one name.
   Layer& named(std::string name);
   // Whether training changes its weights. BatchNormalization that is not trainable keeps its statistics too.
   Layer& trainable(bool value);

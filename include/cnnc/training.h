@@ -2,6 +2,7 @@
 #pragma once
 #include <concepts>
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -213,6 +214,27 @@ class TerminateOnNaN : public Callback {
 // ---- fit and evaluate ------------------------------------------------------------------------------------------------
 enum class Verbose { automatic, silent, bar, lines };  // automatic: a bar on a terminal, plain lines elsewhere
 
+// Weights of samples by their class, 1 for classes that are not named: {{0, 1}, {1, 5}}. Of models of several outputs by
+// the output's name: {{"label", {{0, 1}, {1, 5}}}}.
+class ClassWeights {
+ public:
+  using OfClasses = std::map<int64_t, double>;
+  using OfOutputs = std::map<std::string, OfClasses>;
+  ClassWeights() = default;
+  ClassWeights(OfClasses weights) : of_classes_(std::move(weights)) {}
+  ClassWeights(OfOutputs weights) : of_outputs_(std::move(weights)) {}
+  ClassWeights(std::initializer_list<OfClasses::value_type> weights) : of_classes_(weights) {}
+  ClassWeights(std::initializer_list<OfOutputs::value_type> weights) : of_outputs_(weights) {}
+
+  bool empty() const { return of_classes_.empty() && of_outputs_.empty(); }
+  const OfClasses& of_classes() const { return of_classes_; }
+  const OfOutputs& of_outputs() const { return of_outputs_; }
+
+ private:
+  OfClasses of_classes_;  // of the only output
+  OfOutputs of_outputs_;
+};
+
 struct FitOptions {
   int epochs = 1;  // fit ends before the epoch of this number
   int64_t batch_size = 32;
@@ -222,7 +244,7 @@ struct FitOptions {
   int validation_freq = 1;       // every so many epochs
   int64_t validation_batch_size = 0;  // 0: batch_size
   bool shuffle = true;           // anew at each epoch
-  std::map<int64_t, double> class_weight = {};  // of models of one output; 1 for classes that are not named
+  ClassWeights class_weight = {};
   ArrayList sample_weight = {};  // one number for each sample; of several outputs one array for all, or one for each
   std::vector<CallbackHandle> callbacks = {};
   Verbose verbose = Verbose::automatic;
@@ -243,7 +265,7 @@ struct EvaluateOptions {
 
 struct BatchOptions {
   ArrayList sample_weight = {};
-  std::map<int64_t, double> class_weight = {};  // of train_on_batch
+  ClassWeights class_weight = {};  // of train_on_batch
   int threads = 0;
   int64_t max_mem = 0;  // of train_on_batch, as of fit
 };

@@ -31,6 +31,19 @@ TEST(BadLayers, ThatDoNotFitNameTheLineAndTheShapes) {
   expect_fault([] { GRU(3)({input({4, 5}), input({4})}); }, {"layer GRU of " + kHere, "f32[batch,3]", "f32[batch,4]"});
 }
 
+TEST(BadLayers, OfOneNameAreFaults) {
+  expect_fault([] { Sequential({Input({4}), Dense(3).named("same"), Dense(2).named("same")}); },
+               {"layer 'same' (Dense) of " + kHere, "names of their own"});
+  const Tensor x = input({4}, {.name = "x"}), y = input({4}, {.name = "x"});
+  expect_fault([&] { Model({x, y}, {x + y}); }, {"two inputs are named 'x'", kHere});
+  expect_fault([&] { Model(x, Dense(2).named("x")(x)); }, {"layer 'x' (Dense) of " + kHere, "an input"});
+  // One layer may be called twice, and others make room for names that are given.
+  const Dense shared = [] { Dense d(4); d.named("dense"); return d; }();
+  const Model model(x, Dense(2)(shared(shared(x))));
+  EXPECT_EQ(model.weight_names(), (std::vector<std::string>{"dense/kernel", "dense/bias", "dense_1/kernel", "dense_1/bias"}));
+  EXPECT_EQ(Model(x, Dense(2).named("dense")(Dense(3)(x))).weight_names()[0], "dense_1/kernel");
+}
+
 TEST(BadLayers, ReshapeTakesWhatFits) {
   EXPECT_EQ(reshape(input({6}), {3, 2}).shape(), (Shape{-1, 3, 2}));
   EXPECT_EQ(reshape(input({6}), {-1, 2}).shape(), (Shape{-1, 3, 2}));

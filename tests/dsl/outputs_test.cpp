@@ -95,6 +95,25 @@ TEST(Outputs, HaveSampleWeightsOfTheirOwn) {
   EXPECT_NE(model.weight("b/kernel").at(0), b);
 }
 
+TEST(Outputs, HaveClassWeightsByTheirNames) {
+  const Samples data = samples(16);
+  Array weights = Array::zeros<float>({16}), one = Array::zeros<float>({16});
+  for (int64_t i = 0; i < 16; ++i) {
+    weights.mutable_data<float>()[i] = data.y[0].at(i) == 1 ? 3.0f : 0.5f;
+    one.mutable_data<float>()[i] = 1;
+  }
+  Model by_class = two_headed(), by_sample = two_headed();
+  for (Model* model : {&by_class, &by_sample}) model->compile(SGD{}, {kClass, kSize});
+  FitOptions options = quiet(1);
+  options.class_weight = {{"a", {{0, 0.5}, {1, 3.0}}}};
+  by_class.fit(data, options);
+  options = quiet(1);
+  options.sample_weight = {weights, one};
+  by_sample.fit(data, options);
+  for (const std::string& name : by_class.weight_names())
+    EXPECT_EQ(by_class.weight(name).at(0), by_sample.weight(name).at(0)) << name;
+}
+
 TEST(Outputs, FaultsSayWhatDoesNotFit) {
   Model model = two_headed();
   expect_contains(fault_of([&] { model.compile(SGD{}, MeanSquaredError{}); }), {"2 outputs", "goals for 1"});
@@ -107,7 +126,9 @@ TEST(Outputs, FaultsSayWhatDoesNotFit) {
   expect_contains(fault_of([&] { model.fit({good.x[0], good.x[1].slice(0, 5)}, good.y); }), {"8 samples and 5"});
   FitOptions options = quiet(1);
   options.class_weight = {{0, 2}};
-  expect_contains(fault_of([&] { model.fit(good, options); }), {"class_weight", "one output"});
+  expect_contains(fault_of([&] { model.fit(good, options); }), {"class_weight", "one output", "the model learns a, b"});
+  options.class_weight = {{"c", {{0, 2.0}}}};
+  expect_contains(fault_of([&] { model.fit(good, options); }), {"class_weight names output 'c'", "a, b"});
   options = quiet(1);
   options.sample_weight = {Array({8}, std::vector<float>(8)), Array({8}, std::vector<float>(8)), Array({8}, std::vector<float>(8))};
   expect_contains(fault_of([&] { model.fit(good, options); }), {"sample_weight has 3 arrays for 2 outputs"});

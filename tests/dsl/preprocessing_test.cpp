@@ -282,6 +282,14 @@ TEST(Preprocessing, FaultsNameLayerAndNumbers) {
   expect_fault([&] { Resizing(0, 3)(x); }, {"0 x 3"});
   expect_fault([&] { Resizing(3, 3, {.crop_to_aspect_ratio = true, .pad_to_aspect_ratio = true})(x); }, {"exclude each other"});
   expect_fault([&] { CategoryEncoding(3)(flat); }, {"CategoryEncoding", "InputType::i32"});
+  const Tensor tokens = input({2}, {.type = InputType::i32});
+  Model encoded(tokens, Dense(1)(CategoryEncoding(3)(tokens)));
+  const auto indices = [](const std::vector<int32_t>& values) { return Array({2, 2}, values); };
+  EXPECT_EQ(encoded.predict(indices({0, 1, 2, 2})).size(), 2);
+  expect_fault([&] { encoded.predict(indices({0, 1, 2, 3})); }, {"index 3 of sample 1", "no token of 'category_encoding'", "0 to 2"});
+  expect_fault([&] { encoded.predict(indices({-1, 1, 2, 2})); }, {"index -1 of sample 0"});
+  encoded.compile(SGD{}, MeanSquaredError{});
+  expect_fault([&] { encoded.train_on_batch(indices({0, 1, 5, 2}), Array::zeros<float>({2, 1})); }, {"index 5 of sample 1"});
   expect_fault([&] { Normalization().adapt(Array({3}, Floats32{1, 2, 3})); }, {"adapt()", "f32[3]", "axis"});
   expect_fault([&] { Normalization({1}, {1})(flat); }, {"has 1 means and 1 variances, need 4"});
   Normalization adapted;
