@@ -41,8 +41,9 @@ struct CenterCrop : Layer {
   CenterCrop(int64_t height, int64_t width, Location where = Location::current());
 };
 
-// Indices (InputType::i32 or i64) in [0, tokens) as numbers; data of an input that are none are refused. one_hot: a row of zeros and a one for each index.
-// multi_hot: one row for all indices of a sample, with ones at those that occur. count: how often they occur.
+// Indices (InputType::i32 or i64) in [0, tokens) as numbers; an input's data that are none are refused. one_hot: a row of
+// zeros and a one for each index. multi_hot: one row for all indices of a sample, with ones at those that occur. count:
+// how often they occur.
 enum class Encoding { multi_hot, one_hot, count };
 struct CategoryEncoding : Layer {
   explicit CategoryEncoding(int64_t tokens, Encoding encoding = Encoding::multi_hot,
