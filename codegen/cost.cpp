@@ -30,6 +30,8 @@ static int64_t operations_of(const Scalar& element) {
 
 Dim flops_of(const Node& node, int output) {
   if (node.is("ConvWeightGradient")) return products_of(node) * 2;
+  // Each element is compared, those that come first several times.
+  if (node.is("SortedPlaces")) return node.input(0)->type().element_count() + node.output()->type().element_count() * 32;
   const Dim elements = node.output(static_cast<size_t>(output))->type().element_count();
   if (const auto view = contraction_view(node))
     return output == 0 ? products_of(*view->root) * 2 : elements * operations_of(view->results[static_cast<size_t>(output)]);

@@ -75,6 +75,11 @@ const std::vector<Candidate>& llvm_candidates() {
        }},
       {kAllReduceKernel, [](const Node& n, const TargetSpec&) { return all_reduce_refusal(n); }},
       {kScatterKernel, [](const Node& n, const TargetSpec&) { return scatter_refusal(n); }},
+      {"runtime:sorted_places",
+       [](const Node& n, const TargetSpec&) -> Refusal {
+         if (!n.is("SortedPlaces")) return "it computes SortedPlaces, this is " + n.op_name();
+         return std::nullopt;
+       }},
       {"llvm:loops",
        [](const Node& n, const TargetSpec&) -> Refusal {
          for (size_t i = 0; i < n.output_count(); ++i) {

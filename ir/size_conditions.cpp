@@ -33,6 +33,8 @@ class Collector {
       matmul();
     else if (node_.is("Gather"))
       gather();
+    else if (node_.is("SortedPlaces"))
+      sorted_places();
     else if (node_.op().has_decomposition())
       decomposed();
     return std::move(conditions_);
@@ -121,6 +123,11 @@ class Collector {
     const auto [least, most] = std::minmax_element(indices->begin(), indices->end());
     at_least_zero(size - 1 - *most, cat("index ", *most, " lies inside an axis of ", size));
     at_least_zero(size + *least, cat("index ", *least, " lies inside an axis of ", size));
+  }
+
+  void sorted_places() {
+    const Dim &count = result().dims.back(), &size = operand(0).back();
+    at_least_zero(size - count, cat("K, which is ", count, ", is at most the ", size, " elements of the axis"));
   }
 
   void inside(const Graph& body) {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "ir/error.h"
+#include "runtime/sorted_places.h"
 
 // The library steps that a model may refer to (runtime/dnnl_*.cpp, runtime/text_steps.cpp, runtime/all_reduce.cpp,
 // runtime/scatter_rows.cpp).
@@ -36,7 +37,7 @@ struct JitModel::Parts {
   cnnc_model model{};
 };
 
-static void define_library_steps(llvm::orc::LLJIT& jit) {
+static void define_runtime_parts(llvm::orc::LLJIT& jit) {
   llvm::orc::SymbolMap symbols;
   auto define = [&](const char* name, const cnnc_library_step& step) {
     symbols[jit.mangleAndIntern(name)] = {llvm::orc::ExecutorAddr::fromPtr(&step), llvm::JITSymbolFlags::Exported};
@@ -49,6 +50,8 @@ static void define_library_steps(llvm::orc::LLJIT& jit) {
   define("cnnc_all_reduce_begin", cnnc_all_reduce_begin);
   define("cnnc_all_reduce_end", cnnc_all_reduce_end);
   define("cnnc_scatter_rows", cnnc_scatter_rows);
+  symbols[jit.mangleAndIntern("cnnc_sorted_places")] = {llvm::orc::ExecutorAddr::fromPtr(&cnnc_sorted_places),
+                                                        llvm::JITSymbolFlags::Exported | llvm::JITSymbolFlags::Callable};
   check(jit.getMainJITDylib().define(llvm::orc::absoluteSymbols(std::move(symbols))));
 }
 
@@ -59,7 +62,7 @@ JitModel::JitModel(CompiledModel compiled) : parts_(std::make_unique<Parts>()) {
   llvm::orc::LLJIT& jit = *parts_->jit;
   const char prefix = jit.getDataLayout().getGlobalPrefix();
   jit.getMainJITDylib().addGenerator(unwrap(llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(prefix)));
-  define_library_steps(jit);
+  define_runtime_parts(jit);
   check(jit.addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(
       llvm::StringRef(compiled.object.data(), compiled.object.size()), "cnnc")));
   parts_->weights = Tensor(DType::u8, {static_cast<int64_t>(compiled.weights.bytes)});

@@ -61,5 +61,6 @@ KernelNeeds emit_depthwise_kernel(KernelContext& context);
 KernelNeeds emit_matmul_kernel(KernelContext& context);
 KernelNeeds emit_transpose_kernel(KernelContext& context);
 KernelNeeds emit_weight_gradient_kernel(KernelContext& context);
+KernelNeeds emit_sorted_places_kernel(KernelContext& context);
 
 }  // namespace cnnc::codegen

@@ -13,6 +13,7 @@ const KernelEmitter* find_kernel_emitter(const std::string& kind) {
       {"llvm:matmul", emit_matmul_kernel},
       {"llvm:transpose", emit_transpose_kernel},
       {"llvm:weight_gradient", emit_weight_gradient_kernel},
+      {"runtime:sorted_places", emit_sorted_places_kernel},
   };
   const auto it = kEmitters.find(kind);
   return it == kEmitters.end() ? nullptr : &it->second;

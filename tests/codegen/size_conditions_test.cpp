@@ -56,6 +56,9 @@ const std::vector<MisfitCase>& cases() {
       {"ConstantNegativeIndexOutOfRange", {{DType::f32, {n, 4}}},
        [](Graph& g, const auto& x) { return g.make("Gather", {x[0], ints(g, {-3})}); },
        {{3, 4}}, {{2, 4}}, "(Gather): index -3 lies inside an axis of n"},
+      {"ElementsOfATopK", {{DType::f32, {2, n}}},
+       [](Graph& g, const auto& x) { return g.add("TopK", {x[0], ints(g, {3})}, {}, 2)->output(0); },
+       {{2, 3}}, {{2, 2}}, "(TopK): K, which is 3, is at most the n elements of the axis"},
       {"PartsOfASplit", {{DType::f32, {n, 4}}},
        [](Graph& g, const auto& x) {
          return g.add("Split", {x[0], ints(g, {2, 3})}, {{"axis", 0}}, 2)->output(0);
