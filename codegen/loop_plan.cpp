@@ -64,7 +64,7 @@ class Planner {
     for (LoopNest::Result& r : plan_.results) fn(r.value);
   }
 
-  // Affine offsets of loads and of the store, and loops whose index appears anywhere else.
+  // What is affine of the offsets of loads and of the store, and loops whose index appears anywhere else.
   struct IndexUses {
     std::vector<Affine> offsets;
     std::set<int> elsewhere;
@@ -82,10 +82,10 @@ class Planner {
     if (e.op() == ScalarOp::index) uses.elsewhere.insert(static_cast<int>(e->integer));
     if (!seen.insert(e.get()).second) return;
     if (e.op() == ScalarOp::load) {
-      if (const auto affine = affine_form(e.arg(0))) {
-        uses.offsets.push_back(*affine);
-        return;
-      }
+      const PartlyAffine offset = partly_affine(e.arg(0));
+      uses.offsets.push_back(offset.affine);
+      uses.elsewhere.insert(offset.elsewhere.begin(), offset.elsewhere.end());
+      return;
     }
     for (const Scalar& a : e->args) collect_uses(a, uses, seen);
   }
@@ -124,9 +124,9 @@ class Planner {
   double vector_cost(int l) {
     double cost = 0;
     auto add = [&](const Scalar& offset) {
-      const auto affine = affine_form(offset);
-      if (affine) cost += affine->coefficient(l) == 0 ? 0.1 : affine->coefficient(l) == 1 ? 1 : 12;
-      else cost += depends_on(offset, l) ? 16 : 0.1;
+      const PartlyAffine parts = partly_affine(offset);
+      const Dim stride = parts.affine.coefficient(l);
+      cost += parts.elsewhere.count(l) ? 16 : stride == 0 ? 0.1 : stride == 1 ? 1 : 12;
     };
     for_each_expression([&](Scalar& e) {
       visit(e, [&](const Scalar& s) {

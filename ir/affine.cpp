@@ -54,6 +54,29 @@ std::optional<Affine> affine_form(const Scalar& e) {
   }
 }
 
+PartlyAffine partly_affine(const Scalar& e) {
+  if (const auto affine = affine_form(e)) return {*affine, {}};
+  const bool sum = e.op() == ScalarOp::add || e.op() == ScalarOp::sub;
+  if (sum || e.op() == ScalarOp::neg) {
+    PartlyAffine a = partly_affine(e.arg(0));
+    if (!sum) return {combine({}, a.affine, -1), a.elsewhere};
+    const PartlyAffine b = partly_affine(e.arg(1));
+    a.elsewhere.insert(b.elsewhere.begin(), b.elsewhere.end());
+    return {combine(a.affine, b.affine, e.op() == ScalarOp::add ? 1 : -1), a.elsewhere};
+  }
+  for (size_t k = 0; e.op() == ScalarOp::mul && k < 2; ++k) {
+    const auto factor = affine_form(e.arg(1 - k));
+    if (!factor || !factor->coefficients.empty()) continue;
+    PartlyAffine a = partly_affine(e.arg(k));
+    return {combine({}, a.affine, factor->constant), a.elsewhere};
+  }
+  PartlyAffine other;
+  visit(e, [&](const Scalar& part) {
+    if (part.op() == ScalarOp::index) other.elsewhere.insert(static_cast<int>(part->integer));
+  });
+  return other;
+}
+
 bool depends_on(const Scalar& expr, int loop) {
   bool found = false;
   visit(expr, [&](const Scalar& e) { found |= e.op() == ScalarOp::index && e->integer == loop; });

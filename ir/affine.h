@@ -2,6 +2,7 @@
 #pragma once
 #include <map>
 #include <optional>
+#include <set>
 
 #include "ir/scalar.h"
 #include "ir/type.h"
@@ -18,6 +19,12 @@ struct Affine {
 
 // The affine form of an i64 expression over index(...) and sizes; nullopt when it has none.
 std::optional<Affine> affine_form(const Scalar& expr);
+// An index expression as the sum of an affine one and of another, which depends on the loops `elsewhere`.
+struct PartlyAffine {
+  Affine affine;
+  std::set<int> elsewhere;
+};
+PartlyAffine partly_affine(const Scalar& expr);
 // Whether the expression depends on index(loop).
 bool depends_on(const Scalar& expr, int loop);
 // Elements between neighbours along each axis of a dense row-major tensor.

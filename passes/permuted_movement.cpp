@@ -1,4 +1,4 @@
-// Operators that join, cut and repeat along axes.
+// Operators that join, cut and repeat along axes, or add up neighbours.
 #include "passes/permuted_node.h"
 
 namespace cnnc {
@@ -66,6 +66,15 @@ std::optional<PermutedNode> gather(const Node& node, const Permutation& perm) {
   return result;
 }
 
+// Scales, sizes and roi are in the order of the axes.
+std::optional<PermutedNode> resize(const Node& node, const Permutation& perm) {
+  auto result = with_transposed_data(node, perm);
+  if (!result) return std::nullopt;
+  const Ints axes = node.ints_attribute("axes");
+  result->attributes["axes"] = moved_axes(axes.empty() ? identity_permutation(static_cast<int>(perm.size())) : axes, perm);
+  return result;
+}
+
 }  // namespace
 
 PermutationRule movement_rule(const std::string& op) {
@@ -77,6 +86,9 @@ PermutationRule movement_rule(const std::string& op) {
       {"Expand", with_sizes_operand},
       {"Tile", with_sizes_operand},
       {"Gather", gather},
+      {"Resize", resize},
+      {"WindowSums", split},
+      {"BandedProduct", split},
   };
   const auto it = rules.find(op);
   return it == rules.end() ? nullptr : it->second;

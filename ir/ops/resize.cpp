@@ -4,11 +4,10 @@
 // are X and sizes.
 #include <algorithm>
 
-#include "ir/gradient.h"
 #include "ir/ops/contraction.h"
-#include "ir/ops/graph_parts.h"
 #include "ir/ops/onnx_history.h"
 #include "ir/ops/resize_axes.h"
+#include "ir/ops/resize_gradient.h"
 
 namespace cnnc {
 namespace {
@@ -73,66 +72,6 @@ Computation weighted_resize(const OpContext& c, const std::vector<ResizedAxis>& 
   }
   result.value = cast(extrapolated(c, outside_input(c, axes), sum), c.dtype());
   return result;
-}
-
-// ---- the linear map of one axis
-//
-// Every mode treats the axes one after the other, so that a gradient is a product with one matrix
-// [output, input] for each axis: row o holds the weights of the elements that o is made of.
-
-Computation nearest_matrix(const OpContext& c, const ResizedAxis& a, const Scalar& inside) {
-  const Scalar x = original_position(c, a, Scalar::index(0));
-  const Scalar source = clamped(cast(nearest_position(c, x), DType::i64), a.input);
-  Computation result;
-  result.dtype = c.dtype();
-  result.space = {a.output, a.input};
-  const auto number = [&](double n) { return Scalar::constant(sum_dtype(c.dtype()), n); };
-  result.value =
-      cast(select(inside && source == Scalar::index(1), number(1), number(0)), c.dtype());
-  return result;
-}
-
-Computation weight_matrix(const OpContext& c, const ResizedAxis& a, const Scalar& inside) {
-  const Scalar x = original_position(c, a, Scalar::index(0));
-  const Taps taps = taps_of(c, a, x, Scalar::index(2));
-  const Scalar zero = f64(0.0);
-  Computation result =
-      sum_of(c, {taps.count}, select(taps.index == Scalar::index(1), taps.weight, zero));
-  Scalar sum = Scalar::param(0, DType::f64);
-  if (needs_normalization(c)) {
-    result.elements.push_back(taps.weight);
-    result.init.push_back(zero);
-    result.combine = {Scalar::param(0, DType::f64) + Scalar::param(2, DType::f64),
-                      Scalar::param(1, DType::f64) + Scalar::param(3, DType::f64)};
-    sum = sum / Scalar::param(1, DType::f64);
-  }
-  result.value = cast(select(inside, sum, zero), c.dtype());
-  return result;
-}
-
-Computation resize_matrix(const OpContext& c, int) {
-  const ResizedAxis a = resize_axes(c)[static_cast<size_t>(c.integer("position"))];
-  Scalar inside = Scalar::boolean(true);
-  if (c.text("coordinate_transformation_mode") == "tf_crop_and_resize") {
-    const Scalar x = original_position(c, a, Scalar::index(0));
-    inside = x >= f64(0.0) && x <= f64(a.input) - 1.0;
-  }
-  return c.text("mode") == "nearest" ? nearest_matrix(c, a, inside) : weight_matrix(c, a, inside);
-}
-
-// With nothing resized the operand is the result, also in modes that would interpolate.
-void resize_gradient(GradientBuilder& g) {
-  const OpContext c = g.context();
-  const std::vector<ResizedAxis> axes = resize_axes(c);
-  Value* dx = g.out_grad();
-  for (size_t i = 0; i < axes.size(); ++i) {
-    if (is_unchanged(c, axes[i])) continue;
-    Attributes attributes = g.node().attributes();
-    attributes["position"] = static_cast<int64_t>(i);
-    Value* matrix = g.make("ResizeMatrix", {g.input(0), g.input(1)}, attributes);
-    dx = axis_times_matrix(g.graph(), dx, axes[i].axis, matrix);
-  }
-  g.wrt(0, dx);
 }
 
 bool changes_nothing(const OpContext& c, const std::vector<ResizedAxis>& axes) {
@@ -209,20 +148,6 @@ void constants_to_attributes(OnnxNode& n) {
 
 const std::string kLinear = "linear", kCubic = "cubic";
 
-OpDef& resize_attributes(OpDef& op) {
-  return op.attribute("antialias", int64_t{0})
-      .attribute("axes", Ints{})
-      .attribute("coordinate_transformation_mode", std::string("half_pixel"))
-      .attribute("cubic_coeff_a", -0.75)
-      .attribute("exclude_outside", int64_t{0})
-      .attribute("extrapolation_value", 0.0)
-      .attribute("keep_aspect_ratio_policy", std::string("stretch"))
-      .attribute("mode", std::string("nearest"))
-      .attribute("nearest_mode", std::string("round_prefer_floor"))
-      .optional_attribute("roi", Floats{})
-      .optional_attribute("scales", Floats{});
-}
-
 [[maybe_unused]] OpDef& op_Resize =
     resize_attributes(register_op("Resize"))
         .doc(
@@ -267,28 +192,6 @@ OpDef& resize_attributes(OpDef& op) {
                   {"roi", Floats{0.4, 0.6, 0.6, 1.2}},
                   {"extrapolation_value", 10.0},
                   {"coordinate_transformation_mode", std::string("tf_crop_and_resize")}});
-
-[[maybe_unused]] OpDef& op_ResizeMatrix =
-    resize_attributes(register_op("ResizeMatrix"))
-        .doc(
-            "The matrix [output, input] by which Resize with these operands and attributes "
-            "multiplies the axis at `position` among the axes that it resizes. Of X only the shape "
-            "counts.")
-        .input("X", kFloatTypes)
-        .optional_input("sizes", {DType::i64}, "")
-        .output("Y")
-        .attribute("position", int64_t{0})
-        .infer([](const OpContext& c) -> std::vector<Type> {
-          const std::vector<ResizedAxis> axes = resize_axes(c);
-          const auto position = static_cast<size_t>(c.integer("position"));
-          c.require(position < axes.size(), "position is ", position, ", but ", axes.size(),
-                    " axes are resized");
-          return {{c.dtype(), {axes[position].output, axes[position].input}}};
-        })
-        .compute(resize_matrix)
-        .example({random(DType::f32, {1, 4, 5})},
-                 {{"scales", Floats{1, 2, 0.5}}, {"position", int64_t{1}}})
-        .example({random(DType::f64, {4, 5}), given(Tensor::ints({7, 3}))}, {{"mode", kCubic}});
 
 CNNC_OP(Upsample)
     .doc(

@@ -20,6 +20,7 @@ const std::map<std::string, std::string> kWithoutGradient = {
     {"PackPanels", "code generation makes it of differentiated graphs"},
     {"AllReduceBegin", "is made after differentiation"},
     {"AllReduceEnd", "is made after differentiation"},
+    {"BandedProduct", "is part of gradients"},
     {"ResizeMatrix", "depends on the shape of its operand only"},
     {"ConvWeightGradient", "is a gradient itself"},
     {"WinogradWeightGradient", "is a gradient itself"},
