@@ -47,6 +47,23 @@ void print_text(const EpochReport& r, const Evaluation* validation) {
   printf("\n");
 }
 
+// The most memory that this program had. What getrusage tells counts what the process that started
+// it had before, too, and is for systems without /proc.
+double peak_megabytes() {
+  if (FILE* status = fopen("/proc/self/status", "r")) {
+    char line[256];
+    long long kilobytes = -1;
+    while (kilobytes < 0 && fgets(line, sizeof line, status)) {
+      if (sscanf(line, "VmHWM: %lld kB", &kilobytes) != 1) kilobytes = -1;
+    }
+    fclose(status);
+    if (kilobytes >= 0) return static_cast<double>(kilobytes) / 1024;
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
 class TrainingRun {
  public:
   TrainingRun(TrainingLoop* loop, const RunOptions& options, const Validation& validation,
@@ -181,12 +198,7 @@ void report_start(bool json, double compile_seconds, int64_t parameters) {
 }
 
 void report_end(bool json) {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  if (json) {
-    printf("{\"event\":\"end\",\"peak_rss_mb\":%.6g}\n",
-           static_cast<double>(usage.ru_maxrss) / 1024);
-  }
+  if (json) printf("{\"event\":\"end\",\"peak_rss_mb\":%.6g}\n", peak_megabytes());
 }
 
 void report_evaluation(bool json, const Evaluation& e) {

@@ -56,6 +56,15 @@ class LargeFiles(TrainTest):
         self.assertLess(self.peak(30000), self.peak(3000) + 100)  # 490 and 49 MB
 
 
+class Peak(TrainTest):
+    def test_is_that_of_training_whoever_starts_it(self):
+        before = self.train()[-1]["peak_rss_mb"]
+        ballast = np.ones(3 * 2**27, np.uint8)  # 384 MB, touched
+        after = self.train()[-1]["peak_rss_mb"]
+        del ballast
+        self.assertLess(after, before + 50)
+
+
 class LargeWeights(TrainTest):
     MEGABYTES = 4096 * 4096 * 4 / 2**20
 

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,9 @@ def compile_model(cnnc, model, program):
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         raise RuntimeError(f"compiling {model} failed")
+    # A process is told to have had what its parent had when it was started.
+    if usage.ru_maxrss <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss:
+        raise RuntimeError(f"compiling {model} took less memory than this program, and how much cannot be told")
     return time.monotonic() - start, usage.ru_maxrss * 1024
 
 
