@@ -5,6 +5,7 @@
 #include "codegen/recompute.h"
 #include "ir/error.h"
 #include "passes/training/optimizer.h"
+#include "passes/training/settings.h"
 #include "runtime/team.h"
 
 namespace cnnc::codegen {
@@ -78,6 +79,7 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
     : model_(std::move(model)),
       samples_(samples),
       options_(std::move(options)),
+      settings_(settings_of(model_.options)),
       start_(seconds_now()),
       training_([this](const Dim& batch) { return model_.training_step(batch); },
                 program_options(options_, options_.loop.shard.size(options_.loop.batch_size),
@@ -90,7 +92,7 @@ Trainer::Trainer(TrainedModel model, const Samples& samples, TrainerOptions opti
   const AccuracyRule rule = accuracy_rule(model_.options.loss, first_.step());
   if (!check_labels(samples.labels, rule, &error)) throw Error(error.text, Fault::usage);
   const std::vector<InitialTensor> initial = initial_tensors(first_.step());
-  check(loop_.create(&samples_, options_.loop, training_.source(), initial.data(), initial.size(), &error), error);
+  check(loop_.create(&samples_, options_.loop, training_.source(), settings_.c_str(), initial.data(), initial.size(), &error), error);
   training_.forget_initial();
   evaluation_.forget_initial();
   compile_seconds_ = seconds_now() - start_;

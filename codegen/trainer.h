@@ -42,6 +42,7 @@ class Trainer {
   TrainedModel model_;
   const Samples& samples_;
   TrainerOptions options_;
+  std::string settings_;
   double start_;  // before the program below is compiled
   StepPrograms training_, evaluation_;
   StepProgram& first_;

@@ -6,6 +6,7 @@
 #include "codegen/recompute.h"
 #include "codegen/trainer.h"
 #include "ir/error.h"
+#include "passes/training/settings.h"
 #include "runtime/thread_count.h"
 #include "runtime/training/trainer.h"
 
@@ -35,7 +36,7 @@ CompiledModel TrainerCompiler::compiled(TrainingStep& step, int64_t largest_batc
 }
 
 TrainerCompiler::TrainerCompiler(const TrainedModel& model, const LoopOptions& loop, const BuildOptions& build)
-    : loss_(model.options.loss), loop_(loop), build_(build) {
+    : options_(model.options), loop_(loop), build_(build) {
   training_ = *model.training_step(Dim(loop.batch_size));
   for (size_t i = 0; i < training_.model_inputs; ++i) {
     const Value& input = *training_.graph->inputs()[i];
@@ -121,7 +122,7 @@ Tensor TrainerCompiler::record(const ModelFile& file) const {
   record.max_bytes = static_cast<uint64_t>(build_.compile.memory.bytes);
   record.training = layout_of(training_);
   record.evaluation = layout_of(evaluation_);
-  record.accuracy = accuracy_rule(loss_, training_);
+  record.accuracy = accuracy_rule(options_.loss, training_);
   record.parameter_count = training_.parameter_count;
   record.input_count = static_cast<int32_t>(inputs_.size());
   for (size_t i = 0; i < inputs_.size(); ++i) record.inputs[i] = writer.type(inputs_[i].first, inputs_[i].second);
@@ -131,6 +132,7 @@ Tensor TrainerCompiler::record(const ModelFile& file) const {
   record.carried = writer.add(carried.data(), carried.size() * sizeof carried[0]);
   record.carried_count = carried.size();
   record.fixed_batch = writer.text(fixed_batch_);
+  record.settings = writer.text(settings_of(options_));
   return writer.finish(record);
 }
 

@@ -34,7 +34,7 @@ class TrainerCompiler {
   CompiledModel compiled(TrainingStep& step, int64_t largest_batch) const;
   Tensor record(const ModelFile& file) const;
 
-  LossOptions loss_;
+  TrainingOptions options_;
   LoopOptions loop_;
   BuildOptions build_;
   TrainingStep training_, evaluation_;

@@ -7,6 +7,7 @@
 #include "model/model_state.h"
 #include "model/training_state.h"
 #include "passes/training/optimizer.h"
+#include "passes/training/settings.h"
 
 namespace cnnc::dsl {
 
@@ -21,6 +22,14 @@ static cnnc::Tensor copy_of(const CarriedTensor& tensor) {
   return copy;
 }
 
+// What a step of fit computes; nothing before compile().
+static std::string settings(const ModelState& model) {
+  if (!model.training) return "";
+  std::string text = settings_of(model.training->optimizer);
+  for (const Target& target : model.training->targets) text += settings_of(target.loss);
+  return text;
+}
+
 void Model::save_checkpoint(const std::string& path) const {
   std::vector<CarriedTensor> tensors;
   for (const BuiltWeight& weight : state_->weights)
@@ -33,7 +42,7 @@ void Model::save_checkpoint(const std::string& path) const {
       tensors.push_back(carried(name, CarriedRole::optimizer, tensor));
   }
   ErrorText error;
-  if (!write_checkpoint(path.c_str(), position, tensors.data(), tensors.size(), &error))
+  if (!write_checkpoint(path.c_str(), position, settings(*state_).c_str(), tensors.data(), tensors.size(), &error))
     throw Error(error.text, Fault::file);
 }
 
@@ -73,7 +82,11 @@ void Model::load_checkpoint(const std::string& path) {
     weights.push_back(copy_of(*found));
   }
   std::map<std::string, cnnc::Tensor> states;
-  if (state_->training) states = optimizer_state(*state_, state_->training->optimizer, checkpoint);
+  if (state_->training) {
+    states = optimizer_state(*state_, state_->training->optimizer, checkpoint);
+    const bool goes_on = checkpoint.position().step > 0;
+    if (goes_on && !checkpoint.has_settings(settings(*state_).c_str(), &error)) throw Error(error.text, Fault::usage);
+  }
   for (size_t i = 0; i < weights.size(); ++i) state_->weights[i].variable->value = std::move(weights[i]);
   if (!state_->training) return;
   state_->training->step = checkpoint.position().step;

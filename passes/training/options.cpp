@@ -7,8 +7,10 @@
 namespace cnnc {
 
 template <typename T>
-static T named(const char* what, const std::vector<std::pair<const char*, T>>& all,
-               const std::string& name) {
+using Names = std::vector<std::pair<const char*, T>>;
+
+template <typename T>
+static T named(const char* what, const Names<T>& all, const std::string& name) {
   std::string list;
   for (const auto& [known, value] : all) {
     if (known == name) return value;
@@ -17,51 +19,62 @@ static T named(const char* what, const std::vector<std::pair<const char*, T>>& a
   throw Error(cat("there is no ", what, " ", quoted(name), "; there are: ", list), Fault::usage);
 }
 
-Loss loss_named(const std::string& name) {
-  return named<Loss>("loss",
-                     {{"sparse_categorical_crossentropy", Loss::sparse_categorical_crossentropy},
-                      {"categorical_crossentropy", Loss::categorical_crossentropy},
-                      {"binary_crossentropy", Loss::binary_crossentropy},
-                      {"mse", Loss::mse},
-                      {"mae", Loss::mae},
-                      {"huber", Loss::huber},
-                      {"hinge", Loss::hinge},
-                      {"kl_divergence", Loss::kl_divergence},
-                      {"squared_hinge", Loss::squared_hinge},
-                      {"categorical_hinge", Loss::categorical_hinge},
-                      {"poisson", Loss::poisson},
-                      {"mape", Loss::mape},
-                      {"msle", Loss::msle},
-                      {"log_cosh", Loss::log_cosh},
-                      {"cosine_similarity", Loss::cosine_similarity},
-                      {"binary_focal_crossentropy", Loss::binary_focal_crossentropy},
-                      {"categorical_focal_crossentropy", Loss::categorical_focal_crossentropy},
-                      {"dice", Loss::dice},
-                      {"tversky", Loss::tversky}},
-                     name);
+template <typename T>
+static std::string name_among(const Names<T>& all, T value, const char* otherwise = "") {
+  for (const auto& [known, other] : all)
+    if (other == value) return known;
+  return otherwise;
 }
+
+static const Names<Loss>& losses() {
+  static const Names<Loss> kAll = {{"sparse_categorical_crossentropy", Loss::sparse_categorical_crossentropy},
+                                   {"categorical_crossentropy", Loss::categorical_crossentropy},
+                                   {"binary_crossentropy", Loss::binary_crossentropy},
+                                   {"mse", Loss::mse},
+                                   {"mae", Loss::mae},
+                                   {"huber", Loss::huber},
+                                   {"hinge", Loss::hinge},
+                                   {"kl_divergence", Loss::kl_divergence},
+                                   {"squared_hinge", Loss::squared_hinge},
+                                   {"categorical_hinge", Loss::categorical_hinge},
+                                   {"poisson", Loss::poisson},
+                                   {"mape", Loss::mape},
+                                   {"msle", Loss::msle},
+                                   {"log_cosh", Loss::log_cosh},
+                                   {"cosine_similarity", Loss::cosine_similarity},
+                                   {"binary_focal_crossentropy", Loss::binary_focal_crossentropy},
+                                   {"categorical_focal_crossentropy", Loss::categorical_focal_crossentropy},
+                                   {"dice", Loss::dice},
+                                   {"tversky", Loss::tversky}};
+  return kAll;
+}
+
+Loss loss_named(const std::string& name) { return named("loss", losses(), name); }
+std::string name_of(Loss loss) { return name_among(losses(), loss, "custom"); }
 
 bool is_classification(Loss loss) {
   return loss == Loss::sparse_categorical_crossentropy || loss == Loss::categorical_crossentropy ||
          loss == Loss::binary_crossentropy;
 }
 
-OptimizerKind optimizer_named(const std::string& name) {
-  return named<OptimizerKind>("optimizer",
-                              {{"sgd", OptimizerKind::sgd},
-                               {"adam", OptimizerKind::adam},
-                               {"adamw", OptimizerKind::adamw},
-                               {"rmsprop", OptimizerKind::rmsprop},
-                               {"adagrad", OptimizerKind::adagrad},
-                               {"lion", OptimizerKind::lion},
-                               {"adadelta", OptimizerKind::adadelta},
-                               {"adamax", OptimizerKind::adamax}},
-                              name);
+static const Names<OptimizerKind>& optimizers() {
+  static const Names<OptimizerKind> kAll = {{"sgd", OptimizerKind::sgd},           {"adam", OptimizerKind::adam},
+                                            {"adamw", OptimizerKind::adamw},       {"rmsprop", OptimizerKind::rmsprop},
+                                            {"adagrad", OptimizerKind::adagrad},   {"lion", OptimizerKind::lion},
+                                            {"adadelta", OptimizerKind::adadelta}, {"adamax", OptimizerKind::adamax}};
+  return kAll;
 }
 
-Convention convention_named(const std::string& name) {
-  return named<Convention>("convention", {{"keras", Convention::keras}, {"pytorch", Convention::pytorch}}, name);
+OptimizerKind optimizer_named(const std::string& name) { return named("optimizer", optimizers(), name); }
+std::string name_of(OptimizerKind kind) { return name_among(optimizers(), kind); }
+
+static const Names<Convention>& conventions() {
+  static const Names<Convention> kAll = {{"keras", Convention::keras}, {"pytorch", Convention::pytorch}};
+  return kAll;
 }
+
+Convention convention_named(const std::string& name) { return named("convention", conventions(), name); }
+std::string name_of(Convention convention) { return name_among(conventions(), convention); }
 
 static OptimizerOptions defaults_of_keras(OptimizerKind kind) {
   OptimizerOptions options;

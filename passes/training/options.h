@@ -19,6 +19,7 @@ class Graph;
 enum class Convention { keras, pytorch };
 // "keras", "pytorch"; throws Error (Fault::usage) when it is neither.
 Convention convention_named(const std::string& name);
+std::string name_of(Convention convention);
 
 enum class Loss {
   sparse_categorical_crossentropy,
@@ -44,6 +45,7 @@ enum class Loss {
 };
 // "mse"; throws Error (Fault::usage) listing the names when there is none.
 Loss loss_named(const std::string& name);
+std::string name_of(Loss loss);
 bool is_classification(Loss loss);
 
 struct LossOptions {
@@ -71,6 +73,7 @@ struct Objective {
 
 enum class OptimizerKind { sgd, adam, adamw, rmsprop, adagrad, lion, adadelta, adamax };
 OptimizerKind optimizer_named(const std::string& name);
+std::string name_of(OptimizerKind kind);
 
 struct OptimizerOptions {
   // With the defaults of Keras 3 or PyTorch for the kind. Throws Error (Fault::usage) for lion, which PyTorch lacks.

@@ -7,13 +7,14 @@
 namespace cnnc {
 namespace {
 
-constexpr char kMagic[8] = {'C', 'N', 'N', 'C', 'K', 'P', 'T', '2'};
+constexpr char kMagic[8] = {'C', 'N', 'N', 'C', 'K', 'P', 'T', '3'};
 constexpr uint64_t kMostTensors = 1 << 20;
 
 struct Header {
   char magic[8];
   TrainingPosition position;
   uint64_t tensor_count;
+  uint64_t settings_bytes; // of the text that follows, with a final 0 and padded to 8 bytes
 };
 
 // The name, with a final 0 and padded to 8 bytes, and the bytes, padded likewise, follow.
@@ -113,6 +114,9 @@ class Reader {
   size_t left_;
 };
 
+// The length of the line at `text`, without its end.
+int line_length(const char* text) { return static_cast<int>(strcspn(text, "\n")); }
+
 bool same_type(const cnnc_tensor_view& a, const cnnc_tensor_view& b) {
   return a.dtype == b.dtype && a.rank == b.rank &&
          !memcmp(a.dims, b.dims, static_cast<size_t>(a.rank) * sizeof *a.dims);
@@ -120,7 +124,7 @@ bool same_type(const cnnc_tensor_view& a, const cnnc_tensor_view& b) {
 
 } // namespace
 
-bool write_checkpoint(const char* path, const TrainingPosition& position,
+bool write_checkpoint(const char* path, const TrainingPosition& position, const char* settings,
                       const CarriedTensor* tensors, size_t count, ErrorText* error) {
   FileWriter file;
   if (!file.open(path, error)) return false;
@@ -129,7 +133,10 @@ bool write_checkpoint(const char* path, const TrainingPosition& position,
   memcpy(header.magic, kMagic, sizeof kMagic);
   header.position = position;
   header.tensor_count = count;
-  if (!writer.add(&header, sizeof header)) return false;
+  header.settings_bytes = strlen(settings) + 1;
+  if (!writer.add(&header, sizeof header) || !writer.add(settings, header.settings_bytes)) {
+    return false;
+  }
   for (size_t i = 0; i < count; ++i) {
     if (!writer.tensor(tensors[i])) return false;
   }
@@ -142,8 +149,12 @@ bool Checkpoint::read(const char* path, ErrorText* error) {
   const auto damaged = [&](const char* why) {
     return error->set("'%s' is no checkpoint that can be used: %s", path, why);
   };
-  if (file_.size() < sizeof kMagic || memcmp(file_.data(), kMagic, sizeof kMagic)) {
+  constexpr size_t kVersion = sizeof kMagic - 1;
+  if (file_.size() < sizeof kMagic || memcmp(file_.data(), kMagic, kVersion)) {
     return damaged("it is a file of another kind");
+  }
+  if (file_.data()[kVersion] != kMagic[kVersion]) {
+    return damaged("another version of cnnc wrote it, which goes on from it");
   }
   Header header;
   uint64_t sum;
@@ -156,6 +167,10 @@ bool Checkpoint::read(const char* path, ErrorText* error) {
   Reader reader(file_.data(), bytes);
   memcpy(&header, reader.take(sizeof header), sizeof header);
   position_ = header.position;
+  settings_ = reinterpret_cast<const char*>(reader.take(header.settings_bytes));
+  if (!settings_ || header.settings_bytes == 0 || settings_[header.settings_bytes - 1]) {
+    return damaged("it is damaged");
+  }
   if (header.tensor_count > kMostTensors || !tensors_.allocate(header.tensor_count)) {
     return damaged("it has too many tensors");
   }
@@ -181,6 +196,22 @@ const CarriedTensor* Checkpoint::find(const CarriedTensor& wanted, ErrorText* er
   error->set("'%s' is a checkpoint of another model or optimizer: it has no %s '%s'", path_, kind,
              wanted.name);
   return nullptr;
+}
+
+bool Checkpoint::has_settings(const char* wanted, ErrorText* error) const {
+  const char *then = settings_, *now = wanted;
+  if (!*then) return true;
+  while (*then && *now) {
+    const int length = line_length(then);
+    if (length != line_length(now) || memcmp(then, now, static_cast<size_t>(length))) break;
+    then += length + (then[length] != 0);
+    now += length + (now[length] != 0);
+  }
+  if (!*then && !*now) return true;
+  return error->set("'%s' is a checkpoint of training with %.*s, now it is %.*s: it would not go on "
+                    "where it stopped",
+                    path_, *then ? line_length(then) : 7, *then ? then : "nothing",
+                    *now ? line_length(now) : 7, *now ? now : "nothing");
 }
 
 } // namespace cnnc

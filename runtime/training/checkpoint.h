@@ -1,7 +1,7 @@
 // Checkpoints: everything that training carries from step to step, in one file.
 //
-// "CNNCKPT2", the position, the number of tensors, and for each its role, type, shape, name and
-// bytes; a checksum of all that ends the file. Numbers are little-endian.
+// "CNNCKPT3", the position, the number of tensors, the settings, and for each tensor its role, type,
+// shape, name and bytes; a checksum of all that ends the file. Numbers are little-endian.
 #ifndef RUNTIME_TRAINING_CHECKPOINT_H_
 #define RUNTIME_TRAINING_CHECKPOINT_H_
 
@@ -37,8 +37,9 @@ struct CarriedTensor {
   cnnc_tensor_view view = {};
 };
 
-// Complete or not at all: an old file of that name stays until the new one is whole.
-bool write_checkpoint(const char* path, const TrainingPosition& position,
+// Complete or not at all: an old file of that name stays until the new one is whole. `settings` are
+// lines "name = value" of what a step computes, all that is to be the same when training goes on.
+bool write_checkpoint(const char* path, const TrainingPosition& position, const char* settings,
                       const CarriedTensor* tensors, size_t count, ErrorText* error);
 
 // A checkpoint that was read; its tensors point into it.
@@ -52,11 +53,15 @@ class Checkpoint {
   const Array<CarriedTensor>& tensors() const { return tensors_; }
   // The tensor with this role, name and type; NULL with a message, for then it is of another model.
   const CarriedTensor* find(const CarriedTensor& wanted, ErrorText* error) const;
+  // Whether it was written with these settings; else false, with a message that names the first that
+  // was another one. A checkpoint without settings is of no training, and fits any.
+  bool has_settings(const char* wanted, ErrorText* error) const;
 
  private:
   const char* path_ = "";
   FileBytes file_;
   TrainingPosition position_;
+  const char* settings_ = "";
   Array<CarriedTensor> tensors_;
 };
 

@@ -178,7 +178,8 @@ class Trainer {
                               return static_cast<Trainer*>(trainer)->training_runner(batch, error);
                             }};
     const ExitCode code =
-        loop_.create(&samples_, options, source, initial.data(), count, error_);
+        loop_.create(&samples_, options, source, record_.text(record_.settings), initial.data(),
+                     count, error_);
     if (code != kExitOk || !arguments_.resume) return code;
     return loop_.resume(checkpoint_, error_);
   }

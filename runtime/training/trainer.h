@@ -38,6 +38,7 @@ struct TrainerRecord {
   Type inputs[Samples::kMostInputs], labels;
   uint64_t carried, carried_count;
   uint64_t max_bytes;   // limit of a program's working memory besides the weights; 0: none
+  uint64_t settings;    // text: what checkpoints say of the step (runtime/training/checkpoint.h)
   uint64_t fixed_batch; // text: why other batches than full ones cannot be trained on, or ""
 
   const char* text(uint64_t offset) const { return reinterpret_cast<const char*>(this) + offset; }

@@ -30,10 +30,11 @@ int64_t random_counter(uint64_t seed, int64_t step) {
 }
 
 ExitCode TrainingLoop::create(const Samples* samples, const LoopOptions& options,
-                              StepSource source, const InitialTensor* initial, size_t count,
-                              ErrorText* error) {
+                              StepSource source, const char* settings,
+                              const InitialTensor* initial, size_t count, ErrorText* error) {
   options_ = options;
   source_ = source;
+  settings_ = settings;
   if (!check_rows(*samples, error)) return kExitUsage;
   if (!batches_.create(samples, options.batch_size, options.shard, error)) return kExitLimit;
   position_ = {};
@@ -127,7 +128,8 @@ const Array<CarriedTensor>& TrainingLoop::tensors() {
 
 ExitCode TrainingLoop::save(const char* path, ErrorText* error) {
   const Array<CarriedTensor>& now = tensors();
-  return write_checkpoint(path, position_, now.data(), now.size(), error) ? kExitOk : kExitFile;
+  return write_checkpoint(path, position_, settings_, now.data(), now.size(), error) ? kExitOk
+                                                                                     : kExitFile;
 }
 
 bool TrainingLoop::is_same_training(const Checkpoint& checkpoint, ErrorText* error) const {
@@ -148,7 +150,7 @@ bool TrainingLoop::is_same_training(const Checkpoint& checkpoint, ErrorText* err
                       checkpoint.path(), number.what, static_cast<long long>(number.then),
                       static_cast<long long>(number.now));
   }
-  return true;
+  return checkpoint.has_settings(settings_, error);
 }
 
 ExitCode TrainingLoop::resume(const Checkpoint& checkpoint, ErrorText* error) {

@@ -43,9 +43,9 @@ struct LoopOptions {
 
 class TrainingLoop {
  public:
-  // `samples` must outlive this.
+  // `samples` and `settings` must outlive this; the settings are those of checkpoints.
   ExitCode create(const Samples* samples, const LoopOptions& options, StepSource source,
-                  const InitialTensor* initial, size_t count, ErrorText* error);
+                  const char* settings, const InitialTensor* initial, size_t count, ErrorText* error);
 
   const TrainingPosition& position() const { return position_; }
   bool epoch_is_done() const { return position_.batch == batches_.count(); }
@@ -75,6 +75,7 @@ class TrainingLoop {
 
   LoopOptions options_;
   StepSource source_;
+  const char* settings_ = "";
   Batches batches_;
   TrainingPosition position_;
   int64_t ordered_epoch_ = -1; // that the order of the rows is for

@@ -203,6 +203,27 @@ TEST_F(BadFiles, OfAnotherFormatAreFaults) {
   expect_fault([&] { model.save("/dev/full"); }, {"cannot write '/dev/full'"});
 }
 
+TEST_F(BadFiles, OfAnotherStepChangeNothing) {
+  const SparseCategoricalCrossentropy loss{.from_logits = true};
+  Model model = classifier();
+  model.compile(Adam{}, loss);
+  model.fit(points(64), quiet(1));
+  model.save_checkpoint(path("keras"));
+  Model other = classifier();
+  const double before = other.weight("dense/kernel").at(0);
+  const auto expect = [&](const Optimizer& optimizer, const Loss& with, const std::string& then, const std::string& now) {
+    other.compile(optimizer, with);
+    expect_fault([&] { other.load_checkpoint(path("keras")); }, {"keras", then, "now it is " + now});
+    EXPECT_EQ(other.weight("dense/kernel").at(0), before);
+  };
+  expect(Adam{.convention = Convention::pytorch}, loss, "convention = keras", "convention = pytorch");
+  expect(Adam{.beta_1 = 0.5}, loss, "beta1 = 0.9", "beta1 = 0.5");
+  expect(Adam{}, SparseCategoricalCrossentropy{}, "from probabilities = no", "from probabilities = yes");
+  other.compile(Adam{.learning_rate = 0.5}, loss);
+  other.load_checkpoint(path("keras"));
+  EXPECT_EQ(other.weight("dense/kernel").at(0), model.weight("dense/kernel").at(0));
+}
+
 TEST_F(BadFiles, OfAnotherOptimizerChangeNothing) {
   const SparseCategoricalCrossentropy loss{.from_logits = true};
   Model model = classifier();

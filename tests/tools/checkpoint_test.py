@@ -61,6 +61,15 @@ class Resuming(CheckpointTest):
                                                  "--checkpoint-every", 1), words=["step 7"])
         self.assertEqual(before, self.file.read_bytes())
 
+    def test_takes_what_may_change(self):
+        """How fast, how long, on what and with what memory is trained."""
+        self.train("--steps", 3, "--checkpoint", self.file)
+        for more in ("--lr", 0.5), ("--lr-schedule", "cosine,decay_steps=9"), ("--threads", 1), ("--epochs", 2), \
+                ("--nan", "skip"), ("--validation-split", 0), ("--max-mem", "64MB"), ("--disable-kernel", "llvm:winograd"):
+            with self.subTest(more):
+                limit = [] if "--epochs" in more else ["--steps", 5]
+                self.train(*limit, "--resume", self.file, *more)
+
     def test_state_of_the_optimizer_is_kept(self):
         for text in "sgd --momentum 0.9", "rmsprop --centered", "adagrad", "lion":
             optimizer = ["--optimizer", *text.split()]
@@ -118,6 +127,33 @@ class BadCheckpoints(CheckpointTest):
         self.x, self.y = self.x[:20], self.y[:20]
         self.save()
         self.resume(USAGE, words=["29", "20"])
+
+    def test_of_another_step(self):
+        """With options that give its state the same names."""
+        for option, then, now in (("--convention pytorch", "convention = keras", "convention = pytorch"),
+                                  ("--optimizer adamw", "optimizer = adam", "optimizer = adamw"),
+                                  ("--beta1 0.8", "beta1 = 0.9", "beta1 = 0.8"),
+                                  ("--epsilon 1e-3", "epsilon = 1e-07", "epsilon = 0.001"),
+                                  ("--weight-decay 0.1", "weight decay = 0", "weight decay = 0.1"),
+                                  ("--clipnorm 1", "clipnorm = 0", "clipnorm = 1"),
+                                  ("--label-smoothing 0.1", "label smoothing = 0", "label smoothing = 0.1"),
+                                  ("--from-probabilities", "from probabilities = no", "from probabilities = yes"),
+                                  ("--l2 0.01", "l2 = 0", "l2 = 0.01"),
+                                  ("--class-weight 1:2", "sample weights = no", "sample weights = yes")):
+            with self.subTest(option):
+                self.resume(USAGE, *option.split(), words=[f"training with {then}, now it is {now}: it would not go on"])
+
+    def test_of_another_loss(self):
+        arguments = [*self.arguments("--steps", 5, "--resume", self.file)]
+        self.y = np.eye(CLASSES, dtype=np.float32)[self.y]
+        self.save()
+        arguments[arguments.index("--loss") + 1] = "categorical_crossentropy"
+        self.expect_error(USAGE, *arguments, words=["loss = sparse_categorical_crossentropy",
+                                                    "now it is loss = categorical_crossentropy"])
+
+    def test_of_another_version(self):
+        self.file.write_bytes(self.file.read_bytes().replace(b"CNNCKPT3", b"CNNCKPT2"))
+        self.resume(FILE, words=["another version of cnnc wrote it"])
 
     def test_that_cannot_be_written(self):
         self.refuse(FILE, "--checkpoint", self.folder / "nowhere" / "state", words=["nowhere"])

@@ -141,6 +141,13 @@ class SameAsTheCommand(TrainerTest):
             self.execute(OK, "--steps", 10, "--resume", state, out=parts)
             self.assertEqual(whole.read_bytes(), parts.read_bytes())
 
+    def test_goes_on_with_the_same_step_only(self):
+        state = self.folder / "state"
+        self.expect(OK, "train", self.model, *self.METHOD, *self.data(), "--steps", 2, "--checkpoint", state)
+        self.compile("--convention", "pytorch")
+        self.check_error(USAGE, "--steps", 4, "--resume", state,
+                         words=[state, "convention = keras, now it is convention = pytorch"])
+
 
 class WhatItNeeds(TrainerTest):
     def test_only_the_c_library(self):
