@@ -23,7 +23,7 @@ TEST(Cost, OfElementWiseNodesIsWhatAnElementTakes) {
   EXPECT_GT(flops(R"(graph @main(%x: f32[10], %step: i64[]) -> f32[10] {
   %0 = PhiloxUniform(%x, %step) {seed = 0, stream = 0} : f32[10]
   return %0
-})"), 1000);
+})"), 500);
 }
 
 TEST(Cost, OfMovementIsOneForEachElement) {
