@@ -1,4 +1,6 @@
 // ResNet for small images: blocks that add what they learn to what they were given (docs/examples/resnet.md).
+#include <cmath>
+
 #include "examples/support/example.h"
 
 using namespace cnnc;
@@ -35,7 +37,9 @@ int main(int argc, char** argv) {
     model.compile(SGD{.learning_rate = 0.1, .momentum = 0.9}, SparseCategoricalCrossentropy{.from_logits = true},
                   {Accuracy{}});
     FitOptions options = example::fit_options(flags, train);
-    options.callbacks.push_back(ReduceLROnPlateau({.factor = 0.3, .patience = 2}));
+    // Half a cosine, from the rate above to almost nothing.
+    options.callbacks.push_back(LearningRateScheduler(
+        [&](int64_t epoch, double) { return 0.05 * (1 + std::cos(M_PI * static_cast<double>(epoch) / flags.epochs)); }));
     model.fit(train, options);
     example::evaluate(model, test, flags);
     example::finish(model, test, flags);

@@ -8,13 +8,13 @@ static Model vgg(int64_t width) {
   Tensor x = images;
   for (const int64_t channels : {width, 2 * width, 4 * width}) {
     for (int i = 0; i < 2; ++i) {
-      x = conv2d(x, channels, {3, 3}, {.padding = Padding::same, .use_bias = false});
+      x = conv2d(x, channels, {3, 3}, {.padding = Padding::same, .use_bias = false, .kernel_initializer = pytorch_uniform});
       x = relu(batch_normalization(x));
     }
     x = max_pool2d(x);
   }
-  x = dense(flatten(x), 4 * width, {.activation = relu});
-  return Model(images, dense(dropout(x, 0.3), 10));
+  x = dense(flatten(x), 4 * width, {.activation = relu, .kernel_initializer = pytorch_uniform});
+  return Model(images, dense(dropout(x, 0.3), 10, {.kernel_initializer = pytorch_uniform}));
 }
 
 int main(int argc, char** argv) {

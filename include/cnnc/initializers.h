@@ -38,6 +38,8 @@ inline const Initializer he_uniform{Initializer::Kind::uniform, Initializer::Fan
 inline const Initializer he_normal{Initializer::Kind::truncated_normal, Initializer::Fan::in, 2, 0, {}};
 inline const Initializer lecun_uniform{Initializer::Kind::uniform, Initializer::Fan::in, 1, 0, {}};
 inline const Initializer lecun_normal{Initializer::Kind::truncated_normal, Initializer::Fan::in, 1, 0, {}};
+// Uniform in +-1 / sqrt(inputs): what PyTorch's Linear and Conv layers begin with.
+inline const Initializer pytorch_uniform{Initializer::Kind::uniform, Initializer::Fan::in, 1.0 / 3, 0, {}};
 
 inline Initializer constant_of(double value) { return {Initializer::Kind::constant, Initializer::Fan::none, value, 0, {}}; }
 inline Initializer random_uniform(double limit = 0.05) {

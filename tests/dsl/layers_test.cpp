@@ -1,6 +1,8 @@
 // Layers: shapes, weights, names, and what messages say.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -115,6 +117,23 @@ TEST(Layers, SameSeedSameWeights) {
     return layer.weights()[0].at(3);
   };
   EXPECT_EQ(weights(), weights());
+}
+
+TEST(Layers, UniformWeightsFillTheirRange) {
+  constexpr int64_t kInputs = 100, kOutputs = 50;
+  const auto largest = [](const Initializer& initializer) {
+    const Dense layer(kOutputs, {.kernel_initializer = initializer});
+    layer(input({kInputs}));
+    const Array w = layer.weights()[0];
+    double most = 0;
+    for (int64_t i = 0; i < w.size(); ++i) most = std::max(most, std::abs(static_cast<double>(w.at(i))));
+    return most;
+  };
+  const auto limits = [](double limit) { return testing::AllOf(testing::Le(limit * 1.000001), testing::Gt(limit * 0.99)); };
+  EXPECT_THAT(largest(glorot_uniform), limits(std::sqrt(6.0 / (kInputs + kOutputs))));
+  EXPECT_THAT(largest(he_uniform), limits(std::sqrt(6.0 / kInputs)));
+  EXPECT_THAT(largest(lecun_uniform), limits(std::sqrt(3.0 / kInputs)));
+  EXPECT_THAT(largest(pytorch_uniform), limits(1 / std::sqrt(double{kInputs})));
 }
 
 TEST(Layers, OrthogonalColumnsAreOrthogonal) {
