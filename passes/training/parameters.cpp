@@ -35,27 +35,22 @@ class UsesInGraph {
   explicit UsesInGraph(const Graph& graph) {
     for (auto it = graph.nodes().rbegin(); it != graph.nodes().rend(); ++it) {
       const Node& node = **it;
-      for (size_t i = 0; i < node.output_count() && !carriers_.count(&node); ++i)
-        if (is_float(node.output(i)->dtype()) && of(*node.output(i)).weight) carriers_.insert(&node);
+      bool decides = false;
+      for (size_t i = 0; i < node.output_count(); ++i)
+        decides = decides || (is_float(node.output(i)->dtype()) && of(*node.output(i)).weight);
+      for (size_t i = 0; i < node.inputs().size(); ++i) {
+        if (is_statistic(node, i)) statistics_.insert(node.input(i));
+        else if (decides && !steers(node, i)) weights_.insert(node.input(i));
+      }
     }
   }
 
   Uses of(const Value& value) const {
-    Uses uses{.weight = value.is_graph_output()};
-    for (const auto& [node, count] : value.users()) {
-      for (size_t i = 0; i < node->inputs().size(); ++i) {
-        if (node->input(i) != &value) continue;
-        if (is_statistic(*node, i))
-          uses.statistic = true;
-        else if (!steers(*node, i) && carriers_.count(node))
-          uses.weight = true;
-      }
-    }
-    return uses;
+    return {value.is_graph_output() || weights_.count(&value) > 0, statistics_.count(&value) > 0};
   }
 
  private:
-  std::set<const Node*> carriers_;  // nodes with a result that is used as a weight
+  std::set<const Value*> weights_, statistics_;
 };
 
 bool is_candidate(const Node& node, const std::set<std::string>& names) {

@@ -35,12 +35,12 @@ class Losses(TrainTest):
 
     def network(self, name):
         """Its layers with weights, without the random ones, and a batch."""
-        shape, layers = self.bench.spec(name)
+        shape, _ = self.bench.spec(name)
         rng = np.random.default_rng(11)
         return self.bench.init(name), rng.standard_normal((BATCH, *shape)), rng.integers(0, 10, BATCH).astype(np.int32)
 
     def trained(self, name, dtype):
-        layers, x, y = self.network(name)
+        _, x, y = self.network(name)
         spec = self.bench.spec
         self.bench.spec = lambda model: (spec(model)[0], without_dropout(spec(model)[1]))
         try:
@@ -93,7 +93,7 @@ class Losses(TrainTest):
             with self.subTest(name):
                 np.testing.assert_allclose(self.trained(name, np.float64), self.of_pytorch(name), rtol=1e-6, atol=1e-6)
 
-    # The other two enlarge every rounding tenfold with each step: PyTorch differs from itself by 1e-2 with another number of threads.
+    # The other two enlarge rounding with each step.
     def test_in_single_precision(self):
         for name in ("mlp", "lenet", "cifar_cnn"):
             with self.subTest(name):
