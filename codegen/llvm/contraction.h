@@ -203,6 +203,7 @@ struct MatMulPlan {
   // The product of the transposed matrices is computed, in square tiles that are transposed before they are stored: A is
   // copied into panels, and B, which lies the wrong way for it, is read in place.
   bool transposed = false;
+  bool pipelined = false;  // the results of a tile are computed between the multiplications of the next one
 
   int64_t nr() const { return int64_t{lanes} * vectors; }
 };

@@ -188,8 +188,16 @@ Emitted EpilogueBuilder::param(EpilogueContext& c, int number) const {
   llvm::IRBuilderBase& b = c.builder;
   if (uniform.place) return {Emitted::uniform, b.CreateLoad(uniform.place->getAllocatedType(), uniform.place)};
   if (c.lanes == 1) return {Emitted::uniform, uniform.value};
-  // As a mask it chooses between vectors without a branch.
-  return {Emitted::vector, b.CreateVectorSplat(static_cast<unsigned>(c.lanes), uniform.value)};
+  return {Emitted::vector, mask_of(uniform, c.lanes)};
+}
+
+// As a mask it chooses between vectors without a branch. It is made once, where its value is.
+Value* EpilogueBuilder::mask_of(const Uniform& uniform, int lanes) const {
+  Value*& mask = uniform.masks[lanes];
+  if (mask) return mask;
+  llvm::IRBuilderBase::InsertPointGuard guard(kernel_.builder);
+  if (auto* value = llvm::dyn_cast<llvm::Instruction>(uniform.value)) kernel_.builder.SetInsertPoint(*value->getInsertionPointAfterDef());
+  return mask = kernel_.builder.CreateVectorSplat(static_cast<unsigned>(lanes), uniform.value);
 }
 
 Emitted EpilogueBuilder::index(EpilogueContext& c, int loop) const {

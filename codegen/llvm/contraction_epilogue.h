@@ -20,6 +20,7 @@ class EpilogueBuilder {
   struct Uniform {
     llvm::Value* value = nullptr;  // of a bool
     llvm::AllocaInst* place = nullptr;
+    mutable std::map<int, llvm::Value*> masks;  // of a bool, for so many lanes
   };
 
   int channel_axis() const { return static_cast<int>(dims_.size()) - 1; }
@@ -28,6 +29,7 @@ class EpilogueBuilder {
   void join_group(const Affine& from, const std::vector<int>& axes, int loop, Affine& to) const;
   Scalars own_loads() const;
   void take_uniform_parts();
+  llvm::Value* mask_of(const Uniform& uniform, int lanes) const;
   bool is_uniform(const Scalar& expr, std::map<const Scalar::Node*, bool>& known) const;
   Scalar add_uniform(const Scalar& expr);
   llvm::Value* emit(EpilogueContext& c) const;

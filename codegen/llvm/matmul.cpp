@@ -160,6 +160,7 @@ class MatMulEmitter {
   void emit_run(Tile tile, TileOutput output, Value* first, Value* count, int width) {
     tile.width = width;
     tile.columns = {(uint64_t{1} << width) - 1};
+    if (plan_.pipelined) return emit_pipelined_run(tile, output, first, count, width);
     Value *a = tile.input, *offset = output.offset;
     emit_loop(b_, number(0), count, 1, [&](Value* index) {
       Value* row = add(b_, first, mul(b_, index, width));
@@ -170,6 +171,43 @@ class MatMulEmitter {
       output.pixel = row;
       emit_tile_stores(b_, width, tile.vectors, sums, output, epilogue_);
     });
+  }
+
+  // The sums of a tile wait in memory; their epilogue is computed, vector by vector, between the steps of the next tile.
+  void emit_pipelined_run(Tile tile, const TileOutput& output, Value* first, Value* count, int width) {
+    const int vectors = width * tile.vectors;
+    llvm::BasicBlock& entry = b_.GetInsertBlock()->getParent()->getEntryBlock();
+    Value* waiting = llvm::IRBuilder<>(&entry, entry.begin()).CreateAlloca(vector_, number(vectors));
+    auto place = [&](Value* i) { return b_.CreateGEP(vector_, waiting, i); };
+    Value* a = tile.input;
+    auto multiply = [&](Value* row) {
+      tile.input = at(a, mul(b_, row, tile.pixel_stride));
+      const Values sums = emit_tile(b_, isa_, tile, initial_sums(tile, output));
+      for (int i = 0; i < vectors; ++i) b_.CreateStore(sums[static_cast<size_t>(i)], place(number(i)));
+    };
+    auto finish = [&](Value* row, Value* i) {
+      finish_vector(b_.CreateLoad(vector_, place(i)), output, add(b_, row, div(b_, i, number(tile.vectors))),
+                    mul(b_, rem(b_, i, number(tile.vectors)), plan_.lanes));
+    };
+    emit_if(b_, b_.CreateICmpSGT(count, number(0)), [&] {
+      multiply(first);
+      Value* last = emit_loop(b_, number(1), count, 1, {first}, [&](Value*, const Values& previous) -> Values {
+        tile.interleaved = {vectors, [&](Value* i) { finish(previous[0], i); }};
+        Value* row = add(b_, previous[0], width);
+        multiply(row);
+        return {row};
+      })[0];
+      emit_loop(b_, number(0), number(vectors), 1, [&](Value* i) { finish(last, i); });
+    });
+  }
+
+  // `column` counts from the first one of the panel.
+  void finish_vector(Value* sums, TileOutput output, Value* row, Value* column) {
+    output.pixel = row;
+    output.channel = add(b_, output.channel, column);
+    output.offset = add(b_, add(b_, output.offset, column), mul(b_, row, output.pixel_stride));
+    if (!output.masks.empty()) output.masks = {lane_mask(b_, plan_.lanes, sub(b_, spec_.n.emit(b_), output.channel))};
+    emit_tile_stores(b_, 1, 1, {sums}, output, epilogue_);
   }
 
   // The sums of columns [column, column + width) of the result, each a vector of rows.
@@ -225,16 +263,16 @@ int64_t rows_in_a_set(const MatMulSpec& spec, const Size& stride, int64_t rows) 
   return divide_up(rows * std::gcd(stride.constant() * element_size(spec.type), kWay), kWay);
 }
 
-// An update reads and writes lines of several tensors for each row, which must not push each other out of the cache. While its
-// results are divided, the processor multiplies for the next tile, if it sees so far ahead: tiles are small.
+// An update reads and writes several tensors besides the result and divides: results of a tile are computed between the
+// multiplications of the next. Rows that push each other out of the cache had better be few and long.
 std::optional<TileShape> tile_of_update(const MatMulSpec& spec, const VectorIsa& isa, int64_t steps) {
-  constexpr int kSums = 8;
-  constexpr int64_t kLongReduction = 256;  // beside which divisions count for little
+  constexpr TileShape kHigh{8, 1}, kLong{6, 4};
+  constexpr int64_t kLongReduction = 256;  // beside which an epilogue counts for little
   constexpr int64_t kMostInASet = 2;
   if (isa.registers < 32 || (spec.results < 2 && spec.divisions < 2)) return std::nullopt;
-  if (rows_in_a_set(spec, spec.output_row_stride, kSums) > kMostInASet) return TileShape{1, kSums};
-  if (spec.divisions < 2 || steps > kLongReduction) return std::nullopt;
-  return TileShape{kSums, 1};
+  if (rows_in_a_set(spec, spec.output_row_stride, kHigh.width) > kMostInASet) return kLong;
+  if (steps > kLongReduction) return std::nullopt;
+  return kHigh;
 }
 
 // Where B lies the wrong way, packing A may take less time than packing B, and lanes be filled with rows that columns leave
@@ -262,8 +300,12 @@ MatMulPlan plan_matmul(const MatMulSpec& given, const VectorIsa& isa) {
   if (spec.m.is_constant()) rows = spec.m.constant();
   int64_t columns = known(spec.n, 128), steps = known(spec.k, 128);
   TileShape tile = choose_tile(isa, plan.lanes, rows, divide_up(columns, plan.lanes), steps, 28);
-  tile = tile_of_update(spec, isa, steps).value_or(tile);
-  if (plan.transposed) tile = {plan.lanes, 1};
+  if (plan.transposed) {
+    tile = {plan.lanes, 1};
+  } else if (const auto update = tile_of_update(spec, isa, steps)) {
+    tile = *update;
+    plan.pipelined = spec.k.is_constant() && steps >= int64_t{tile.width} * tile.vectors;
+  }
   plan.width = tile.width;
   plan.vectors = tile.vectors;
   plan.packed = plan.transposed || !spec.b_column_stride.is(1) || !rows || *rows > 4 * plan.width;

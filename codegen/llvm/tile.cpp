@@ -163,7 +163,22 @@ class TileEmitter {
     carried.push_back(input);
     carried.push_back(weights);
     carried.append(sums.begin() + sum_count(), sums.end());
+    if (tile_.interleaved.portions > 0) {
+      carried = interleaved_steps(*steps / tile_.interleaved.portions, pixels, sets, carried);
+      count = b_.getInt64(*steps % tile_.interleaved.portions);
+      unroll = sets;
+    }
     return sum_of_sets(step_loop(count, unroll, pixels, sets, carried), sets);
+  }
+
+  // So many steps before every portion of the other work.
+  Values interleaved_steps(int64_t steps, uint64_t pixels, int sets, Values carried) {
+    int unroll = static_cast<int>(std::min<int64_t>(steps, reduction_unroll(std::popcount(pixels) * tile_.vectors)));
+    return emit_loop(b_, b_.getInt64(0), b_.getInt64(tile_.interleaved.portions), 1, carried, [&](Value* portion, const Values& now) {
+      Values next = step_loop(b_.getInt64(steps), unroll, pixels, sets, now);
+      tile_.interleaved.emit(portion);
+      return next;
+    });
   }
 
   Values step_loop(Value* count, int unroll, uint64_t pixels, int sets, Values carried) {

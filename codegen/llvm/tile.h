@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "codegen/llvm/contraction.h"
@@ -21,6 +22,12 @@ struct PrefetchStream {
   llvm::Value* start = nullptr;
   int64_t bytes_per_step = 0;
   int locality = 3;  // 3: into the first-level cache, 2: into the second
+};
+
+// Other work that is done in `portions` even portions between the steps of the reduction, so that both run at once.
+struct InterleavedWork {
+  int64_t portions = 0;
+  std::function<void(llvm::Value* portion)> emit;
 };
 
 struct Tile {
@@ -45,6 +52,7 @@ struct Tile {
   std::vector<uint64_t> columns;
   llvm::Value* channels = nullptr;
   std::vector<PrefetchStream> prefetch;
+  InterleavedWork interleaved;  // for a single tap and a known number of channels, not less than the portions
 };
 
 // Frozen, a pointer is no induction variable for loop strength reduction, which would find nothing to improve in our

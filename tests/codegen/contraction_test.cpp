@@ -1,5 +1,6 @@
 // Generated contraction kernels against plain loops in double precision.
 #include "codegen/llvm/contraction.h"
+#include "codegen/llvm/tile.h"
 
 #include <gtest/gtest.h>
 
@@ -242,6 +243,39 @@ TEST_P(Contraction, RandomProductsOfRunTimeMatrices) {
     // Rows that fill vectors and more columns: computed transposed.
     if (i % 4 == 0) p.m = 16 * pick(random, 1, 2), p.n += p.m, p.transposed_a = false, p.transposed_b = true;
     check_product(p, GetParam(), i % 2, random);
+  }
+}
+
+// c += a * b, with the tiles of an update: the sums wait until the next tile is multiplied.
+TEST_P(Contraction, RandomUpdatesInPlace) {
+  constexpr float kOld = 1000;
+  const VectorIsa isa = isa_of(GetParam());
+  std::mt19937 random(26);
+  for (int i = 0; i < 24 && !HasFatalFailure(); ++i) {
+    Product p{.m = pick(random, 1, 50), .n = pick(random, 1, 90), .k = pick(random, 1, 70)};
+    if (i % 4 == 0) p.n = 1024, p.k += 24;  // rows share sets of the cache
+    p.transposed_a = true;
+    p.transposed_b = pick(random, 0, 1);
+    MatMulSpec spec = spec_of(p);
+    spec.results = 2;
+    const MatMulPlan plan = plan_matmul(spec, isa);
+    const auto a = random_values<float>(static_cast<size_t>(p.m * p.k), random);
+    const auto b = random_values<float>(static_cast<size_t>(p.k * p.n), random);
+    std::vector<float> c(static_cast<size_t>(p.m * p.n), kOld);
+    JitKernel kernel(GetParam(), [&](const KernelBody& body) {
+      const KernelOperands operands = body.operands();
+      emit_matmul(body.builder, spec, plan, isa, operands, [&](EpilogueContext& context) {
+        llvm::IRBuilderBase& builder = context.builder;
+        Value* place = builder.CreateGEP(builder.getFloatTy(), operands.output, context.offset);
+        return builder.CreateFAdd(context.value, load_lanes(builder, context.value->getType(), place, context.mask));
+      });
+    });
+    const auto [tasks, bytes] = evaluate_sizes({}, [&](const KernelBody& body) {
+      return std::pair(emit_matmul_tasks(body.builder, spec, plan), emit_matmul_scratch(body.builder, spec, plan));
+    });
+    run_guarded<float>(kernel.function(), {&a, &b}, c, {}, tasks, bytes);
+    for (float& value : c) value = (value - kOld) / 2;  // it ran twice
+    expect_product(p, a, b, c);
   }
 }
 
