@@ -161,22 +161,28 @@ static Tensor new_weight(LayerState& layer, const std::string& name, cnnc::Tenso
   return weight_tensor(variable);
 }
 
+LayerScope LayerScope::part(const std::string& prefix) const {
+  LayerScope scope(state_);
+  scope.prefix_ = prefix_ + prefix;
+  return scope;
+}
+
 bool LayerScope::has(const std::string& name) const {
   return std::any_of(state_.variables.begin(), state_.variables.end(),
-                     [&](const auto& variable) { return variable->role == name; });
+                     [&](const auto& variable) { return variable->role == prefix_ + name; });
 }
 
 Tensor LayerScope::weight(const std::string& name, Shape shape, const Initializer& initializer,
                           const Regularizer& regularizer, bool trainable) {
-  require_sizes(state_, name, shape);
-  if (auto variable = existing(state_, name, shape)) return weight_tensor(std::move(variable));
-  return new_weight(state_, name, initial_values(initializer, shape), regularizer, trainable);
+  require_sizes(state_, prefix_ + name, shape);
+  if (auto variable = existing(state_, prefix_ + name, shape)) return weight_tensor(std::move(variable));
+  return new_weight(state_, prefix_ + name, initial_values(initializer, shape), regularizer, trainable);
 }
 
 Tensor LayerScope::weight(const std::string& name, const Array& first, const Regularizer& regularizer,
                           bool trainable) {
-  if (auto variable = existing(state_, name, first.shape())) return weight_tensor(std::move(variable));
-  return new_weight(state_, name, first.to_float().storage().tensor, regularizer, trainable);
+  if (auto variable = existing(state_, prefix_ + name, first.shape())) return weight_tensor(std::move(variable));
+  return new_weight(state_, prefix_ + name, first.to_float().storage().tensor, regularizer, trainable);
 }
 
 }  // namespace cnnc::dsl

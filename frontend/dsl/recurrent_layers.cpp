@@ -1,4 +1,4 @@
-// LSTM and GRU over sequences [batch, steps, features].
+// LSTM, GRU and SimpleRNN over sequences [batch, steps, features], in one direction or in both.
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -7,6 +7,15 @@
 #include "frontend/dsl/random_parts.h"
 
 namespace cnnc::dsl {
+
+using Recurrence = Tensors (*)(LayerScope&, const Tensors&, int64_t units, const RecurrentOptions&, const Location&);
+
+// What makes another layer like it.
+struct RecurrentForm {
+  Recurrence recurrence;
+  int64_t units;
+  RecurrentOptions options;
+};
 
 namespace {
 
@@ -31,8 +40,8 @@ Tensor reversed_steps(const Tensor& x, const Location& where) {
   return record("Slice", {x, integers({-1}), integers({before_first}), integers({1}), integers({-1})}, {}, where);
 }
 
-struct RecurrentLayer {
-  std::string op;  // LSTM or GRU
+struct RecurrentCell {
+  std::string op;  // LSTM, GRU or RNN
   int states;
   size_t factors;  // the operator's operand
   std::vector<int64_t> order;  // of the operator's gates in Keras' weights
@@ -85,9 +94,9 @@ struct RecurrentWeights {
 };
 
 // Both biases with the gates in the operator's order, the input's first; a missing one is zeros.
-Tensor joined_biases(const RecurrentLayer& layer, const RecurrentWeights& w, int64_t units, const Location& where) {
-  const Tensor bias = with_gates(*w.bias, layer.order, units, where);
-  const Tensor recurrent = w.recurrent_bias ? with_gates(*w.recurrent_bias, layer.order, units, where)
+Tensor joined_biases(const RecurrentCell& cell, const RecurrentWeights& w, int64_t units, const Location& where) {
+  const Tensor bias = with_gates(*w.bias, cell.order, units, where);
+  const Tensor recurrent = w.recurrent_bias ? with_gates(*w.recurrent_bias, cell.order, units, where)
                                             : constant_tensor(cnnc::Tensor(DType::f32, {w.bias->shape()[0]}));
   const Tensor both = record("Concat", {bias, recurrent}, {{"axis", int64_t{0}}}, where);
   return record("Unsqueeze", {both, integers({0})}, {}, where);
@@ -109,32 +118,32 @@ Tensor dropout_factors(const Tensor& sequence, int64_t size, double rate, const 
 
 // The operator on a sequence and its initial states, of which `lengths` steps (if given) count: the states of all steps,
 // steps first, and with return_state those after the last one.
-Tensors recurrent_operator(const RecurrentLayer& layer, const Tensor& sequence, const std::optional<Tensor>& lengths,
+Tensors recurrent_operator(const RecurrentCell& cell, const Tensor& sequence, const std::optional<Tensor>& lengths,
                            const Tensors& states, const RecurrentWeights& w, int64_t units, const RecurrentOptions& o,
                            const Location& where) {
-  Attributes attributes = layer.attributes;
+  Attributes attributes = cell.attributes;
   attributes["hidden_size"] = units;
-  set_activations(attributes, layer.activations);
+  set_activations(attributes, cell.activations);
   const auto weights = [&](const Tensor& weight) {
-    return for_one_direction(with_gates(weight, layer.order, units, where), where);
+    return for_one_direction(with_gates(weight, cell.order, units, where), where);
   };
   // Steps first: not every runtime that reads our files has the operator's other layout.
   const Tensor steps = swapped(sequence, where), kernel = weights(w.kernel), recurrent = weights(w.recurrent);
   std::vector<const Tensor*> operands{&steps, &kernel, &recurrent};
   std::optional<Tensor> biases;
-  if (w.bias) operands.push_back(&biases.emplace(joined_biases(layer, w, units, where)));
+  if (w.bias) operands.push_back(&biases.emplace(joined_biases(cell, w, units, where)));
   Tensors initial;
   for (const Tensor& state : states) initial.push_back(record("Unsqueeze", {state, integers({0})}, {}, where));
   if (lengths || !initial.empty()) operands.resize(5);
   if (lengths) operands[4] = &*lengths;
   for (const Tensor& state : initial) operands.push_back(&state);
-  const int results = o.return_state ? 1 + layer.states : 1;
-  Tensors all = record_results(layer.op, operands, attributes, results, where);
+  const int results = o.return_state ? 1 + cell.states : 1;
+  Tensors all = record_results(cell.op, operands, attributes, results, where);
   if (o.recurrent_dropout > 0) {
     const Tensor factors = dropout_factors(sequence, w.recurrent.shape()[1], o.recurrent_dropout, where);
-    operands.resize(layer.factors);
+    operands.resize(cell.factors);
     operands.push_back(&factors);
-    const Tensors dropped = record_results(layer.op, operands, attributes, results, where);
+    const Tensors dropped = record_results(cell.op, operands, attributes, results, where);
     for (size_t i = 0; i < all.size(); ++i) all[i] = when_training(all[i], dropped[i], where);
   }
   for (size_t i = 0; i < all.size(); ++i)  // the axis of directions
@@ -147,20 +156,20 @@ Tensor in_order(const Tensor& x, const RecurrentOptions& o, const Location& wher
 }
 
 // The operator knows sequences that end early alone: it gets the steps that count in front.
-Tensors recur_masked(const RecurrentLayer& layer, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
+Tensors recur_masked(const RecurrentCell& cell, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
                      const RecurrentOptions& o, const Location& where) {
   const GatheredSteps steps(in_order(*input.mask, o, where), where);
   const Tensor sequence = steps.gathered(in_order(input.sequence, o, where));
-  Tensors results = recurrent_operator(layer, sequence, steps.lengths(), input.states, w, units, o, where);
+  Tensors results = recurrent_operator(cell, sequence, steps.lengths(), input.states, w, units, o, where);
   const Tensor states = swapped(results[0], where);
   results[0] = o.return_sequences ? masked(steps.spread(states), input.mask) : steps.last(states);
   return results;
 }
 
-Tensors recur(const RecurrentLayer& layer, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
+Tensors recur(const RecurrentCell& cell, const RecurrentInput& input, const RecurrentWeights& w, int64_t units,
               const RecurrentOptions& o, const Location& where) {
-  if (input.mask) return recur_masked(layer, input, w, units, o, where);
-  Tensors results = recurrent_operator(layer, in_order(input.sequence, o, where), {}, input.states, w, units, o, where);
+  if (input.mask) return recur_masked(cell, input, w, units, o, where);
+  Tensors results = recurrent_operator(cell, in_order(input.sequence, o, where), {}, input.states, w, units, o, where);
   const Tensor last = constant_tensor(cnnc::Tensor::scalar(DType::i64, -1));
   results[0] = o.return_sequences ? swapped(results[0], where)
                                   : record("Gather", {results[0], last}, {{"axis", int64_t{0}}}, where);
@@ -213,20 +222,68 @@ Tensors gru(LayerScope& scope, const Tensors& x, int64_t units, const RecurrentO
                input, weights, units, o, where);
 }
 
-using Recurrence = Tensors (*)(LayerScope&, const Tensors&, int64_t, const RecurrentOptions&, const Location&);
+Tensors simple_rnn(LayerScope& scope, const Tensors& x, int64_t units, const RecurrentOptions& o, const Location& where) {
+  const RecurrentInput input = recurrent_input(x, 1, units, o, where);
+  RecurrentWeights weights = kernels(scope, input.sequence, units, 1, o);
+  if (o.use_bias) weights.bias = scope.weight("bias", {units}, o.bias_initializer, o.bias_regularizer);
+  return recur({"RNN", 1, 6, {0}, {o.activation}, {}}, input, weights, units, o, where);
+}
 
-Layer::ManyFunction recurrent_function(Recurrence recurrence, int64_t units, RecurrentOptions o, Location where) {
-  return [=](LayerScope& scope, const Tensors& x) { return recurrence(scope, x, units, o, where); };
+Layer::ManyFunction recurrent_function(const RecurrentForm& form, const Location& where) {
+  return [=](LayerScope& scope, const Tensors& x) { return form.recurrence(scope, x, form.units, form.options, where); };
+}
+
+Tensor merged(const Tensor& a, const Tensor& b, Merge merge, const Location& where) {
+  switch (merge) {
+    case Merge::sum: return record("Add", {a, b}, {}, where);
+    case Merge::multiply: return record("Mul", {a, b}, {}, where);
+    case Merge::average: return record("Add", {a, b}, {}, where) * 0.5;
+    default: return record("Concat", {a, b}, {{"axis", int64_t{a.rank() - 1}}}, where);
+  }
+}
+
+Tensor zeros_where_masked(const Tensor& sequence, const Location& where) {
+  const Tensor zero = constant_tensor(cnnc::Tensor::scalar(DType::f32, 0));
+  return masked(record("Where", {mask_along(sequence, 1, where), sequence, zero}, {}, where), sequence.mask());
+}
+
+Tensors in_both_directions(LayerScope& scope, const Tensors& x, const RecurrentForm& form, Merge merge, const Location& where) {
+  require(!form.options.go_backwards, "its layer goes backwards; give it the layer that goes forward");
+  require(x.size() % 2 == 1, "takes a sequence, or a sequence and the states of both directions, was given ", x.size(), " tensors");
+  const auto middle = x.begin() + 1 + static_cast<std::ptrdiff_t>(x.size() / 2);
+  Tensors of_forward(x.begin(), middle), of_backward{x[0]};
+  of_backward.insert(of_backward.end(), middle, x.end());
+  RecurrentOptions back = form.options;
+  back.go_backwards = true;
+  LayerScope forward_scope = scope.part("forward_"), backward_scope = scope.part("backward_");
+  Tensors results = form.recurrence(forward_scope, of_forward, form.units, form.options, where);
+  Tensors others = form.recurrence(backward_scope, of_backward, form.units, back, where);
+  Tensor back_in_order = without_mask(others[0]);
+  if (back.return_sequences) back_in_order = reversed_steps(back_in_order, where);
+  const Tensor joined = merged(without_mask(results[0]), back_in_order, merge, where);
+  results[0] = results[0].mask() ? zeros_where_masked(masked(joined, results[0].mask()), where) : joined;
+  results.insert(results.end(), others.begin() + 1, others.end());
+  return results;
 }
 
 }  // namespace
 
-LSTM::LSTM(int64_t units, RecurrentOptions o, Location where)
-    : Layer("LSTM", recurrent_function(lstm, units, std::move(o), where), where) {
+RecurrentLayer::RecurrentLayer(std::string type, RecurrentForm form, Location where)
+    : Layer(std::move(type), recurrent_function(form, where), where),
+      form_(std::make_shared<RecurrentForm>(std::move(form))) {
   decides_masks(*this);
 }
-GRU::GRU(int64_t units, RecurrentOptions o, Location where)
-    : Layer("GRU", recurrent_function(gru, units, std::move(o), where), where) {
+
+LSTM::LSTM(int64_t units, RecurrentOptions o, Location where) : RecurrentLayer("LSTM", {lstm, units, std::move(o)}, where) {}
+GRU::GRU(int64_t units, RecurrentOptions o, Location where) : RecurrentLayer("GRU", {gru, units, std::move(o)}, where) {}
+SimpleRNN::SimpleRNN(int64_t units, RecurrentOptions o, Location where)
+    : RecurrentLayer("SimpleRNN", {simple_rnn, units, std::move(o)}, where) {}
+
+Bidirectional::Bidirectional(const RecurrentLayer& layer, Merge merge, Location where)
+    : Layer("Bidirectional", ManyFunction([form = layer.form(), merge, where](LayerScope& scope, const Tensors& x) {
+              return in_both_directions(scope, x, form, merge, where);
+            }),
+            where) {
   decides_masks(*this);
 }
 

@@ -18,6 +18,8 @@ struct LayerState;
 class LayerScope {
  public:
   explicit LayerScope(LayerState& state) : state_(state) {}
+  // The same layer; names of weights begin with `prefix`: LSTM's in Bidirectional with "forward_" and "backward_".
+  LayerScope part(const std::string& prefix) const;
   Tensor weight(const std::string& name, Shape shape, const Initializer& initializer = glorot_uniform,
                 const Regularizer& regularizer = {}, bool trainable = true);
   // Whether an earlier call has made it.
@@ -28,6 +30,7 @@ class LayerScope {
 
  private:
   LayerState& state_;
+  std::string prefix_;
 };
 
 class Layer {
@@ -334,14 +337,36 @@ struct RecurrentOptions {
   Regularizer recurrent_regularizer = {};
   Regularizer bias_regularizer = {};
 };
+struct RecurrentForm;
+class RecurrentLayer : public Layer {
+ public:
+  // For the library itself.
+  RecurrentLayer(std::string type, RecurrentForm form, Location where);
+  const RecurrentForm& form() const { return *form_; }
+
+ private:
+  std::shared_ptr<const RecurrentForm> form_;
+};
 // Kernels [features, 4 units] and [units, 4 units], bias [4 units]; gates i, f, g, o.
-struct LSTM : Layer {
+struct LSTM : RecurrentLayer {
   explicit LSTM(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
 };
 // Kernels [features, 3 units] and [units, 3 units], bias [3 units], and with reset_after another one of the recurrent
 // product; gates z, r, h.
-struct GRU : Layer {
+struct GRU : RecurrentLayer {
   explicit GRU(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
+};
+// activation(x kernel + h recurrent_kernel + bias), without gates: [features, units], [units, units], [units].
+struct SimpleRNN : RecurrentLayer {
+  explicit SimpleRNN(int64_t units, RecurrentOptions options = {}, Location where = Location::current());
+};
+enum class Merge { concatenate, sum, multiply, average };
+// Two layers made like `layer`, one from the first step to the last and one back, whose results are joined: of
+// return_sequences those of the same step, zeros at steps that a mask leaves out. Weights are forward_kernel, ...,
+// backward_bias; states are first those of the one and then those of the other, as return_state gives them.
+//   Bidirectional(LSTM(64, {.return_sequences = true}))
+struct Bidirectional : Layer {
+  explicit Bidirectional(const RecurrentLayer& layer, Merge merge = Merge::concatenate, Location where = Location::current());
 };
 struct AttentionOptions {
   int64_t value_units = 0;   // of each head; 0: as many as of the keys

@@ -25,16 +25,19 @@ const Cell kRnn{
     .gates = 1,
     .states = 1,
     .default_activations = {"Tanh"},
+    .factors = 6,
     .input_bias = sum_of_biases,
     .constants = [](const Direction& d) -> std::vector<Value*> { return {recurrence_weights(d)}; },
     .step = [](const CellStep& s) -> std::vector<Value*> {
-      return {s.activated(0, s.add(s.x, s.matmul(s.states[0], s.constants[0])))};
+      return {s.activated(0, s.add(s.x, s.recurrent_product(s.states[0], s.constants[0], 0, 1)))};
     }};
 
 [[maybe_unused]] const bool declared_rnn = [] {
   declare(recurrent_operator("RNN")
-              .doc("h = f(x W^T + h R^T + b) along a sequence, in one or both directions.")
+              .doc("h = f(x W^T + h R^T + b) along a sequence, in one or both directions. Not of ONNX: factors of h before its "
+                   "product with R.")
               .optional_input("initial_h", kFloatTypes)
+              .optional_input("factors", kFloatTypes)
               .output("Y")
               .optional_output("Y_h")
               .example({random(f32, {4, 2, 3}), random(f32, {1, 5, 3}), random(f32, {1, 5, 5})})
@@ -44,7 +47,9 @@ const Cell kRnn{
                        {{"direction", kBoth},
                         {"activations", Strings{"Affine", "Softsign"}},
                         {"activation_alpha", Floats{0.5}},
-                        {"activation_beta", Floats{0.1}}}),
+                        {"activation_beta", Floats{0.1}}})
+              .example({random(f64, {3, 2, 2}), random(f64, {1, 3, 2}), random(f64, {1, 3, 3}), absent(),
+                        absent(), absent(), random(f64, {2, 3})}),
           kRnn);
   return true;
 }();

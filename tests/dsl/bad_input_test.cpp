@@ -28,6 +28,8 @@ TEST(BadLayers, ThatDoNotFitNameTheLineAndTheShapes) {
   expect_fault([] { Dense(2)(input({4}, {.type = InputType::i32})); }, {"Dense", "i32[batch,4]"});
   expect_fault([] { LSTM(3, {.return_state = true})(input({4, 5})); }, {"layer LSTM of " + kHere, "gives 3 tensors", "outputs()"});
   expect_fault([] { LSTM(3)({input({4, 5}), input({3})}); }, {"layer LSTM of " + kHere, "2 states", "given 2 tensors"});
+  expect_fault([] { Bidirectional(LSTM(3, {.go_backwards = true}))(input({4, 5})); }, {"layer Bidirectional of " + kHere, "goes backwards"});
+  expect_fault([] { Bidirectional(LSTM(3))({input({4, 5}), input({3})}); }, {"layer Bidirectional of " + kHere, "both directions", "given 2 tensors"});
   expect_fault([] { GRU(3)({input({4, 5}), input({4})}); }, {"layer GRU of " + kHere, "f32[batch,3]", "f32[batch,4]"});
 }
 

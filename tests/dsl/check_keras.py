@@ -38,6 +38,9 @@ def keras_weights(layer, arrays):
             arrays[1] = last_first(arrays[1])
     elif kind == "GRU" and layer.use_bias and layer.reset_after:
         arrays[2:] = [np.stack(arrays[2:])]
+    elif kind == "Bidirectional":
+        middle = len(arrays) // 2
+        arrays = keras_weights(layer.forward_layer, arrays[:middle]) + keras_weights(layer.backward_layer, arrays[middle:])
     elif kind == "MultiHeadAttention":
         arrays = [a.reshape(variable.shape) for a, variable in zip(arrays, layer.weights)]
     return arrays

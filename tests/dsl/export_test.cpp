@@ -86,6 +86,8 @@ std::vector<Case> other_cases() {
       of_words("lstm_relu", {LSTM(4, {.return_sequences = true, .activation = CellActivation::relu, .use_bias = false})}),
       of_words("causal", {MultiHeadAttention(2, 3, {.value_units = 5, .output_units = 7, .use_bias = false, .causal = true})}),
       of_words("lstm", {LSTM(7)}), of_words("gru_dropouts", {GRU(6, {.dropout = 0.2, .recurrent_dropout = 0.3})}), of_words("gru", {GRU(6, {.return_sequences = true, .go_backwards = true})}),
+      of_words("simple_rnn", {SimpleRNN(5, {.activation = CellActivation::relu, .recurrent_dropout = 0.2})}),
+      of_words("both_directions", {Bidirectional(LSTM(3, {.return_sequences = true})), Bidirectional(GRU(2), Merge::sum)}),
       of_words("attention", {MultiHeadAttention(2, 3), LayerNormalization(), Flatten(), Dense(3, softmax)})};
   const Tensor source = input({4, 5}, {.name = "source"}), target = input({3, 2}, {.name = "target"});
   for (const bool is_lstm : {false, true}) {

@@ -85,7 +85,7 @@ TEST_F(KerasTest, RandomLayersComputeTheSame) {
   const auto seed = static_cast<unsigned>(seed_text != nullptr ? std::atoi(seed_text) : 1);
   RandomLayers layers(seed);
   std::mt19937 random(seed);
-  for (size_t i = 0; i < 102; ++i) {
+  for (size_t i = 0; i < 108; ++i) {
     const Twin twin = layers.next(i);
     SCOPED_TRACE(twin.keras);
     save_case(twin, std::to_string(1000 + i), random);

@@ -337,6 +337,33 @@ TEST(Recurrence, DropsTheSameStatesInAllSteps) {
   expect_fault([] { GRU(2, {.recurrent_dropout = 1})(input({4, 3})); }, {"layer GRU", "recurrent_dropout is 1"});
 }
 
+TEST(Recurrence, GoesInBothDirectionsWithWeightsOfItsOwnForEach) {
+  const Tensor x = input({4, 3});
+  const LSTM prototype(2, {.return_sequences = true, .return_state = true});
+  const Bidirectional both(prototype);
+  const Tensors results = both.outputs(x);
+  EXPECT_EQ(results.size(), 5u);  // y, and h and c of each direction
+  EXPECT_EQ(results[0].shape(), (Shape{-1, 4, 4}));
+  EXPECT_TRUE(prototype.weights().empty());
+  ASSERT_EQ(both.weights().size(), 6u);
+  // Each half is what the layer alone computes.
+  const LSTM ahead(2, {.return_sequences = true, .return_state = true}), back(2, {.return_sequences = true, .return_state = true, .go_backwards = true});
+  Tensors all = results;
+  for (const LSTM& one : {ahead, back})
+    for (const Tensor& result : one.outputs(x)) all.push_back(result);
+  const Arrays weights = both.weights();
+  ahead.set_weights({weights[0], weights[1], weights[2]});
+  back.set_weights({weights[3], weights[4], weights[5]});
+  const Arrays y = Model({x}, all).predict(Arrays{counting({1, 4, 3})});
+  for (int64_t step = 0; step < 4; ++step)
+    for (int64_t unit = 0; unit < 2; ++unit) {
+      EXPECT_EQ(y[0].at(step * 4 + unit), y[5].at(step * 2 + unit));
+      EXPECT_EQ(y[0].at(step * 4 + 2 + unit), y[8].at((3 - step) * 2 + unit));
+    }
+  for (const auto& [of_both, of_one] : std::vector<std::pair<size_t, size_t>>{{1, 6}, {2, 7}, {3, 9}, {4, 10}})
+    for (const int64_t unit : {0, 1}) EXPECT_EQ(y[of_both].at(unit), y[of_one].at(unit)) << of_both;
+}
+
 TEST(Recurrence, DropsStatesOfMaskedSequences) {
   const Tensor x = input({4, 3});
   Model model({x}, LSTM(2, {.return_state = true, .recurrent_dropout = 0.3}).outputs(Masking()(x)));

@@ -31,7 +31,7 @@ class RandomLayers {
     static constexpr Make kKinds[] = {
         &RandomLayers::conv, &RandomLayers::depthwise, &RandomLayers::separable, &RandomLayers::transposed, &RandomLayers::pool,
         &RandomLayers::global_pool, &RandomLayers::upsampling, &RandomLayers::zero_padding, &RandomLayers::batch_norm,
-        &RandomLayers::layer_norm, &RandomLayers::lstm, &RandomLayers::gru, &RandomLayers::attention, &RandomLayers::embedding,
+        &RandomLayers::layer_norm, &RandomLayers::lstm, &RandomLayers::gru, &RandomLayers::simple_rnn, &RandomLayers::attention, &RandomLayers::embedding,
         &RandomLayers::dense, &RandomLayers::prelu, &RandomLayers::softmax_of_axis};
     return (this->*kKinds[kind % std::size(kKinds)])();
   }
@@ -131,7 +131,10 @@ class RandomLayers {
     if (coin()) {
       Shape numbers;
       // With an even kernel and Padding::same TensorFlow refuses an output_padding of 0.
-      for (size_t i = 0; i < 2; ++i) numbers.push_back(number(same && w.kernel[i] % 2 == 0 ? 1 : 0, w.strides[i] - 1));
+      for (size_t i = 0; i < 2; ++i) {
+        const int64_t least = same && w.kernel[i] % 2 == 0 ? 1 : 0;
+        numbers.push_back(number(least, std::max(least, w.strides[i] - 1)));
+      }
       if (numbers[0] < w.strides[0] && numbers[1] < w.strides[1]) {
         o.output_padding = sizes(numbers);
         added = tuple(numbers);
@@ -199,14 +202,15 @@ class RandomLayers {
         {CellActivation::hard_sigmoid, "hard_sigmoid"}, {CellActivation::linear, "linear"}};
     return kAll[static_cast<size_t>(number(0, 7))];
   }
-  std::pair<RecurrentOptions, std::string> recurrent_options() {
+  std::pair<RecurrentOptions, std::string> recurrent_options(bool has_gates = true) {
     RecurrentOptions o{.return_sequences = coin(), .go_backwards = coin()};
     std::string text = ",return_sequences=" + python(o.return_sequences) + ",go_backwards=" + python(o.go_backwards);
     if (coin()) {
       const auto [function, name] = activation();
       const auto [gates, gates_name] = activation();
       o.activation = function, o.recurrent_activation = gates;
-      text += ",activation='" + name + "',recurrent_activation='" + gates_name + "'";
+      text += ",activation='" + name + "'";
+      if (has_gates) text += ",recurrent_activation='" + gates_name + "'";
     }
     o.use_bias = number(0, 3) != 0;
     return {o, text + ",use_bias=" + python(o.use_bias)};
@@ -214,13 +218,26 @@ class RandomLayers {
   Twin lstm() {
     auto [o, text] = recurrent_options();
     const int64_t units = number(1, 5);
-    return {LSTM(units, o), "LSTM(" + std::to_string(units) + text + ")", {number(1, 5), number(1, 4)}, false, false, coin()};
+    return recurrent(LSTM(units, o), o, "LSTM(" + std::to_string(units) + text + ")");
   }
   Twin gru() {
     auto [o, text] = recurrent_options();
     o.reset_after = coin();
     const int64_t units = number(1, 5);
-    return {GRU(units, o), "GRU(" + std::to_string(units) + text + ",reset_after=" + python(o.reset_after) + ")", {number(1, 5), number(1, 4)}, false, false, coin()};
+    return recurrent(GRU(units, o), o, "GRU(" + std::to_string(units) + text + ",reset_after=" + python(o.reset_after) + ")");
+  }
+  Twin simple_rnn() {
+    const auto [o, text] = recurrent_options(false);
+    const int64_t units = number(1, 5);
+    return recurrent(SimpleRNN(units, o), o, "SimpleRNN(" + std::to_string(units) + text + ")");
+  }
+  // The layer, or two of it in both directions.
+  Twin recurrent(const RecurrentLayer& layer, const RecurrentOptions& o, const std::string& text) {
+    const Shape sample{number(1, 5), number(1, 4)};
+    if (o.go_backwards || coin()) return {layer, text, sample, false, false, coin()};
+    const auto [merge, name] = std::vector<std::pair<Merge, std::string>>{
+        {Merge::concatenate, "concat"}, {Merge::sum, "sum"}, {Merge::multiply, "mul"}, {Merge::average, "ave"}}[static_cast<size_t>(number(0, 3))];
+    return {Bidirectional(layer, merge), "Bidirectional(keras.layers." + text + ",merge_mode='" + name + "')", sample, false, false, coin()};
   }
   Twin attention() {
     // Keras adds the biases of heads of one element to the steps, where there are as many steps as heads.
