@@ -256,6 +256,8 @@ std::vector<Tensor> interpret(const Graph& graph, const std::vector<Tensor>& inp
 // Evaluates one node on given operands (null where absent). `symbols` gives the values of size symbols in it.
 std::vector<Tensor> interpret_node(const Node& node, const std::vector<const Tensor*>& operands,
                                    const std::map<std::string, int64_t>& symbols = {});
+// Whether an operator says what it computes, by itself; one of control flow has it in its regions.
+bool can_interpret(const OpDef& op);
 // The tensor that a value always is, when constants and known sizes alone decide it and nothing on the way is large.
 std::optional<Tensor> constant_value(const Value& value);
 

@@ -162,6 +162,8 @@ std::vector<Tensor> interpret(const Graph& graph, const std::vector<Tensor>& inp
   return Interpreter(graph, {}, nullptr).run(inputs);
 }
 
+bool can_interpret(const OpDef& op) { return op.has_kernel() || op.has_computation() || op.has_decomposition(); }
+
 std::vector<Tensor> interpret_node(const Node& node, const std::vector<const Tensor*>& operands,
                                    const std::map<std::string, int64_t>& symbols) {
   Symbols bound = symbols;
@@ -199,7 +201,7 @@ class ConstantValue {
 
   static bool is_small(const Node& node) {
     const OpDef& op = node.op();
-    bool small = op.is_pure() && (op.has_kernel() || op.has_computation() || op.has_decomposition()) && !node.inputs().empty();
+    bool small = op.is_pure() && can_interpret(op) && !node.inputs().empty();
     for (const Value* v : node.inputs()) small = small && (!v || (v->type().is_static() && v->type().element_count().value() <= kMostElements));
     for (size_t i = 0; i < node.output_count(); ++i) small = small && node.output(i)->type().is_static();
     return small;

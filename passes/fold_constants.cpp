@@ -36,8 +36,6 @@ bool is_constant_expression(const Node& node) {
   return any;
 }
 
-bool can_interpret(const OpDef& op) { return op.has_kernel() || op.has_computation() || op.has_decomposition(); }
-
 void replace_by_constant(Value& value, Tensor tensor) {
   Node& node = *value.producer();
   const InsertBefore here(node);

@@ -95,6 +95,7 @@ void TrainingData::read_inputs(const DataFiles& files, const std::string& model)
     ErrorText error;
     if (!inputs_[i].load(path.c_str(), &error)) throw Error(error.text, Fault::file);
     samples_.inputs[i] = inputs_[i].view();
+    samples_.names[i] = names_[i].c_str();
     samples_.files[i] = inputs_[i].file();
     types_.push_back(type_in_file(samples_.inputs[i], path));
   }

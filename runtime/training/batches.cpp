@@ -1,6 +1,7 @@
 #include "runtime/training/batches.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "runtime/host_tensor.h"
@@ -44,7 +45,9 @@ bool check_rows(const Samples& samples, ErrorText* error) {
   const int64_t count = first.dims[0];
   if (count == 0) return error->set("the data have no samples");
   for (int32_t i = 1; i < samples.input_count; ++i) {
-    if (!check_count("rows of another input", samples.inputs[i], count, error)) return false;
+    char what[256];
+    snprintf(what, sizeof what, "rows of input '%s'", samples.names[i] ? samples.names[i] : "");
+    if (!check_count(what, samples.inputs[i], count, error)) return false;
   }
   if (!check_count("labels", samples.labels, count, error)) return false;
   return !samples.weights.data || check_count("sample weights", samples.weights, count, error);

@@ -85,6 +85,7 @@ ExitCode TrainerData::load_input(const TrainerRecord& record, int32_t index, con
     return kExitUsage;
   }
   samples_.inputs[index] = tensor;
+  samples_.names[index] = name;
   samples_.files[index] = inputs_[index].file();
   return kExitOk;
 }

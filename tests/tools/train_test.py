@@ -252,7 +252,7 @@ class SeveralInputsAndOutputs(TrainTest):
                             "x={0}/x.npy,q={0}/z.npy": ["q=", "'x', 'z'"]}.items():
             self.expect_error(USAGE, *self.arguments(*output, data=data), words=words)
         np.save(self.folder / "z.npy", self.z[:7])
-        self.refuse(USAGE, *output, words=["7 rows of another input", "10 samples"])
+        self.refuse(USAGE, *output, words=["7 rows of input 'z'", "10 samples"])
         np.save(self.folder / "z.npy", self.z.astype(np.float64))
         self.refuse(USAGE, *output, words=["data of 'z'", "f64[10,2]"])
 
