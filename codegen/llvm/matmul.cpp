@@ -263,14 +263,19 @@ int64_t rows_in_a_set(const MatMulSpec& spec, const Size& stride, int64_t rows) 
   return divide_up(rows * std::gcd(stride.constant() * element_size(spec.type), kWay), kWay);
 }
 
+// Whether there are steps enough that each result of a tile can wait for some of the next one's.
+bool is_pipelined(const MatMulSpec& spec, const TileShape& tile) {
+  return spec.k.is_constant() && spec.k.constant() >= int64_t{tile.width} * tile.vectors;
+}
+
 // An update reads and writes several tensors besides the result and divides: results of a tile are computed between the
 // multiplications of the next. Rows that push each other out of the cache had better be few and long.
 std::optional<TileShape> tile_of_update(const MatMulSpec& spec, const VectorIsa& isa, int64_t steps) {
-  constexpr TileShape kHigh{8, 1}, kLong{6, 4};
+  constexpr TileShape kHigh{8, 1}, kLong{6, 4}, kRow{1, 8};
   constexpr int64_t kLongReduction = 256;  // beside which an epilogue counts for little
   constexpr int64_t kMostInASet = 2;
   if (isa.registers < 32 || (spec.results < 2 && spec.divisions < 2)) return std::nullopt;
-  if (rows_in_a_set(spec, spec.output_row_stride, kHigh.width) > kMostInASet) return kLong;
+  if (rows_in_a_set(spec, spec.output_row_stride, kHigh.width) > kMostInASet) return is_pipelined(spec, kLong) ? kLong : kRow;
   if (steps > kLongReduction) return std::nullopt;
   return kHigh;
 }
@@ -304,7 +309,7 @@ MatMulPlan plan_matmul(const MatMulSpec& given, const VectorIsa& isa) {
     tile = {plan.lanes, 1};
   } else if (const auto update = tile_of_update(spec, isa, steps)) {
     tile = *update;
-    plan.pipelined = spec.k.is_constant() && steps >= int64_t{tile.width} * tile.vectors;
+    plan.pipelined = is_pipelined(spec, tile);
   }
   plan.width = tile.width;
   plan.vectors = tile.vectors;

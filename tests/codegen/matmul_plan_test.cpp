@@ -67,6 +67,9 @@ TEST(MatMulPlan, UpdatesFewRowsWhoseLinesShareASet) {
   spec = product(64, 4112, 32, true, false);
   spec.results = 2;
   EXPECT_LT(in_one_set, plan_matmul(spec, kAvx512).width);
+  spec = product(64, 4096, 8, true, false);
+  spec.results = 2;
+  EXPECT_EQ(plan_matmul(spec, kAvx512).width, 1) << "there are fewer multiplications than results that could wait for them";
   EXPECT_FALSE(is_transposed(product(32, 64, 4096, false, true))) << "rows of B share sets";
 }
 
