@@ -67,6 +67,14 @@ struct Slice {
   bool backwards;  // in the forward Scan
 };
 
+// The gradient a^T b of a capture in one trip: summed over all trips, it is one product of the stacks of a and b.
+struct StackedProduct {
+  size_t k;  // in wrt_
+  Value *a, *b;
+  bool backwards;        // as of Slice
+  size_t stacks[2] = {}; // results of the backward Scan that are a's and b's, where no operand of it is
+};
+
 class ScanGradient {
  public:
   explicit ScanGradient(GradientBuilder& g)
@@ -219,9 +227,10 @@ class ScanGradient {
     if (slices_.empty()) slices_.push_back({scan_.input(first), inputs_[first], false});
   }
 
-  // Carried: the states' gradients, then the captures' as sums over trips. Stacked: the slices'.
+  // Carried: the states' gradients, then the captures' as sums over trips. Stacked: the slices', then factors of products.
   void add_backward_scan() {
     add_given_slices();
+    find_products();
     auto body = std::make_shared<Graph>(body_.name() + "_gradient");
     std::map<const Value*, Value*> map;
     add_states(*body, map);
@@ -247,6 +256,7 @@ class ScanGradient {
     for (size_t i : wrt_)
       if (is_slice(i))
         out.push_back(runs_backwards(scan_, "scan_input_directions", i - parts_.states) ? 0 : 1);
+    stack_factors(*body, map, out);
     const Node* scan = g_.graph().add("Scan", operands,
                                       {{"body", body},
                                        {"num_scan_inputs", static_cast<int64_t>(slices_.size())},
@@ -255,6 +265,67 @@ class ScanGradient {
                                        {"scan_output_directions", out}},
                                       static_cast<int>(body->outputs().size()));
     give_results(*scan);
+    multiply_stacks(*scan);
+  }
+
+  const Slice* slice_of(const Value* v) const {
+    const auto it = std::find_if(slices_.begin(), slices_.end(), [&](const Slice& slice) { return slice.inner == v; });
+    return it == slices_.end() ? nullptr : &*it;
+  }
+
+  // A matrix that each trip has another one of.
+  bool is_stackable(const Value* v) const {
+    if (v->constant() || v->type().rank() != 2 || !v->type().dims[1].is_const()) return false;
+    return slice_of(v) != nullptr || (input_index(v) == inputs_.size() && !is_seed(v));
+  }
+
+  bool is_product(size_t k) const {
+    return std::any_of(products_.begin(), products_.end(), [&](const StackedProduct& p) { return p.k == k; });
+  }
+
+  void find_products() {
+    for (size_t k = 0; k < wrt_.size(); ++k) {
+      const Node* node = is_state(wrt_[k]) || is_slice(wrt_[k]) || !slopes_[k] ? nullptr : slopes_[k]->producer();
+      if (!node || !node->is("MatMul") || node->int_attribute("transA") == 0 || node->int_attribute("transB") != 0) continue;
+      Value *a = node->input(0), *b = node->input(1);
+      if (!is_stackable(a) || !is_stackable(b)) continue;
+      const Slice *of_a = slice_of(a), *of_b = slice_of(b);
+      if (of_a && of_b && of_a->backwards != of_b->backwards) continue;
+      products_.push_back({k, a, b, of_a ? of_a->backwards : of_b != nullptr && of_b->backwards});
+    }
+  }
+
+  // Results of the backward Scan for the factors that it computes; one that is a slice's gradient is among them already.
+  void stack_factors(Graph& body, std::map<const Value*, Value*>& map, Ints& directions) {
+    const size_t first = body.outputs().size() - directions.size();
+    for (StackedProduct& p : products_)
+      for (const size_t side : {0, 1}) {
+        const Value* factor = side == 0 ? p.a : p.b;
+        if (slice_of(factor)) continue;
+        const int64_t direction = p.backwards ? 0 : 1;
+        const auto is_stack = [&](size_t i) { return body.outputs()[first + i] == map.at(factor) && directions[i] == direction; };
+        size_t i = 0;
+        while (i < directions.size() && !is_stack(i)) ++i;
+        p.stacks[side] = first + i;
+        if (i < directions.size()) continue;
+        body.add_output(map.at(factor));
+        directions.push_back(direction);
+      }
+  }
+
+  void multiply_stacks(const Node& scan) {
+    Graph& graph = g_.graph();
+    for (const StackedProduct& p : products_) {
+      if (!g_.wants(wrt_[p.k])) continue;
+      const auto rows = [&](size_t side) {
+        const Value* factor = side == 0 ? p.a : p.b;
+        const Slice* slice = slice_of(factor);
+        return graph.make("Reshape", {slice ? slice->stack : scan.output(p.stacks[side]),
+                                      graph.constant(Tensor::ints({-1, factor->type().dims[1].value()}))});
+      };
+      Value *a = rows(0), *b = rows(1);
+      g_.wrt(wrt_[p.k], graph.make("MatMul", {a, b}, {{"transA", int64_t{1}}}));
+    }
   }
 
   void add_states(Graph& body, std::map<const Value*, Value*>& map) {
@@ -268,8 +339,9 @@ class ScanGradient {
 
   Values add_sums(Graph& body) {
     Values sums;
-    for (size_t i : wrt_) {
-      if (is_state(i) || is_slice(i)) continue;
+    for (size_t k = 0; k < wrt_.size(); ++k) {
+      const size_t i = wrt_[k];
+      if (is_state(i) || is_slice(i) || is_product(k)) continue;
       sums.push_back(body.add_input(inputs_[i]->type()));
       carried_operands_.push_back(zeros_like(g_.graph(), scan_.input(i)));
     }
@@ -281,6 +353,7 @@ class ScanGradient {
     size_t next_sum = 0;
     for (size_t k = 0; k < wrt_.size(); ++k) {
       const size_t i = wrt_[k];
+      if (is_product(k)) continue;
       Value* slope = slopes_[k] ? mapped(body, slopes_[k], map) : nullptr;
       if (is_state(i) || is_slice(i)) {
         if (slope == nullptr) slope = zero_of(body, inputs_[i]->type());
@@ -305,8 +378,9 @@ class ScanGradient {
   void give_results(const Node& scan) {
     size_t next = 0;
     const auto give = [&](auto&& which) {
-      for (size_t i : wrt_) {
-        if (!which(i)) continue;
+      for (size_t k = 0; k < wrt_.size(); ++k) {
+        const size_t i = wrt_[k];
+        if (!which(i) || is_product(k)) continue;
         if (g_.wants(i)) g_.wrt(i, scan.output(next));
         ++next;
       }
@@ -328,6 +402,7 @@ class ScanGradient {
   const Node* last_ = nullptr;  // of the forward part
   Values needed_;               // values that the backward part uses
   std::vector<Slice> slices_;
+  std::vector<StackedProduct> products_;
   Values carried_operands_;
 };
 

@@ -1,8 +1,10 @@
 // Branches and loops of compiled programs, and their gradients, against the interpreter.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
+#include "ir/control_flow.h"
 #include "ir/error.h"
 #include "passes/autodiff/gradients.h"
 #include "tests/support/compiler/engines.h"
@@ -123,6 +125,27 @@ const Case kCases[] = {
     }, num_scan_inputs = 1} : f64[2]
   return %0
 })"},
+    {"ScanThatMultipliesByCaptures", R"(graph @g(%s: f64[3,2], %x: f64[4,3,5], %r: f64[2,2], %w: f64[5,2]) -> f64[3,2], f64[4,3,2] {
+  %0, %1 = Scan(%s, %x, %r, %w) {
+    body = graph @step(%a: f64[3,2], %e: f64[3,5], %p: f64[2,2], %q: f64[5,2]) -> f64[3,2], f64[3,2] {
+      %2 = MatMul(%a, %p) : f64[3,2]
+      %3 = MatMul(%e, %q) : f64[3,2]
+      %4 = Add(%2, %3) : f64[3,2]
+      %5 = Tanh(%4) : f64[3,2]
+      return %5, %4
+    }, num_captures = 2, num_scan_inputs = 1, scan_input_directions = [1]} : f64[3,2], f64[4,3,2]
+  return %0, %1
+})"},
+    {"ScanWhoseProductsRunBothWays", R"(graph @g(%s: f64[3,2], %x: f64[4,3,2], %w: f64[2,2], %v: f64[2,2]) -> f64[3,2], f64[4,3,2], f64[4,3,2] {
+  %0, %1, %2 = Scan(%s, %x, %w, %v) {
+    body = graph @step(%a: f64[3,2], %e: f64[3,2], %p: f64[2,2], %q: f64[2,2]) -> f64[3,2], f64[3,2], f64[3,2] {
+      %3 = MatMul(%e, %p) : f64[3,2]
+      %4 = MatMul(%e, %q) : f64[3,2]
+      %5 = Add(%a, %e) : f64[3,2]
+      return %5, %3, %4
+    }, num_captures = 2, num_scan_inputs = 1, scan_output_directions = [1,0]} : f64[3,2], f64[4,3,2], f64[4,3,2]
+  return %0, %1, %2
+})"},
 };
 
 class ControlFlow : public testing::TestWithParam<Case> {};
@@ -220,6 +243,23 @@ TEST(Loop, HasNoGradientWhenDataEndsIt) {
   } catch (const Error& e) {
     EXPECT_NE(e.message().find("a loop that data ends"), std::string::npos) << e.message();
   }
+}
+
+// Weights' gradients are no states, which would be read and written in every trip.
+TEST(Scan, MultipliesStacksForTheGradientsOfWeights) {
+  const auto states_of_gradient = [](const std::string& name) {
+    const Case& given = *std::find_if(std::begin(kCases), std::end(kCases), [&](const Case& c) { return c.name == name; });
+    const auto graph = parse_graph(given.text);
+    std::vector<Value*> wrt;
+    for (const auto& input : graph->inputs()) wrt.push_back(input.get());
+    gradients(*graph, weighted_sum_of_outputs(*graph), wrt);
+    size_t states = 0;
+    for (const auto& node : graph->nodes())
+      if (node->is("Scan") && node->region("body")->name() == "step_gradient") states += carried_parts(*node).states;
+    return states;
+  };
+  EXPECT_EQ(states_of_gradient("ScanThatMultipliesByCaptures"), 1u);
+  EXPECT_EQ(states_of_gradient("ScanWhoseProductsRunBothWays"), 2u) << "of one product the stacks run in different directions";
 }
 
 TEST(Scan, RunsOverSequencesOfAnyLength) {
