@@ -257,15 +257,22 @@ class ScanGradient {
       if (is_slice(i))
         out.push_back(runs_backwards(scan_, "scan_input_directions", i - parts_.states) ? 0 : 1);
     stack_factors(*body, map, out);
-    const Node* scan = g_.graph().add("Scan", operands,
-                                      {{"body", body},
-                                       {"num_scan_inputs", static_cast<int64_t>(slices_.size())},
-                                       {"num_captures", captures},
-                                       {"scan_input_directions", in},
-                                       {"scan_output_directions", out}},
-                                      static_cast<int>(body->outputs().size()));
-    give_results(*scan);
-    multiply_stacks(*scan);
+    const Values results = scan_results({{"body", body},
+                                         {"num_scan_inputs", static_cast<int64_t>(slices_.size())},
+                                         {"num_captures", captures},
+                                         {"scan_input_directions", in},
+                                         {"scan_output_directions", out}},
+                                        operands, body->outputs().size());
+    give_results(results);
+    multiply_stacks(results);
+  }
+
+  // No Scan where all gradients are products of stacks that there are.
+  Values scan_results(const Attributes& attributes, const Values& operands, size_t count) {
+    Values results;
+    const Node* scan = count > 0 ? g_.graph().add("Scan", operands, attributes, static_cast<int>(count)) : nullptr;
+    for (size_t i = 0; i < count; ++i) results.push_back(scan->output(i));
+    return results;
   }
 
   const Slice* slice_of(const Value* v) const {
@@ -313,14 +320,14 @@ class ScanGradient {
       }
   }
 
-  void multiply_stacks(const Node& scan) {
+  void multiply_stacks(const Values& results) {
     Graph& graph = g_.graph();
     for (const StackedProduct& p : products_) {
       if (!g_.wants(wrt_[p.k])) continue;
       const auto rows = [&](size_t side) {
         const Value* factor = side == 0 ? p.a : p.b;
         const Slice* slice = slice_of(factor);
-        return graph.make("Reshape", {slice ? slice->stack : scan.output(p.stacks[side]),
+        return graph.make("Reshape", {slice ? slice->stack : results[p.stacks[side]],
                                       graph.constant(Tensor::ints({-1, factor->type().dims[1].value()}))});
       };
       Value *a = rows(0), *b = rows(1);
@@ -375,13 +382,13 @@ class ScanGradient {
   }
 
   // What the operands get: in the order of wrt_, states before captures before slices.
-  void give_results(const Node& scan) {
+  void give_results(const Values& results) {
     size_t next = 0;
     const auto give = [&](auto&& which) {
       for (size_t k = 0; k < wrt_.size(); ++k) {
         const size_t i = wrt_[k];
         if (!which(i) || is_product(k)) continue;
-        if (g_.wants(i)) g_.wrt(i, scan.output(next));
+        if (g_.wants(i)) g_.wrt(i, results[next]);
         ++next;
       }
     };

@@ -262,6 +262,29 @@ TEST(Scan, MultipliesStacksForTheGradientsOfWeights) {
   EXPECT_EQ(states_of_gradient("ScanWhoseProductsRunBothWays"), 2u) << "of one product the stacks run in different directions";
 }
 
+// Both stacks are given then: no backward Scan is left.
+TEST(Scan, HasAGradientWhereOnlyWeightsAreWanted) {
+  for (const std::string length : {"4", "0"}) {
+    const auto graph = parse_graph("graph @g(%x: f64[" + length + ",3,5], %w: f64[5,2]) -> f64[" + length + R"(,3,2] {
+  %0 = Scan(%x, %w) {
+    body = graph @step(%e: f64[3,5], %q: f64[5,2]) -> f64[3,2] {
+      %1 = MatMul(%e, %q) : f64[3,2]
+      return %1
+    }, num_captures = 1, num_scan_inputs = 1} : f64[)" + length + R"(,3,2]
+  return %0
+})");
+    Value* loss = weighted_sum_of_outputs(*graph);
+    const auto forward = graph->clone();
+    graph->add_output(gradients(*graph, loss, {graph->inputs()[1].get()})[0]);
+    verify(*graph);
+    const std::vector<Tensor> inputs = inputs_of(*graph, false, 0);
+    const Tensor slope = interpret(*graph, inputs)[1];
+    for (int64_t i = 0; i < slope.size(); ++i)
+      EXPECT_NEAR(slope.as_double(i), (loss_with(*forward, inputs, 1, i, 0.5) - loss_with(*forward, inputs, 1, i, -0.5)), 1e-9) << length;
+    expect_engines_agree(*graph, inputs);
+  }
+}
+
 TEST(Scan, RunsOverSequencesOfAnyLength) {
   const auto graph = parse_graph(R"(graph @g(%s: f32[2], %x: f32[n,2]) -> f32[2], f32[n,2] {
   %0, %1 = Scan(%s, %x) {
