@@ -65,6 +65,24 @@ TEST(Masks, BackwardGruRepeatsItsOutput) {
           {{1.4962}, {0.006043, 0.028357, -0.005032, 0.189744}, {0.487696, 0.405747, 0.334179}});
 }
 
+// The other steps are those of the sequence without the masked one.
+TEST(Masks, BothDirectionsGiveZerosAtMaskedSteps) {
+  const Embedding table(6, 3, {.mask_zero = true, .initializer = random_uniform(1)});
+  const Bidirectional both(GRU(2, {.return_sequences = true}));
+  const auto states = [&](const std::vector<int32_t>& words) {
+    const auto steps = static_cast<int64_t>(words.size());
+    const Tensor x = input({steps}, {.type = InputType::i32});
+    return Model(x, both(table(x))).predict(Array({1, steps}, words));
+  };
+  const Array masked = states({3, 0, 1, 2}), without = states({3, 1, 2});
+  for (int64_t unit = 0; unit < 4; ++unit) {
+    EXPECT_EQ(masked.at(4 + unit), 0);
+    EXPECT_NE(without.at(unit), 0);
+    for (const auto& [step, of_three] : Places{{0, 0}, {2, 1}, {3, 2}})
+      EXPECT_NEAR(masked.at(4 * step + unit), without.at(4 * of_three + unit), 1e-6) << step;
+  }
+}
+
 // The numbers are those of Keras with mask= given: with an initial state it forgets the mask that the tensor has.
 TEST(Masks, StatesStayAtMaskedSteps) {
   const Tensor x = input({4, 5}), h = input({3}), c = input({3});
