@@ -18,6 +18,8 @@ namespace {
 // Loop numbers of joined axes in epilogue offsets.
 constexpr int kBatchLoop = 100;
 constexpr int kPixelLoop = 101;
+// The param that stands for the offset of the result's own place, which the generator has computed.
+constexpr int kOwnPlace = 1999;
 // Params from here on are what is the same for all elements.
 constexpr int kUniform = 2000;
 
@@ -85,12 +87,20 @@ Scalar EpilogueBuilder::join_offsets(const Scalar& expr) const {
 Scalar EpilogueBuilder::joined(const Scalar& offset) const {
   const auto affine = affine_form(offset);
   if (!affine) return offset;
+  if (is_own_place(*affine)) return Scalar::param(kOwnPlace, DType::i64);
   Affine result{affine->constant, {}};
   const Dim channel = affine->coefficient(channel_axis());
   if (!(channel == 0)) result.coefficients[channel_axis()] = channel;
   join_group(*affine, axes_.batch, kBatchLoop, result);
   join_group(*affine, axes_.pixel, kPixelLoop, result);
   return result.scalar();
+}
+
+bool EpilogueBuilder::is_own_place(const Affine& offset) const {
+  const Dims strides = dense_strides(dims_);
+  for (size_t axis = 0; axis < dims_.size(); ++axis)
+    if (!(dims_[axis] == 1) && !(offset.coefficient(static_cast<int>(axis)) == strides[axis])) return false;
+  return offset.constant == 0;
 }
 
 void EpilogueBuilder::join_group(const Affine& from, const std::vector<int>& axes, int loop, Affine& to) const {
@@ -183,6 +193,7 @@ Value* EpilogueBuilder::emit(EpilogueContext& c) const {
 }
 
 Emitted EpilogueBuilder::param(EpilogueContext& c, int number) const {
+  if (number == kOwnPlace) return {c.lanes > 1 ? Emitted::linear : Emitted::uniform, c.offset, 1};
   if (number < kUniform) return {c.lanes > 1 ? Emitted::vector : Emitted::uniform, c.value};
   const Uniform& uniform = uniform_[static_cast<size_t>(number - kUniform)];
   llvm::IRBuilderBase& b = c.builder;

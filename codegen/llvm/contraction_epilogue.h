@@ -26,6 +26,7 @@ class EpilogueBuilder {
   int channel_axis() const { return static_cast<int>(dims_.size()) - 1; }
   Scalar join_offsets(const Scalar& expr) const;
   Scalar joined(const Scalar& offset) const;
+  bool is_own_place(const Affine& offset) const;
   void join_group(const Affine& from, const std::vector<int>& axes, int loop, Affine& to) const;
   Scalars own_loads() const;
   void take_uniform_parts();

@@ -290,6 +290,9 @@ class ConvolutionEmitter {
     row.height_taps = tap_range(b_, axis(1), index);
     if (!pixel_tiles())
       return emit_pixels(task, view, panel, row, {number(0), axis(2).output.emit(b_)});
+    // Results without a tap are not worth the code of a tile.
+    if (axis(0).kernel * axis(1).kernel * axis(2).kernel == 0)
+      return emit_run(task, view, panel, row, number(0), axis(2).output.emit(b_), 1, all_pixels(1));
     for (const PixelRun& run : pixel_runs(axis(2), plan_.width, plan_.staged))
       emit_run(task, view, panel, row, number(run.first), number(run.tiles), run.width,
                run.columns);
@@ -332,7 +335,7 @@ class ConvolutionEmitter {
   void emit_run(const Task& task, const InputView& view, const Panel& panel, const Row& row,
                 Value* first, Value* count, int64_t width, const std::vector<uint64_t>& columns) {
     emit_loop(b_, number(0), count, 1, [&](Value* index) {
-      Value* pixel = add(b_, first, mul(b_, index, width));
+      Value* pixel = hide_from_loop_passes(b_, add(b_, first, mul(b_, index, width)));
       Tile tile = tile_of(view, panel, row, pixel, static_cast<int>(width));
       tile.columns = columns;
       tile.prefetch = prefetch_streams(task, row, pixel, tile);

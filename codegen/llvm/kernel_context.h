@@ -1,5 +1,6 @@
 // What the emitter of one kernel works with, and the emitters there are.
 #pragma once
+#include <llvm/ADT/STLFunctionalExtras.h>
 #include <llvm/IR/IRBuilder.h>
 
 #include <functional>
@@ -30,6 +31,11 @@ struct KernelNeeds {
   Dims sizes = {};
 };
 
+// A function that the kernels of a program share: where none has the name yet, `emit` gives it its code.
+using SharedFunction =
+    std::function<llvm::Function*(const std::string& name, const std::vector<llvm::Type*>& params,
+                                  llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit)>;
+
 // The function of one kernel while its body is emitted.
 struct KernelContext {
   llvm::IRBuilderBase& builder;
@@ -42,6 +48,7 @@ struct KernelContext {
   SizeResolver size;
   llvm::Value *begin, *end, *scratch;
   llvm::Value *args, *sizes;  // the kernel's tables of addresses and sizes
+  SharedFunction shared_function;
 
   // For the emitters of contraction.h.
   Size size_of(const Dim& dim) const { return dim.is_const() ? Size(dim.value()) : Size(size(dim)); }

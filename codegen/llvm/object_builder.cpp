@@ -4,6 +4,8 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <set>
+
 #include "codegen/join_objects.h"
 #include "codegen/llvm/code_module.h"
 #include "codegen/llvm/kernel_context.h"
@@ -27,6 +29,8 @@ struct ObjectBuilder::Parts {
   // The module for the next kernel.
   CodeModule& kernel_module();
   void close_module();
+  llvm::Function* shared_function(CodeModule& module, const std::string& name, const std::vector<llvm::Type*>& params,
+                                  llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit);
   uint32_t number(const StepNumber& n);
   Value* emit_dim(llvm::IRBuilderBase& b, const Dim& dim, Value* symbol_values) const;
   llvm::Function* emit_sizes_function();
@@ -44,6 +48,7 @@ struct ObjectBuilder::Parts {
   std::vector<StepNumber> values;
   std::map<std::string, uint32_t> value_of_text;
   std::vector<std::string> kernels;
+  std::set<std::string> shared_functions;
   std::map<std::string, KernelCall> calls;
   Workers workers;  // ends first: jobs refer to `target`
 };
@@ -79,6 +84,26 @@ void ObjectBuilder::Parts::close_module() {
     module->optimize();
     return module->code(llvm::CodeGenFileType::ObjectFile);
   }));
+}
+
+static void verify(const llvm::Function& f, const std::string& what) {
+  std::string broken;
+  llvm::raw_string_ostream stream(broken);
+  CNNC_CHECK(!llvm::verifyFunction(f, &stream)) << what << ": " << broken;
+}
+
+llvm::Function* ObjectBuilder::Parts::shared_function(
+    CodeModule& module, const std::string& name, const std::vector<llvm::Type*>& params,
+    llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit) {
+  if (llvm::Function* f = module.module().getFunction(name)) return f;
+  if (!shared_functions.insert(name).second) return module.declare_function(name, params);
+  llvm::Function* f = module.new_function(name, params);
+  llvm::IRBuilder<> b(llvm::BasicBlock::Create(module.context(), "entry", f));
+  emit(b, *f);
+  b.CreateRetVoid();
+  verify(*f, name);
+  instructions += f->getInstructionCount();
+  return f;
 }
 
 // Prints what an attribute or a known content is, so that equal texts mean equal code.
@@ -210,14 +235,15 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
                        f->getArg(3),
                        f->getArg(4),
                        f->getArg(0),
-                       f->getArg(1)};
+                       f->getArg(1),
+                       [&](const auto& shared, const auto& params, const auto& emit) {
+                         return parts_->shared_function(module, shared, params, emit);
+                       }};
   const KernelNeeds needs = (*emitter)(kernel);
   b.CreateRetVoid();
   arguments.fix_outputs();
   llvm::IRBuilder<>(entry).CreateBr(body);
-  std::string broken;
-  llvm::raw_string_ostream broken_stream(broken);
-  CNNC_CHECK(!llvm::verifyFunction(*f, &broken_stream)) << node.description() << ": " << broken;
+  verify(*f, node.description());
   if (kind == "llvm:loops" || kind == "llvm:for_each") module.optimize_later(f);
   parts_->instructions += f->getInstructionCount();
 

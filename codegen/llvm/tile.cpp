@@ -52,8 +52,8 @@ void store_lanes(IRBuilderBase& b, Value* value, Value* pointer, Value* mask) {
     b.CreateAlignedStore(value, pointer, align);
 }
 
-Value* hide_from_loop_passes(IRBuilderBase& b, Value* pointer) {
-  return llvm::isa<llvm::Argument>(pointer) ? pointer : b.CreateFreeze(pointer);
+Value* hide_from_loop_passes(IRBuilderBase& b, Value* value) {
+  return llvm::isa<llvm::Instruction>(value) ? b.CreateFreeze(value) : value;
 }
 
 void emit_prefetch(IRBuilderBase& b, Value* pointer, bool write, int locality) {

@@ -55,9 +55,9 @@ struct Tile {
   InterleavedWork interleaved;  // for a single tap and a known number of channels, not less than the portions
 };
 
-// Frozen, a pointer is no induction variable for loop strength reduction, which would find nothing to improve in our
-// loops and take longer than all other passes.
-llvm::Value* hide_from_loop_passes(llvm::IRBuilderBase&, llvm::Value* pointer);
+// Frozen, a pointer or a number is no induction variable for loop strength reduction, which would find nothing to improve in
+// our loops and take longer than all other passes.
+llvm::Value* hide_from_loop_passes(llvm::IRBuilderBase&, llvm::Value* value);
 
 void emit_prefetch(llvm::IRBuilderBase&, llvm::Value* pointer, bool write, int locality);
 

@@ -92,6 +92,122 @@ Copy pack(const Node& node) {
 
 Copy copy_of(const Node& node) { return node.is("Transpose") ? transpose(node) : pack(node); }
 
+// The function that all copies share: LLVM takes longer for the shuffles of a square than for all else of such a kernel.
+class RowsTransposer {
+ public:
+  RowsTransposer(IRBuilderBase& b, llvm::Function& f, llvm::Type* element, int side)
+      : b_(b),
+        side_(side),
+        element_(element),
+        vector_(llvm::FixedVectorType::get(element, static_cast<unsigned>(side))),
+        from_(f.getArg(0)),
+        row_distance_(f.getArg(1)),
+        to_(f.getArg(2)),
+        column_distance_(f.getArg(3)),
+        rows_(f.getArg(4)),
+        real_(f.getArg(5)),
+        first_(f.getArg(6)),
+        end_(f.getArg(7)),
+        columns_(f.getArg(8)) {}
+
+  void emit() {
+    Value* last = b_.CreateSub(columns_, number(side_));
+    Value* is_narrow = b_.CreateICmpSLT(last, number(0));
+    Value* is_whole = b_.CreateICmpSGE(b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, rows_, real_), number(side_));
+    is_whole = b_.CreateAnd(is_whole, b_.CreateNot(is_narrow));
+    last = b_.CreateSelect(is_narrow, number(0), last);
+    // The last square begins so far to the left that it is whole.
+    emit_loop(b_, first_, end_, side_, [&](Value* column) { emit_square(min(b_, column, last), is_whole); });
+  }
+
+ private:
+  Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
+  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
+
+  void emit_square(Value* column, Value* is_whole) {
+    Value* read = hide_from_loop_passes(b_, at(from_, column));
+    Value* written = hide_from_loop_passes(b_, at(to_, b_.CreateMul(column, column_distance_)));
+    Values whole, part;
+    auto* after_part = emit_choice(is_whole, [&] { whole = load_rows(read); }, [&] { part = load_existing_rows(read); });
+    Values square;
+    for (size_t i = 0; i < whole.size(); ++i) {
+      llvm::PHINode* row = b_.CreatePHI(vector_, 2);
+      row->addIncoming(whole[i], llvm::cast<llvm::Instruction>(whole[i])->getParent());
+      row->addIncoming(part[i], after_part);
+      square.push_back(row);
+    }
+    emit_transpose(b_, square);
+    emit_choice(is_whole, [&] { store_rows(written, square); }, [&] { store_existing_rows(written, square); });
+  }
+
+  // Returns the block in which the second choice ends.
+  llvm::BasicBlock* emit_choice(Value* condition, llvm::function_ref<void()> first, llvm::function_ref<void()> second) {
+    llvm::Function* f = b_.GetInsertBlock()->getParent();
+    const auto block = [&] { return llvm::BasicBlock::Create(b_.getContext(), "", f); };
+    llvm::BasicBlock *yes = block(), *no = block(), *after = block();
+    b_.CreateCondBr(condition, yes, no);
+    b_.SetInsertPoint(yes);
+    first();
+    b_.CreateBr(after);
+    b_.SetInsertPoint(no);
+    second();
+    llvm::BasicBlock* end = b_.GetInsertBlock();
+    b_.CreateBr(after);
+    b_.SetInsertPoint(after);
+    return end;
+  }
+
+  Values load_rows(Value* place) {
+    Values rows;
+    for (int i = 0; i < side_; ++i, place = at(place, row_distance_)) rows.push_back(load_lanes(b_, vector_, place, nullptr));
+    return rows;
+  }
+
+  // Rows that do not exist are zeros, read from where the first one is: masked loads from pages that do not exist would be slow.
+  Values load_existing_rows(Value* place) {
+    Value* in_row = lane_mask(b_, side_, columns_);
+    Values rows;
+    for (int i = 0; i < side_; ++i) {
+      Value* exists = b_.CreateICmpSLT(number(i), real_);
+      Value* offset = b_.CreateSelect(exists, mul(b_, row_distance_, i), number(0));
+      Value* row = load_lanes(b_, vector_, at(place, offset), in_row);
+      rows.push_back(b_.CreateSelect(exists, row, llvm::Constant::getNullValue(vector_)));
+    }
+    return rows;
+  }
+
+  void store_rows(Value* place, const Values& rows) {
+    for (Value* row : rows) {
+      store_lanes(b_, row, place, nullptr);
+      place = at(place, column_distance_);
+    }
+  }
+
+  void store_existing_rows(Value* place, const Values& rows) {
+    Value* in_row = lane_mask(b_, side_, rows_);
+    for (int i = 0; i < side_; ++i) {
+      emit_if(b_, b_.CreateICmpSLT(number(i), columns_),
+              [&] { store_lanes(b_, rows[static_cast<size_t>(i)], at(place, mul(b_, column_distance_, i)), in_row); });
+    }
+  }
+
+  IRBuilderBase& b_;
+  int side_;
+  llvm::Type* element_;
+  llvm::FixedVectorType* vector_;
+  Value *from_, *row_distance_, *to_, *column_distance_, *rows_, *real_, *first_, *end_, *columns_;
+};
+
+// transpose(from, row_distance, to, column_distance, rows, real, first, end, columns): of up to `side` rows of `columns` elements,
+// those at [first, end) become columns of the output, which has `rows` rows there. Of these only `real` are read; the others are
+// zeros.
+llvm::Function* transpose_rows(KernelContext& k, llvm::Type* element, int side) {
+  llvm::Type *pointer = k.builder.getPtrTy(), *i64 = k.builder.getInt64Ty();
+  return k.shared_function(cat("transpose_", side, "x", element->getIntegerBitWidth()),
+                           {pointer, i64, pointer, i64, i64, i64, i64, i64, i64},
+                           [&](IRBuilderBase& b, llvm::Function& f) { RowsTransposer(b, f, element, side).emit(); });
+}
+
 class Emitter {
  public:
   explicit Emitter(KernelContext& k)
@@ -102,8 +218,7 @@ class Emitter {
         columns_(*copy_.neighbours(&Axis::input)),
         bytes_(static_cast<int64_t>(size_of(k.node.output()->dtype()))),
         side_(std::clamp(k.isa.f32_lanes * 4 / static_cast<int>(bytes_), 2, k.isa.f32_lanes)),
-        element_(b_.getIntNTy(static_cast<unsigned>(8 * bytes_))),
-        vector_(llvm::FixedVectorType::get(element_, static_cast<unsigned>(side_))) {}
+        element_(b_.getIntNTy(static_cast<unsigned>(8 * bytes_))) {}
 
   // A task is one place along all axes but the two of a square; of these, a square's height and the width of some squares.
   KernelNeeds emit() {
@@ -148,61 +263,17 @@ class Emitter {
       from = add(b_, from, mul(b_, place(i), size(copy_.axes[i].input)));
       to = add(b_, to, mul(b_, place(i), size(copy_.axes[i].output)));
     }
-    Value* rows = sub(b_, size(copy_.axes[rows_].extent), first_row);
-    const Dim& height = copy_.axes[rows_].extent;
-    Value* real = height.is_const() && height.value() <= side_ ? number(height.value()) : rows;
+    const Axis &row_axis = copy_.axes[rows_], &column_axis = copy_.axes[columns_];
+    Value* rows = sub(b_, size(row_axis.extent), first_row);
+    Value* real = rows;
     if (copy_.padding) {
       Value* before = add(b_, mul(b_, place(copy_.padding->panel), copy_.padding->nr), place(copy_.padding->lane));
       real = sub(b_, size(copy_.padding->real), before);
     }
-    from = at(k_.operand(0), from);
-    to = at(k_.output, to);
-    Value *columns = size(copy_.axes[columns_].extent), *last = add(b_, first_column, side_ * kSquares);
-    const auto known = constant_of(columns);
-    if (known && *known < side_) return emit_square(from, to, number(0), rows, real, columns);
-    const auto whole_squares = [&] {
-      // The last one begins so far to the left that it is whole.
-      emit_loop(b_, first_column, min(b_, last, columns), side_, [&](Value* column) {
-        const bool is_whole = known && *known % side_ == 0;
-        emit_square(from, to, is_whole ? column : min(b_, column, sub(b_, columns, number(side_))), rows, real, nullptr);
-      });
-    };
-    if (known) return whole_squares();
-    Value* is_narrow = b_.CreateICmpSLT(columns, number(side_));
-    emit_if(b_, is_narrow, [&] { emit_square(from, to, number(0), rows, real, columns); });
-    emit_if(b_, b_.CreateNot(is_narrow), whole_squares);
-  }
-
-  // `real` rows of the input from `column` on, of which `columns` (null: a whole vector) hold elements, become columns of the
-  // output, which has `rows` rows here.
-  void emit_square(Value* from, Value* to, Value* column, Value* rows, Value* real, Value* columns) {
-    const Axis &row_axis = copy_.axes[rows_], &column_axis = copy_.axes[columns_];
-    Value* in_row = columns ? lane_mask(b_, side_, columns) : nullptr;
-    Value* read = at(from, column);
-    Values square;
-    for (int i = 0; i < side_; ++i) square.push_back(load_row(read, mul(b_, size(row_axis.input), i), i, real, in_row));
-    emit_transpose(b_, square);
-    Value* written = at(to, mul(b_, column, size(column_axis.output)));
-    Value* out_row = constant_of(rows) && *constant_of(rows) % side_ == 0 ? nullptr : lane_mask(b_, side_, rows);
-    const auto written_rows = constant_of(columns ? columns : number(side_)).value_or(side_);
-    for (int i = 0; i < static_cast<int>(written_rows); ++i) {
-      Value* place = at(written, mul(b_, size(column_axis.output), i));
-      const auto store = [&] { store_lanes(b_, square[static_cast<size_t>(i)], place, out_row); };
-      if (columns && !constant_of(columns)) emit_if(b_, b_.CreateICmpSLT(number(i), columns), store);
-      else store();
-    }
-  }
-
-  // Row i of a square. When there are no more, it is anything, for it is not stored, or zeros for places without an element.
-  // Masked loads from pages that do not exist would be slow.
-  Value* load_row(Value* first, Value* offset, int i, Value* real, Value* mask) {
-    if (const auto count = constant_of(real); count && i >= *count) return llvm::PoisonValue::get(vector_);
-    const auto& extent = copy_.axes[rows_].extent;
-    const bool exists_always = !copy_.padding && extent.is_const() && (extent.value() % side_ == 0 || i < extent.value() % side_);
-    if (exists_always) return load_lanes(b_, vector_, at(first, offset), mask);
-    Value* exists = b_.CreateICmpSLT(number(i), real);
-    Value* row = load_lanes(b_, vector_, at(first, b_.CreateSelect(exists, offset, number(0))), mask);
-    return copy_.padding ? b_.CreateSelect(exists, row, llvm::Constant::getNullValue(vector_)) : row;
+    Value* columns = size(column_axis.extent);
+    b_.CreateCall(transpose_rows(k_, element_, side_),
+                  {at(k_.operand(0), from), size(row_axis.input), at(k_.output, to), size(column_axis.output), rows, real,
+                   first_column, min(b_, add(b_, first_column, side_ * kSquares), columns), columns});
   }
 
   KernelContext& k_;
@@ -212,7 +283,6 @@ class Emitter {
   int64_t bytes_;
   int side_;
   llvm::Type* element_;
-  llvm::FixedVectorType* vector_;
 };
 
 }  // namespace

@@ -115,10 +115,9 @@ class Emitter {
     Value* to = at(patches(), mul(b_, tile, patches_.channels));
     for_each_vector(b_, spec_.channels, plan_.lanes, [&](Value* channel, Value* mask) {
       Values patch;
-      for (Value* place : places) patch.push_back(load_lanes(b_, vector_, at(place, channel), mask));
-      const Values points = map_patch(b_, kPatchToPoints, patch);
-      for (size_t p = 0; p < points.size(); ++p)
-        store_lanes(b_, points[p], at(to, add(b_, channel, static_cast<int64_t>(p) * patches_.point)), nullptr);
+      for (Value* place : places)
+        patch.push_back(load_lanes(b_, vector_, hide_from_loop_passes(b_, at(place, channel)), mask));
+      store_points(hide_from_loop_passes(b_, at(to, channel)), patches_.point, map_patch(b_, kPatchToPoints, patch));
     });
   }
 
@@ -129,13 +128,17 @@ class Emitter {
     const bool backwards = spec_.axes[1].phases.has_value();  // a transposed convolution
     Value* from = at(operands_.weights, mul(b_, panel, kTaps * tap));
     emit_loop(b_, number(0), number(tap), plan_.lanes, [&](Value* place) {
+      Value* first = hide_from_loop_passes(b_, at(from, place));
       Values weights;
       for (int64_t t = 0; t < kTaps; ++t)
-        weights.push_back(load_lanes(b_, vector_, at(from, add(b_, place, (backwards ? kTaps - 1 - t : t) * tap)), nullptr));
-      const Values points = map_patch(b_, kWeightsToPoints, weights);
-      for (size_t p = 0; p < points.size(); ++p)
-        store_lanes(b_, points[p], at(to, add(b_, place, static_cast<int64_t>(p) * filter_point())), nullptr);
+        weights.push_back(load_lanes(b_, vector_, at(first, number((backwards ? kTaps - 1 - t : t) * tap)), nullptr));
+      store_points(hide_from_loop_passes(b_, at(to, place)), filter_point(), map_patch(b_, kWeightsToPoints, weights));
     });
+  }
+
+  void store_points(Value* to, int64_t distance, const Values& points) {
+    for (size_t p = 0; p < points.size(); ++p)
+      store_lanes(b_, points[p], at(to, number(static_cast<int64_t>(p) * distance)), nullptr);
   }
 
   void emit_panel(Value* panel, Value* first, Value* tiles) {
@@ -173,38 +176,46 @@ class Emitter {
   // The sums of a tile from the points to results.
   void emit_results(Value* panel, Value* first, Value* tile) {
     const auto [image, row, column] = place_of_tile(b_, grid_, add(b_, first, tile));
-    Value* from = at(sums(), mul(b_, tile, sums_.channels));
+    Value* from = hide_from_loop_passes(b_, at(sums(), mul(b_, tile, sums_.channels)));
     TileOutput out;
     out.base = operands_.output;
     out.batch = image;
     out.pixel_stride = width().output_stride.emit(b_);
     Value* first_channel = mul(b_, panel, plan_.nr());
-    for (int v = 0; v < plan_.vectors; ++v) {
-      Value* in_panel = number(int64_t{v} * plan_.lanes);
+    const auto emit_vector = [&](Value* in_panel, Value* mask) {
       out.channel = add(b_, first_channel, in_panel);
-      out.masks = {panel_mask(b_, plan_.lanes, plan_.vectors, spec_.output_channels, first_channel, v)};
+      out.masks = {mask};
+      Value* first_point = hide_from_loop_passes(b_, at(from, in_panel));
       Values points;
       for (int64_t p = 0; p < kPoints; ++p)
-        points.push_back(load_lanes(b_, vector_, at(from, add(b_, in_panel, p * sums_.point)), nullptr));
+        points.push_back(load_lanes(b_, vector_, at(first_point, number(p * sums_.point)), nullptr));
       Values results = map_patch(b_, kPointsToResults, points);
       if (operands_.bias)
         for (Value*& result : results)
-          result = b_.CreateFAdd(result, load_lanes(b_, vector_, at(operands_.bias, out.channel), out.masks[0]));
+          result = b_.CreateFAdd(result, load_lanes(b_, vector_, at(operands_.bias, out.channel), mask));
       store_results(out, row, column, results);
-    }
+    };
+    if (spec_.output_channels % plan_.nr() == 0)
+      return emit_loop(b_, number(0), number(plan_.nr()), plan_.lanes, [&](Value* in_panel) { emit_vector(in_panel, nullptr); });
+    for (int v = 0; v < plan_.vectors; ++v)
+      emit_vector(number(int64_t{v} * plan_.lanes),
+                  panel_mask(b_, plan_.lanes, plan_.vectors, spec_.output_channels, first_channel, v));
   }
 
   // Stores the results that are inside of the image.
   void store_results(TileOutput out, Value* tile_row, Value* tile_column, const Values& results) {
+    const int64_t row_stride = height().output_stride.constant(), column_stride = width().output_stride.constant();
+    Value *first_row = mul(b_, tile_row, kWinogradResults), *first_column = mul(b_, tile_column, kWinogradResults);
+    Value* first = add(b_, mul(b_, out.batch, spec_.output_batch_stride.emit(b_)), out.channel);
+    first = add(b_, first, add(b_, mul(b_, first_row, row_stride), mul(b_, first_column, column_stride)));
+    first = hide_from_loop_passes(b_, first);
+    Value* first_pixel = add(b_, mul(b_, first_row, width().output.constant()), first_column);
     for (int r = 0; r < kWinogradResults; ++r)
       for (int c = 0; c < kWinogradResults; ++c) {
-        Value* row = add(b_, mul(b_, tile_row, kWinogradResults), r);
-        Value* column = add(b_, mul(b_, tile_column, kWinogradResults), c);
+        Value *row = add(b_, first_row, r), *column = add(b_, first_column, c);
         const auto store = [&] {
-          out.offset = add(b_, mul(b_, out.batch, spec_.output_batch_stride.emit(b_)), out.channel);
-          out.offset = add(b_, out.offset, mul(b_, row, height().output_stride.emit(b_)));
-          out.offset = add(b_, out.offset, mul(b_, column, out.pixel_stride));
-          out.pixel = add(b_, mul(b_, row, width().output.constant()), column);
+          out.offset = add(b_, first, r * row_stride + c * column_stride);
+          out.pixel = add(b_, first_pixel, r * width().output.constant() + c);
           out.position = {number(0), row, column};
           emit_tile_stores(b_, 1, 1, {results[static_cast<size_t>(r * kWinogradResults + c)]}, out, epilogue_);
         };
