@@ -5,6 +5,7 @@
 // in any order and on any number of threads: a task computes the same bits whoever runs it.
 #pragma once
 
+#include <llvm/ADT/STLFunctionalExtras.h>
 #include <llvm/IR/IRBuilder.h>
 
 #include <array>
@@ -156,6 +157,11 @@ void pack_weights(const ConvolutionSpec& spec, const ContractionPlan& plan, cons
                   void* packed);
 
 // Pointers and task range of the kernel function that is being emitted.
+// A function that the kernels of a program share: where none has the name yet, `emit` gives it its code.
+using SharedFunction =
+    std::function<llvm::Function*(const std::string& name, const std::vector<llvm::Type*>& params,
+                                  llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit)>;
+
 struct KernelOperands {
   llvm::Value* input = nullptr;    // A
   llvm::Value* weights = nullptr;  // packed weights, or B
@@ -164,6 +170,7 @@ struct KernelOperands {
   llvm::Value* scratch = nullptr;  // of emit_*_scratch bytes, aligned to 64
   llvm::Value* begin = nullptr;    // i64, first task
   llvm::Value* end = nullptr;      // i64, one past the last
+  SharedFunction shared_function;
 };
 
 llvm::Value* emit_convolution_tasks(llvm::IRBuilderBase&, const ConvolutionSpec&,

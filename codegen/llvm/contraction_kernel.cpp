@@ -22,6 +22,7 @@ ContractionView view_of(const KernelContext& k) {
 
 KernelOperands operands_of(const KernelContext& k, const ContractionView& view) {
   KernelOperands o;
+  o.shared_function = k.shared_function;
   auto address = [&](size_t i) -> Value* {
     if (i >= view.operands.size() || view.operands[i].operand < 0) return nullptr;
     return k.operand(view.operands[i].operand);

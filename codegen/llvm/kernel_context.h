@@ -1,6 +1,5 @@
 // What the emitter of one kernel works with, and the emitters there are.
 #pragma once
-#include <llvm/ADT/STLFunctionalExtras.h>
 #include <llvm/IR/IRBuilder.h>
 
 #include <functional>
@@ -31,11 +30,6 @@ struct KernelNeeds {
   Dims sizes = {};
 };
 
-// A function that the kernels of a program share: where none has the name yet, `emit` gives it its code.
-using SharedFunction =
-    std::function<llvm::Function*(const std::string& name, const std::vector<llvm::Type*>& params,
-                                  llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit)>;
-
 // The function of one kernel while its body is emitted.
 struct KernelContext {
   llvm::IRBuilderBase& builder;
@@ -54,7 +48,17 @@ struct KernelContext {
   Size size_of(const Dim& dim) const { return dim.is_const() ? Size(dim.value()) : Size(size(dim)); }
 };
 
-using KernelEmitter = std::function<KernelNeeds(KernelContext&)>;
+// What tells the functions of some kernels apart, when these take all sizes at run time, and what the call for a node needs.
+struct KernelForm {
+  std::string text;
+  KernelNeeds needs;
+};
+
+struct KernelEmitter {
+  std::function<KernelNeeds(KernelContext&)> emit;
+  // Null for kernels that are made for the sizes of a node.
+  std::function<KernelForm(const Node&, const VectorIsa&)> form = nullptr;
+};
 
 // By kernel name ("llvm:loops"); null when there is none.
 const KernelEmitter* find_kernel_emitter(const std::string& kind);
@@ -67,6 +71,7 @@ KernelNeeds emit_winograd_gradient_kernel(KernelContext& context);
 KernelNeeds emit_depthwise_kernel(KernelContext& context);
 KernelNeeds emit_matmul_kernel(KernelContext& context);
 KernelNeeds emit_transpose_kernel(KernelContext& context);
+KernelForm transpose_form(const Node& node, const VectorIsa& isa);
 KernelNeeds emit_weight_gradient_kernel(KernelContext& context);
 KernelNeeds emit_sorted_places_kernel(KernelContext& context);
 

@@ -138,6 +138,7 @@ class MatMulEmitter {
     panel.first_column = column;
     panel.masks = column_masks(column);
     panel.scratch = operands_.scratch;
+    panel.shared_function = operands_.shared_function;
     emit_panel_packing(b_, panel);
   }
 

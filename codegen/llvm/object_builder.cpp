@@ -29,6 +29,9 @@ struct ObjectBuilder::Parts {
   // The module for the next kernel.
   CodeModule& kernel_module();
   void close_module();
+  KernelCall emit_kernel(const std::string& kind, const KernelEmitter& emitter, const Node& node, int output,
+                         const VectorIsa& isa);
+  KernelCall call(uint32_t kernel, const KernelNeeds& needs);
   llvm::Function* shared_function(CodeModule& module, const std::string& name, const std::vector<llvm::Type*>& params,
                                   llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit);
   uint32_t number(const StepNumber& n);
@@ -208,16 +211,36 @@ class KernelArguments {
 }  // namespace
 
 KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, int output) {
-  const std::string key = kernel_key(kind, node, output);
-  if (auto it = parts_->calls.find(key); it != parts_->calls.end()) return it->second;
   const KernelEmitter* emitter = find_kernel_emitter(kind);
   CNNC_CHECK(emitter != nullptr) << "there is no kernel " << kind;
+  const TargetSpec& target = parts_->target;
+  const VectorIsa isa{target.f32_lanes, target.registers, target.fma, target.masks};
+  const std::optional<KernelForm> form = emitter->form ? std::optional(emitter->form(node, isa)) : std::nullopt;
+  const std::string key = form ? cat(kind, " ", form->text) : kernel_key(kind, node, output);
+  const auto known = parts_->calls.find(key);
+  if (known == parts_->calls.end()) return parts_->calls[key] = parts_->emit_kernel(kind, *emitter, node, output, isa);
+  // Kernels of one form differ in what they are given.
+  return form ? parts_->call(known->second.kernel, form->needs) : known->second;
+}
 
-  CodeModule& module = parts_->kernel_module();
+// The call of a kernel that reads its tables itself.
+KernelCall ObjectBuilder::Parts::call(uint32_t kernel, const KernelNeeds& needs) {
+  KernelCall call;
+  call.kernel = kernel;
+  call.operands = needs.operands;
+  for (const Dim& d : needs.sizes) call.sizes.push_back(number({d, nullptr}));
+  call.tasks_value = number(needs.tasks);
+  if (needs.scratch) call.scratch_value = number(*needs.scratch);
+  return call;
+}
+
+KernelCall ObjectBuilder::Parts::emit_kernel(const std::string& kind, const KernelEmitter& emitter, const Node& node, int output,
+                                             const VectorIsa& isa) {
+  CodeModule& module = kernel_module();
   llvm::LLVMContext& context = module.context();
   auto* pointer = llvm::PointerType::get(context, 0);
   auto* i64 = llvm::Type::getInt64Ty(context);
-  const std::string name = cat("k", parts_->kernels.size(), "_", node.op_name());
+  const std::string name = cat("k", kernels.size(), "_", node.op_name());
   llvm::Function* f = module.new_function(name, {pointer, pointer, i64, i64, pointer});
   auto* entry = llvm::BasicBlock::Create(context, "entry", f);
   auto* body = llvm::BasicBlock::Create(context, "body", f);
@@ -226,7 +249,7 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
   KernelContext kernel{b,
                        node,
                        output,
-                       {parts_->target.f32_lanes, parts_->target.registers, parts_->target.fma, parts_->target.masks},
+                       isa,
                        [&](int i) { return arguments.operand(i); },
                        [&](size_t i) { return arguments.output(i); },
                        arguments.output(0),
@@ -237,25 +260,21 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
                        f->getArg(0),
                        f->getArg(1),
                        [&](const auto& shared, const auto& params, const auto& emit) {
-                         return parts_->shared_function(module, shared, params, emit);
+                         return shared_function(module, shared, params, emit);
                        }};
-  const KernelNeeds needs = (*emitter)(kernel);
+  KernelNeeds needs = emitter.emit(kernel);
   b.CreateRetVoid();
   arguments.fix_outputs();
   llvm::IRBuilder<>(entry).CreateBr(body);
   verify(*f, node.description());
   if (kind == "llvm:loops" || kind == "llvm:for_each") module.optimize_later(f);
-  parts_->instructions += f->getInstructionCount();
+  instructions += f->getInstructionCount();
+  kernels.push_back(name);
 
-  KernelCall call;
-  call.kernel = static_cast<uint32_t>(parts_->kernels.size());
   CNNC_CHECK(needs.operands.empty() || arguments.order().empty()) << kind << " asks for operands in two ways";
-  call.operands = needs.operands.empty() ? arguments.order() : needs.operands;
-  for (const Dim& d : needs.sizes.empty() ? arguments.dims() : needs.sizes) call.sizes.push_back(value(d));
-  call.tasks_value = parts_->number(needs.tasks);
-  if (needs.scratch) call.scratch_value = parts_->number(*needs.scratch);
-  parts_->kernels.push_back(name);
-  return parts_->calls[key] = call;
+  if (needs.operands.empty()) needs.operands = arguments.order();
+  if (needs.sizes.empty()) needs.sizes = arguments.dims();
+  return call(static_cast<uint32_t>(kernels.size() - 1), needs);
 }
 
 // ---- sizes -----------------------------------------------------------------------------------------------------------

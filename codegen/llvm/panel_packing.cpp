@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "codegen/llvm/tile.h"
+#include "codegen/llvm/transpose_rows.h"
 
 namespace cnnc::codegen {
 
@@ -67,13 +68,9 @@ class PanelPacking {
         align_(panel.element->getPrimitiveSizeInBits() / 8) {}
 
   void emit() {
-    if (constant_of(panel_.column_stride) == 1) return copy_rows();
-    Value* whole = number(0);
-    if (constant_of(panel_.row_stride) == 1) {
-      whole = sub(b_, panel_.rows, b_.CreateURem(panel_.rows, number(panel_.lanes)));
-      transpose_rows(whole);
-    }
-    gather_rows(whole);
+    if (constant_of(panel_.column_stride) == 1) copy_rows();
+    else if (constant_of(panel_.row_stride) == 1) transpose_columns();
+    else gather_columns();
   }
 
  private:
@@ -95,34 +92,28 @@ class PanelPacking {
     });
   }
 
-  // The place of row 0 of a column; columns that do not exist repeat the last one.
-  Value* column(Value* index) {
-    Value* last = b_.CreateSub(panel_.columns, number(1));
-    Value* clamped = min(b_, add(b_, panel_.first_column, index), last);
-    return at(panel_.matrix, mul(b_, clamped, panel_.column_stride));
-  }
-
-  // Blocks of lanes x lanes elements, for columns that are contiguous in memory.
-  void transpose_rows(Value* end) {
+  // Columns that are contiguous in memory.
+  void transpose_columns() {
+    auto* element = b_.getIntNTy(panel_.element->getPrimitiveSizeInBits());
     emit_loop(b_, number(0), number(width()), panel_.lanes, [&](Value* first) {
-      Values columns;
-      for (int i = 0; i < panel_.lanes; ++i) columns.push_back(column(add(b_, first, i)));
-      emit_loop(b_, number(0), end, panel_.lanes, [&](Value* row) {
-        Values block;
-        for (Value* place : columns)
-          block.push_back(b_.CreateAlignedLoad(vector_, at(place, row), align_));
-        emit_transpose(b_, block);
-        Value* to = at(panel_.scratch, add(b_, mul(b_, row, width()), first));
-        for (int i = 0; i < panel_.lanes; ++i)
-          b_.CreateAlignedStore(block[i], at(to, number(i * width())), align_);
-      });
+      Value* from = add(b_, panel_.first_column, first);
+      Value* real = b_.CreateSub(panel_.columns, from);
+      // No address beyond the matrix, even if nothing is read there.
+      from = b_.CreateSelect(b_.CreateICmpSGT(real, number(0)), from, number(0));
+      call_transpose_rows(b_, panel_.shared_function, element, panel_.lanes,
+                          {at(panel_.matrix, mul(b_, from, panel_.column_stride)), panel_.column_stride,
+                           at(panel_.scratch, first), number(width()), number(panel_.lanes), real, number(0), panel_.rows,
+                           panel_.rows});
     });
   }
 
-  void gather_rows(Value* begin) {
+  // Columns that do not exist repeat the last one.
+  void gather_columns() {
+    Value* last = b_.CreateSub(panel_.columns, number(1));
     emit_loop(b_, number(0), number(width()), 1, [&](Value* index) {
-      Value* from = column(index);
-      emit_loop(b_, begin, panel_.rows, 1, [&](Value* row) {
+      Value* column = min(b_, add(b_, panel_.first_column, index), last);
+      Value* from = at(panel_.matrix, mul(b_, column, panel_.column_stride));
+      emit_loop(b_, number(0), panel_.rows, 1, [&](Value* row) {
         Value* value = b_.CreateLoad(panel_.element, at(from, mul(b_, row, panel_.row_stride)));
         b_.CreateStore(value, at(panel_.scratch, add(b_, mul(b_, row, width()), index)));
       });

@@ -20,6 +20,7 @@ struct MatrixPanel {
   llvm::Value* first_column = nullptr;
   std::vector<llvm::Value*> masks;  // per vector, columns that exist; empty when all do
   llvm::Value* scratch = nullptr;   // [rows][vectors * lanes]
+  SharedFunction shared_function;
 };
 
 // Transposes a square block in registers: as many vectors as each has lanes, a power of two.

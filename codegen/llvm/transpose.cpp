@@ -1,14 +1,11 @@
 // Copies between two arrays in which different elements are neighbours: Transpose and PackPanels. Squares of elements, as
 // many on a side as a vector holds, are read as rows, transposed in registers and written as rows: plain loops would gather
 // the elements of every vector one by one.
-#include <llvm/IR/Constants.h>
-
 #include <algorithm>
 
 #include "codegen/llvm/kernel_context.h"
 #include "codegen/llvm/loop_builder.h"
-#include "codegen/llvm/panel_packing.h"
-#include "codegen/llvm/tile.h"
+#include "codegen/llvm/transpose_rows.h"
 #include "codegen/transposition.h"
 #include "ir/affine.h"
 #include "ir/error.h"
@@ -92,197 +89,106 @@ Copy pack(const Node& node) {
 
 Copy copy_of(const Node& node) { return node.is("Transpose") ? transpose(node) : pack(node); }
 
-// The function that all copies share: LLVM takes longer for the shuffles of a square than for all else of such a kernel.
-class RowsTransposer {
- public:
-  RowsTransposer(IRBuilderBase& b, llvm::Function& f, llvm::Type* element, int side)
-      : b_(b),
-        side_(side),
-        element_(element),
-        vector_(llvm::FixedVectorType::get(element, static_cast<unsigned>(side))),
-        from_(f.getArg(0)),
-        row_distance_(f.getArg(1)),
-        to_(f.getArg(2)),
-        column_distance_(f.getArg(3)),
-        rows_(f.getArg(4)),
-        real_(f.getArg(5)),
-        first_(f.getArg(6)),
-        end_(f.getArg(7)),
-        columns_(f.getArg(8)) {}
+// The numbers of a kernel's table of sizes: for each axis how many elements it has and their distances, then the padding's.
+enum AxisNumber { kExtent, kInput, kOutput, kAxisNumbers };
 
-  void emit() {
-    Value* last = b_.CreateSub(columns_, number(side_));
-    Value* is_narrow = b_.CreateICmpSLT(last, number(0));
-    Value* is_whole = b_.CreateICmpSGE(b_.CreateBinaryIntrinsic(llvm::Intrinsic::smin, rows_, real_), number(side_));
-    is_whole = b_.CreateAnd(is_whole, b_.CreateNot(is_narrow));
-    last = b_.CreateSelect(is_narrow, number(0), last);
-    // The last square begins so far to the left that it is whole.
-    emit_loop(b_, first_, end_, side_, [&](Value* column) { emit_square(min(b_, column, last), is_whole); });
+// How a copy is divided. Its last two axes are those of the squares.
+struct Squares {
+  static constexpr int kBeside = 16;  // in a task
+
+  Copy copy;
+  int64_t bytes;
+  int side;
+
+  size_t others() const { return copy.axes.size() - 2; }
+
+  // A task is one place along all axes but the two of a square; of these, a square's height and the width of some squares.
+  std::vector<Value*> task_extents(IRBuilderBase& b, const std::function<Value*(size_t axis)>& extent) const {
+    std::vector<Value*> extents;
+    for (size_t i = 0; i < others(); ++i) extents.push_back(extent(i));
+    extents.push_back(ceil_div(b, extent(others()), side));
+    extents.push_back(ceil_div(b, extent(others() + 1), side * kBeside));
+    return extents;
   }
-
- private:
-  Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
-  Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
-
-  void emit_square(Value* column, Value* is_whole) {
-    Value* read = hide_from_loop_passes(b_, at(from_, column));
-    Value* written = hide_from_loop_passes(b_, at(to_, b_.CreateMul(column, column_distance_)));
-    Values whole, part;
-    auto* after_part = emit_choice(is_whole, [&] { whole = load_rows(read); }, [&] { part = load_existing_rows(read); });
-    Values square;
-    for (size_t i = 0; i < whole.size(); ++i) {
-      llvm::PHINode* row = b_.CreatePHI(vector_, 2);
-      row->addIncoming(whole[i], llvm::cast<llvm::Instruction>(whole[i])->getParent());
-      row->addIncoming(part[i], after_part);
-      square.push_back(row);
-    }
-    emit_transpose(b_, square);
-    emit_choice(is_whole, [&] { store_rows(written, square); }, [&] { store_existing_rows(written, square); });
-  }
-
-  // Returns the block in which the second choice ends.
-  llvm::BasicBlock* emit_choice(Value* condition, llvm::function_ref<void()> first, llvm::function_ref<void()> second) {
-    llvm::Function* f = b_.GetInsertBlock()->getParent();
-    const auto block = [&] { return llvm::BasicBlock::Create(b_.getContext(), "", f); };
-    llvm::BasicBlock *yes = block(), *no = block(), *after = block();
-    b_.CreateCondBr(condition, yes, no);
-    b_.SetInsertPoint(yes);
-    first();
-    b_.CreateBr(after);
-    b_.SetInsertPoint(no);
-    second();
-    llvm::BasicBlock* end = b_.GetInsertBlock();
-    b_.CreateBr(after);
-    b_.SetInsertPoint(after);
-    return end;
-  }
-
-  Values load_rows(Value* place) {
-    Values rows;
-    for (int i = 0; i < side_; ++i, place = at(place, row_distance_)) rows.push_back(load_lanes(b_, vector_, place, nullptr));
-    return rows;
-  }
-
-  // Rows that do not exist are zeros, read from where the first one is: masked loads from pages that do not exist would be slow.
-  Values load_existing_rows(Value* place) {
-    Value* in_row = lane_mask(b_, side_, columns_);
-    Values rows;
-    for (int i = 0; i < side_; ++i) {
-      Value* exists = b_.CreateICmpSLT(number(i), real_);
-      Value* offset = b_.CreateSelect(exists, mul(b_, row_distance_, i), number(0));
-      Value* row = load_lanes(b_, vector_, at(place, offset), in_row);
-      rows.push_back(b_.CreateSelect(exists, row, llvm::Constant::getNullValue(vector_)));
-    }
-    return rows;
-  }
-
-  void store_rows(Value* place, const Values& rows) {
-    for (Value* row : rows) {
-      store_lanes(b_, row, place, nullptr);
-      place = at(place, column_distance_);
-    }
-  }
-
-  void store_existing_rows(Value* place, const Values& rows) {
-    Value* in_row = lane_mask(b_, side_, rows_);
-    for (int i = 0; i < side_; ++i) {
-      emit_if(b_, b_.CreateICmpSLT(number(i), columns_),
-              [&] { store_lanes(b_, rows[static_cast<size_t>(i)], at(place, mul(b_, column_distance_, i)), in_row); });
-    }
-  }
-
-  IRBuilderBase& b_;
-  int side_;
-  llvm::Type* element_;
-  llvm::FixedVectorType* vector_;
-  Value *from_, *row_distance_, *to_, *column_distance_, *rows_, *real_, *first_, *end_, *columns_;
 };
 
-// transpose(from, row_distance, to, column_distance, rows, real, first, end, columns): of up to `side` rows of `columns` elements,
-// those at [first, end) become columns of the output, which has `rows` rows there. Of these only `real` are read; the others are
-// zeros.
-llvm::Function* transpose_rows(KernelContext& k, llvm::Type* element, int side) {
-  llvm::Type *pointer = k.builder.getPtrTy(), *i64 = k.builder.getInt64Ty();
-  return k.shared_function(cat("transpose_", side, "x", element->getIntegerBitWidth()),
-                           {pointer, i64, pointer, i64, i64, i64, i64, i64, i64},
-                           [&](IRBuilderBase& b, llvm::Function& f) { RowsTransposer(b, f, element, side).emit(); });
+Squares squares_of(const Node& node, const VectorIsa& isa) {
+  Squares result{copy_of(node), static_cast<int64_t>(size_of(node.output()->dtype())), 0};
+  result.side = square_side(isa.f32_lanes, result.bytes);
+  Copy& copy = result.copy;
+  const auto move_last = [&](size_t axis) {
+    std::rotate(copy.axes.begin() + static_cast<std::ptrdiff_t>(axis), copy.axes.begin() + static_cast<std::ptrdiff_t>(axis) + 1,
+                copy.axes.end());
+    const auto moved = [&](size_t i) { return i == axis ? copy.axes.size() - 1 : i > axis ? i - 1 : i; };
+    if (copy.padding) copy.padding = {moved(copy.padding->panel), moved(copy.padding->lane), copy.padding->real, copy.padding->nr};
+  };
+  move_last(*copy.neighbours(&Axis::output));
+  move_last(*copy.neighbours(&Axis::input));
+  return result;
+}
+
+KernelNeeds needs_of(const Squares& squares) {
+  KernelNeeds needs;
+  needs.operands = {0};
+  for (const Axis& axis : squares.copy.axes) needs.sizes.insert(needs.sizes.end(), {axis.extent, axis.input, axis.output});
+  if (const auto& padding = squares.copy.padding) needs.sizes.insert(needs.sizes.end(), {padding->real, padding->nr});
+  needs.tasks.compute = [squares](IRBuilderBase& b, const SizeResolver& resolve) {
+    Value* count = b.getInt64(1);
+    for (Value* extent : squares.task_extents(b, [&](size_t axis) { return resolve(squares.copy.axes[axis].extent); }))
+      count = mul(b, count, extent);
+    return count;
+  };
+  return needs;
 }
 
 class Emitter {
  public:
-  explicit Emitter(KernelContext& k)
-      : k_(k),
-        b_(k.builder),
-        copy_(copy_of(k.node)),
-        rows_(*copy_.neighbours(&Axis::output)),
-        columns_(*copy_.neighbours(&Axis::input)),
-        bytes_(static_cast<int64_t>(size_of(k.node.output()->dtype()))),
-        side_(std::clamp(k.isa.f32_lanes * 4 / static_cast<int>(bytes_), 2, k.isa.f32_lanes)),
-        element_(b_.getIntNTy(static_cast<unsigned>(8 * bytes_))) {}
+  Emitter(KernelContext& k, const Squares& squares)
+      : k_(k), b_(k.builder), squares_(squares), element_(b_.getIntNTy(static_cast<unsigned>(8 * squares.bytes))) {
+    const size_t count = squares.copy.axes.size() * kAxisNumbers + (squares.copy.padding ? 2 : 0);
+    for (size_t i = 0; i < count; ++i)
+      numbers_.push_back(b_.CreateLoad(b_.getInt64Ty(), b_.CreateConstGEP1_64(b_.getInt64Ty(), k.sizes, i)));
+    from_ = b_.CreateLoad(b_.getPtrTy(), k.args);
+    to_ = b_.CreateLoad(b_.getPtrTy(), b_.CreateConstGEP1_64(b_.getPtrTy(), k.args, 1));
+  }
 
-  // A task is one place along all axes but the two of a square; of these, a square's height and the width of some squares.
-  KernelNeeds emit() {
-    const Copy copy = copy_;
-    const size_t rows = rows_, columns = columns_;
-    const int side = side_;
-    std::vector<Value*> extents = extents_of(copy, rows, columns, side, b_, [&](const Dim& d) { return size(d); });
+  void emit() {
+    const std::vector<Value*> extents = squares_.task_extents(b_, [&](size_t axis) { return number(axis, kExtent); });
     emit_loop(b_, k_.begin, k_.end, 1, [&](Value* task) { emit_task(unflatten(b_, task, extents)); });
-    const StepNumber tasks{0, [copy, rows, columns, side](IRBuilderBase& b, const SizeResolver& resolve) {
-                             const auto size = [&](const Dim& d) {
-                               return d.is_const() ? b.getInt64(static_cast<uint64_t>(d.value())) : resolve(d);
-                             };
-                             Value* count = b.getInt64(1);
-                             for (Value* extent : extents_of(copy, rows, columns, side, b, size)) count = mul(b, count, extent);
-                             return count;
-                           }};
-    return {tasks, std::nullopt};
   }
 
  private:
-  static constexpr int kSquares = 16;  // side by side in a task
-
-  static std::vector<Value*> extents_of(const Copy& copy, size_t rows, size_t columns, int side, IRBuilderBase& b,
-                                        const std::function<Value*(const Dim&)>& size) {
-    std::vector<Value*> extents;
-    for (size_t i = 0; i < copy.axes.size(); ++i) {
-      Value* extent = size(copy.axes[i].extent);
-      extents.push_back(i == rows ? ceil_div(b, extent, side) : i == columns ? ceil_div(b, extent, side * kSquares) : extent);
-    }
-    return extents;
-  }
-
-  Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
-  Value* size(const Dim& d) { return d.is_const() ? number(d.value()) : k_.size(d); }
+  Value* number(size_t axis, AxisNumber what) { return numbers_[axis * kAxisNumbers + what]; }
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
 
-  void emit_task(const std::vector<Value*>& part) {
-    Value *from = number(0), *to = number(0);
-    Value *first_row = mul(b_, part[rows_], side_), *first_column = mul(b_, part[columns_], side_ * kSquares);
-    const auto place = [&](size_t axis) { return axis == rows_ ? first_row : axis == columns_ ? number(0) : part[axis]; };
-    for (size_t i = 0; i < copy_.axes.size(); ++i) {
-      from = add(b_, from, mul(b_, place(i), size(copy_.axes[i].input)));
-      to = add(b_, to, mul(b_, place(i), size(copy_.axes[i].output)));
+  void emit_task(std::vector<Value*> place) {
+    const size_t row_axis = squares_.others(), column_axis = row_axis + 1;
+    Value *rows = number(row_axis, kExtent), *columns = number(column_axis, kExtent);
+    place[row_axis] = mul(b_, place[row_axis], squares_.side);
+    Value* first = mul(b_, place[column_axis], squares_.side * Squares::kBeside);
+    Value *from = b_.getInt64(0), *to = b_.getInt64(0);
+    for (size_t i = 0; i < column_axis; ++i) {
+      from = add(b_, from, mul(b_, place[i], number(i, kInput)));
+      to = add(b_, to, mul(b_, place[i], number(i, kOutput)));
     }
-    const Axis &row_axis = copy_.axes[rows_], &column_axis = copy_.axes[columns_];
-    Value* rows = sub(b_, size(row_axis.extent), first_row);
+    rows = sub(b_, rows, place[row_axis]);
     Value* real = rows;
-    if (copy_.padding) {
-      Value* before = add(b_, mul(b_, place(copy_.padding->panel), copy_.padding->nr), place(copy_.padding->lane));
-      real = sub(b_, size(copy_.padding->real), before);
+    if (const auto& padding = squares_.copy.padding) {
+      Value* before = add(b_, mul(b_, place[padding->panel], numbers_.back()), place[padding->lane]);
+      real = sub(b_, numbers_[numbers_.size() - 2], before);
     }
-    Value* columns = size(column_axis.extent);
-    b_.CreateCall(transpose_rows(k_, element_, side_),
-                  {at(k_.operand(0), from), size(row_axis.input), at(k_.output, to), size(column_axis.output), rows, real,
-                   first_column, min(b_, add(b_, first_column, side_ * kSquares), columns), columns});
+    Value* end = min(b_, add(b_, first, squares_.side * Squares::kBeside), columns);
+    call_transpose_rows(b_, k_.shared_function, element_, squares_.side,
+                        {at(from_, from), number(row_axis, kInput), at(to_, to), number(column_axis, kOutput), rows, real, first,
+                         end, columns});
   }
 
   KernelContext& k_;
   IRBuilderBase& b_;
-  Copy copy_;
-  size_t rows_, columns_;  // axes whose elements are neighbours in the output, and in the input
-  int64_t bytes_;
-  int side_;
-  llvm::Type* element_;
+  const Squares& squares_;
+  llvm::IntegerType* element_;
+  Values numbers_;
+  Value *from_, *to_;
 };
 
 }  // namespace
@@ -297,6 +203,17 @@ std::optional<std::string> transpose_refusal(const Node& node) {
   return std::nullopt;
 }
 
-KernelNeeds emit_transpose_kernel(KernelContext& k) { return Emitter(k).emit(); }
+KernelForm transpose_form(const Node& node, const VectorIsa& isa) {
+  const Squares squares = squares_of(node, isa);
+  std::string text = cat(squares.copy.axes.size(), " axes of ", squares.bytes, " bytes");
+  if (const auto& padding = squares.copy.padding) text += cat(", padded along ", padding->panel, " and ", padding->lane);
+  return {text, needs_of(squares)};
+}
+
+KernelNeeds emit_transpose_kernel(KernelContext& k) {
+  const Squares squares = squares_of(k.node, k.isa);
+  Emitter(k, squares).emit();
+  return needs_of(squares);
+}
 
 }  // namespace cnnc::codegen

@@ -32,6 +32,16 @@ KernelOperands KernelBody::operands() const {
   operands.begin = function->getArg(2);
   operands.end = function->getArg(3);
   operands.scratch = function->getArg(4);
+  operands.shared_function = [module = function->getParent()](const std::string& name, const auto& params, const auto& emit) {
+    if (llvm::Function* f = module->getFunction(name)) return f;
+    auto* type = llvm::FunctionType::get(llvm::Type::getVoidTy(module->getContext()), params, false);
+    auto* f = llvm::Function::Create(type, llvm::Function::InternalLinkage, name, *module);
+    set_kernel_attributes(*f);
+    llvm::IRBuilder<> b(llvm::BasicBlock::Create(module->getContext(), "entry", f));
+    emit(b, *f);
+    b.CreateRetVoid();
+    return f;
+  };
   return operands;
 }
 
