@@ -304,16 +304,27 @@ Value* ObjectBuilder::Parts::emit_dim(llvm::IRBuilderBase& b, const Dim& dim, Va
   return dim.fold(fold);
 }
 
+// Numbers that depend on no symbol are copied from a table: there are a thousand, and LLVM takes long for so many stores.
 llvm::Function* ObjectBuilder::Parts::emit_sizes_function() {
   llvm::LLVMContext& context = model.context();
   auto* pointer = llvm::PointerType::get(context, 0);
   llvm::Function* f = model.new_function("cnnc_sizes", {pointer, pointer});
   llvm::IRBuilder<> b(llvm::BasicBlock::Create(context, "entry", f));
   const SizeResolver resolve = [&](const Dim& d) { return emit_dim(b, d, f->getArg(0)); };
+  std::vector<uint64_t> known(values.size());
+  std::vector<std::pair<size_t, Value*>> computed;
   for (size_t i = 0; i < values.size(); ++i) {
     Value* value = values[i].compute ? values[i].compute(b, resolve) : resolve(values[i].dim);
-    b.CreateStore(value, b.CreateConstGEP1_64(b.getInt64Ty(), f->getArg(1), i));
+    if (const auto* constant = llvm::dyn_cast<llvm::ConstantInt>(value)) known[i] = constant->getZExtValue();
+    else computed.emplace_back(i, value);
   }
+  auto* table = llvm::ConstantDataArray::get(context, known);
+  auto* global = new llvm::GlobalVariable(model.module(), table->getType(), true, llvm::GlobalValue::InternalLinkage, table,
+                                          "cnnc_known_sizes");
+  emit_loop(b, b.getInt64(0), b.getInt64(known.size()), 1, [&](Value* i) {
+    b.CreateStore(b.CreateLoad(b.getInt64Ty(), b.CreateGEP(b.getInt64Ty(), global, i)), b.CreateGEP(b.getInt64Ty(), f->getArg(1), i));
+  });
+  for (const auto& [i, value] : computed) b.CreateStore(value, b.CreateConstGEP1_64(b.getInt64Ty(), f->getArg(1), i));
   b.CreateRetVoid();
   return f;
 }

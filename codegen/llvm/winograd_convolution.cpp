@@ -10,6 +10,7 @@
 #include "codegen/llvm/convolution_geometry.h"
 #include "codegen/llvm/output_phases.h"
 #include "codegen/llvm/winograd.h"
+#include "codegen/llvm/winograd_parts.h"
 
 namespace cnnc::codegen {
 
@@ -53,6 +54,7 @@ class Emitter {
         grid_(grid_of(spec)),
         patches_(points_layout(plan.block, spec.channels, plan.lanes)),
         sums_(points_layout(plan.block, plan.nr(), plan.lanes)),
+        parts_(spec, plan, isa, grid_, patches_, sums_),
         element_(element_type(b, spec.type)),
         vector_(llvm::FixedVectorType::get(element_, static_cast<unsigned>(plan.lanes))) {}
 
@@ -64,8 +66,7 @@ class Emitter {
 
   // A row of zeros, which stands for pixels outside of the image, then the patches, the sums of a panel and the filters.
   int64_t zeros_elements() const { return patches_.channels; }
-  int64_t filter_point() const { return spaced_points(spec_.channels * plan_.nr(), plan_.lanes); }
-  int64_t panel_elements() const { return kPoints * filter_point(); }
+  int64_t panel_elements() const { return kPoints * parts_.filter_point(); }
   int64_t scratch_elements() const {
     return filters_offset() + (plan_.resident ? plan_.panels : 1) * panel_elements();
   }
@@ -74,12 +75,13 @@ class Emitter {
     b_.CreateMemSet(operands_.scratch, b_.getInt8(0), number(zeros_elements() * element_size(spec_.type)),
                     llvm::MaybeAlign(64));
     if (plan_.resident)
-      emit_loop(b_, number(0), number(plan_.panels), 1, [&](Value* panel) { emit_filters(panel, filters(panel)); });
+      emit_loop(b_, number(0), number(plan_.panels), 1, [&](Value* panel) { emit_filters(panel); });
     emit_loop(b_, operands_.begin, operands_.end, 1, [&](Value* task) {
       const std::vector<Value*> part = unflatten(b_, task, {block_count(), number(blocks_of_panels())});
       Value* first = mul(b_, part[0], plan_.block);
       Value* tiles = min(b_, sub(b_, tile_count(), first), number(plan_.block));
-      emit_loop(b_, number(0), tiles, 1, [&](Value* tile) { emit_patch(first, tile); });
+      parts_.call_patches(b_, operands_.shared_function, operands_.input, spec_.input_batch_stride.emit(b_), operands_.scratch,
+                          patches(), first, tiles);
       Value* panel = mul(b_, part[1], plan_.panels_per_task);
       Value* last = min(b_, add(b_, panel, plan_.panels_per_task), number(plan_.panels));
       emit_loop(b_, panel, last, 1, [&](Value* index) { emit_panel(index, first, tiles); });
@@ -98,79 +100,16 @@ class Emitter {
   const SpatialAxis& height() const { return spec_.axes[1]; }
   const SpatialAxis& width() const { return spec_.axes[2]; }
 
-  // The patch under a tile of the block to the points.
-  void emit_patch(Value* first, Value* tile) {
-    const auto [image, row, column] = place_of_tile(b_, grid_, add(b_, first, tile));
-    Value* base = at(operands_.input, mul(b_, image, spec_.input_batch_stride.emit(b_)));
-    const auto corner = [&](Value* index, const SpatialAxis& axis) {
-      return sub(b_, mul(b_, index, kWinogradResults), number(axis.pad_begin));
-    };
-    const auto pixels = [](const SpatialAxis& axis) {
-      return PatchAxis{axis.input.constant(), axis.input_stride.constant()};
-    };
-    const Values rows = consecutive(b_, corner(row, height()), kWinogradPoints);
-    const Values columns = consecutive(b_, corner(column, width()), kWinogradPoints);
-    const Values places =
-        patch_places(b_, element_, base, pixels(height()), rows, pixels(width()), columns, operands_.scratch);
-    Value* to = at(patches(), mul(b_, tile, patches_.channels));
-    for_each_vector(b_, spec_.channels, plan_.lanes, [&](Value* channel, Value* mask) {
-      Values patch;
-      for (Value* place : places)
-        patch.push_back(load_lanes(b_, vector_, hide_from_loop_passes(b_, at(place, channel)), mask));
-      store_points(hide_from_loop_passes(b_, at(to, channel)), patches_.point, map_patch(b_, kPatchToPoints, patch));
-    });
-  }
-
-  // The filters of a panel, [tap][channel][nr], at the points: [point][channel][nr].
-  void emit_filters(Value* panel, Value* to) {
+  void emit_filters(Value* panel) {
     constexpr int64_t kTaps = 9;
-    const int64_t tap = spec_.channels * plan_.nr();
-    const bool backwards = spec_.axes[1].phases.has_value();  // a transposed convolution
-    Value* from = at(operands_.weights, mul(b_, panel, kTaps * tap));
-    emit_loop(b_, number(0), number(tap), plan_.lanes, [&](Value* place) {
-      Value* first = hide_from_loop_passes(b_, at(from, place));
-      Values weights;
-      for (int64_t t = 0; t < kTaps; ++t)
-        weights.push_back(load_lanes(b_, vector_, at(first, number((backwards ? kTaps - 1 - t : t) * tap)), nullptr));
-      store_points(hide_from_loop_passes(b_, at(to, place)), filter_point(), map_patch(b_, kWeightsToPoints, weights));
-    });
-  }
-
-  void store_points(Value* to, int64_t distance, const Values& points) {
-    for (size_t p = 0; p < points.size(); ++p)
-      store_lanes(b_, points[p], at(to, number(static_cast<int64_t>(p) * distance)), nullptr);
+    Value* from = at(operands_.weights, mul(b_, panel, kTaps * spec_.channels * plan_.nr()));
+    parts_.call_filters(b_, operands_.shared_function, from, filters(panel));
   }
 
   void emit_panel(Value* panel, Value* first, Value* tiles) {
-    if (!plan_.resident) emit_filters(panel, filters(panel));
-    emit_loop(b_, number(0), number(kPoints), 1, [&](Value* point) { emit_products(panel, point, tiles); });
+    if (!plan_.resident) emit_filters(panel);
+    parts_.call_products(b_, operands_.shared_function, patches(), filters(panel), sums(), tiles);
     emit_loop(b_, number(0), tiles, 1, [&](Value* tile) { emit_results(panel, first, tile); });
-  }
-
-  // sums[point] = patches[point] * filters[point], for as many groups of tiles as hold one of the block.
-  void emit_products(Value* panel, Value* point, Value* tiles) {
-    Tile tile;
-    tile.width = plan_.width;
-    tile.vectors = plan_.vectors;
-    tile.pixel_stride = number(patches_.channels);
-    tile.channel_stride = number(1);
-    tile.tap_strides = tile.weight_strides = {number(0), number(0), number(0)};
-    tile.weights = at(filters(panel), mul(b_, point, filter_point()));
-    tile.step_stride = number(plan_.nr());
-    tile.depth_taps = tile.height_taps = {number(0), number(1)};
-    tile.columns = {~uint64_t{0} >> (64 - plan_.width)};
-    tile.channels = number(spec_.channels);
-    Value* from = at(patches(), mul(b_, point, patches_.point));
-    Value* to = at(sums(), mul(b_, point, sums_.point));
-    const Values zeros(static_cast<size_t>(plan_.width * plan_.vectors), llvm::Constant::getNullValue(vector_));
-    emit_loop(b_, number(0), tiles, plan_.width, [&](Value* index) {
-      tile.input = at(from, mul(b_, index, patches_.channels));
-      TileOutput out;
-      out.base = at(to, mul(b_, index, sums_.channels));
-      out.offset = out.pixel = out.channel = number(0);
-      out.pixel_stride = number(sums_.channels);
-      emit_tile_stores(b_, tile.width, tile.vectors, emit_tile(b_, isa_, tile, zeros), out, nullptr);
-    });
   }
 
   // The sums of a tile from the points to results.
@@ -240,6 +179,7 @@ class Emitter {
   Epilogue epilogue_;
   TileGrid grid_;
   PointsLayout patches_, sums_;
+  WinogradParts parts_;
   llvm::Type* element_;
   llvm::FixedVectorType* vector_;
 };
