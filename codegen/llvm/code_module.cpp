@@ -46,6 +46,7 @@ llvm::Function* CodeModule::declare_function(const std::string& name, const std:
 
 llvm::Function* CodeModule::new_function(const std::string& name, const std::vector<llvm::Type*>& params) {
   llvm::Function* f = declare_function(name, params);
+  f->setAlignment(llvm::Align(64));  // so that a loop lies in cache lines alike, whatever is before its function
   f->addFnAttr("target-cpu", target_.cpu);
   f->addFnAttr("target-features", target_.features);
   set_kernel_attributes(*f);

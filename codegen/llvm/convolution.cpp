@@ -335,7 +335,7 @@ class ConvolutionEmitter {
   void emit_run(const Task& task, const InputView& view, const Panel& panel, const Row& row,
                 Value* first, Value* count, int64_t width, const std::vector<uint64_t>& columns) {
     emit_loop(b_, number(0), count, 1, [&](Value* index) {
-      Value* pixel = hide_from_loop_passes(b_, add(b_, first, mul(b_, index, width)));
+      Value* pixel = add(b_, first, mul(b_, index, width));
       Tile tile = tile_of(view, panel, row, pixel, static_cast<int>(width));
       tile.columns = columns;
       tile.prefetch = prefetch_streams(task, row, pixel, tile);
@@ -389,7 +389,7 @@ class ConvolutionEmitter {
     TileOutput out;
     out.base = operands_.output;
     out.pixel_stride = axis(2).output_stride.emit(b_);
-    out.offset = add(b_, row.output_offset, mul(b_, pixel, out.pixel_stride));
+    out.offset = hide_from_loop_passes(b_, add(b_, row.output_offset, mul(b_, pixel, out.pixel_stride)));
     out.masks = panel.masks;
     out.batch = task.image;
     Value* column = position(task, 2, pixel);
