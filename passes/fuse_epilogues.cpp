@@ -6,6 +6,7 @@
 #include "ir/affine.h"
 #include "ir/contraction_view.h"
 #include "ir/control_flow.h"
+#include "ir/loop_nest.h"
 #include "ir/op_def.h"
 #include "passes/fusion.h"
 #include "passes/passes.h"
@@ -72,12 +73,28 @@ class EpilogueGrower {
   }
 
   bool joins(const Node& user) const {
-    if (&user.graph() != &root_->graph() || !user.op().is_elementwise() || user.output_count() != 1) return false;
+    if (&user.graph() != &root_->graph() || user.output_count() != 1) return false;
+    if (!user.op().is_elementwise() && !reads_body_in_place(user)) return false;
     if (user.output()->type().dims != root_->output()->type().dims) return false;
     // Whatever else it reads must not wait for the body: an operand between would make a cycle.
     return std::all_of(user.inputs().begin(), user.inputs().end(), [&](const Value* v) {
       return v == nullptr || v->producer() == nullptr || contains(v->producer()) || !reaches_body(*v->producer());
     });
+  }
+
+  // Whether each element of the result needs those at its own place alone, of what the body computes.
+  bool reads_body_in_place(const Node& user) const {
+    if (!user.op().has_computation() || user.op().is_view()) return false;
+    const auto nest = loop_nest(user);
+    if (!nest || !nest->stages.empty() || nest->rows) return false;
+    const Scalars place = OpContext::indices(user.output()->rank());
+    bool in_place = true;
+    visit(nest->results[0].value, [&](const Scalar& e) {
+      if (e.op() != ScalarOp::load || !contains(user.input(static_cast<size_t>(e->integer))->producer())) return;
+      in_place = in_place && e->args.size() == place.size() &&
+                 std::equal(place.begin(), place.end(), e->args.begin(), [](const Scalar& a, const Scalar& b) { return a.str() == b.str(); });
+    });
+    return in_place;
   }
 
   // Nodes before the root cannot wait for it.

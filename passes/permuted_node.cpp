@@ -86,8 +86,14 @@ std::optional<PermutedNode> per_channel(const Node& node, const Permutation& per
                                                           : std::nullopt;
 }
 
+// Eight samples share a byte, so the first axis stays the first.
+std::optional<PermutedNode> dropout_select(const Node& node, const Permutation& perm) {
+  return perm[0] == 0 ? elementwise(node, perm) : std::nullopt;
+}
+
 PermutationRule normalization_rule(const std::string& op) {
   static const std::map<std::string, PermutationRule> rules = {
+      {"DropoutSelect", dropout_select},
       {"Softmax", along_axis},
       {"LogSoftmax", along_axis},
       {"Hardmax", along_axis},

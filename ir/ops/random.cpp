@@ -1,5 +1,7 @@
 // Random numbers that are functions of a counter: the same on every engine and for any number of
 // threads.
+#include <cmath>
+
 #include "ir/gradient.h"
 #include "ir/op_def.h"
 
@@ -12,9 +14,9 @@ Scalar low_half(const Scalar& x) { return Scalar::make(ScalarOp::bit_and, u64, {
 Scalar high_half(const Scalar& x) { return Scalar::make(ScalarOp::shr, u64, {x, u64_constant(32)}); }
 Scalar exclusive_or(const Scalar& a, const Scalar& b) { return Scalar::make(ScalarOp::bit_xor, u64, {a, b}); }
 
-// Word 0 of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"). Words are the lower halves of 64-bit
-// numbers, as products leave them and the vector unit multiplies them; what is above is ignored.
-Scalar philox(Scalars counter, uint64_t seed) {
+// The four words of Philox 4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3"). Words are the lower halves of
+// 64-bit numbers, as products leave them and the vector unit multiplies them; what is above is ignored.
+Scalars philox(Scalars counter, uint64_t seed) {
   constexpr uint64_t kMultipliers[] = {0xD2511F53, 0xCD9E8D57}, kWeyl[] = {0x9E3779B9, 0xBB67AE85};
   uint64_t key[] = {seed & 0xFFFFFFFF, seed >> 32};
   for (int round = 0; round < 10; ++round) {
@@ -24,13 +26,21 @@ Scalar philox(Scalars counter, uint64_t seed) {
                exclusive_or(high_half(a), exclusive_or(counter[3], u64_constant(key[1]))), a};
     for (int k = 0; k < 2; ++k) key[k] = (key[k] + kWeyl[k]) & 0xFFFFFFFF;
   }
-  return low_half(counter[0]);
+  for (Scalar& word : counter) word = low_half(word);
+  return counter;
 }
 
 Scalar flat_position(const Scalars& at, const Dims& dims) {
   Scalar flat = Scalar::i64(0);
   for (size_t a = 0; a < at.size(); ++a) flat = flat * Scalar::size(dims[a]) + at[a];
   return flat;
+}
+
+// The words for one position in the stream of a node.
+Scalars words_at(const OpContext& c, const Scalar& number, const Scalar& position) {
+  const Scalar counter = cast(number, u64);
+  const Scalar stream = u64_constant(static_cast<uint64_t>(c.integer("stream")) & 0xFFFFFFFF);
+  return philox({position, counter, high_half(counter), stream}, static_cast<uint64_t>(c.integer("seed")));
 }
 
 CNNC_OP(PhiloxUniform)
@@ -46,18 +56,83 @@ CNNC_OP(PhiloxUniform)
       return {{f32, c.dims()}};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
-      const Scalar position = cast(flat_position(at, c.dims()), u64);
-      const Scalar counter = cast(c.load(1, {}), u64);
-      const Scalar stream = u64_constant(static_cast<uint64_t>(c.integer("stream")) & 0xFFFFFFFF);
-      const Scalar bits = philox({position, counter, high_half(counter), stream}, static_cast<uint64_t>(c.integer("seed")));
+      const Scalar word = words_at(c, c.load(1, {}), cast(flat_position(at, c.dims()), u64))[0];
       // The upper 24 bits fit f32 exactly.
-      const Scalar upper = Scalar::make(ScalarOp::shr, u64, {bits, u64_constant(8)});
+      const Scalar upper = Scalar::make(ScalarOp::shr, u64, {word, u64_constant(8)});
       return cast(cast(upper, i32), f32) * 0x1p-24;
     })
     // Only the shape of the data matters.
     .gradient([](GradientBuilder&) {})
     .example({random(f32, {2, 3, 4}), given(Tensor::scalar(i64, 7))}, {{"seed", int64_t{5}}})
     .example({random(f64, {5}), given(Tensor::scalar(i64, 0))});
+
+constexpr int64_t kBits = 8;
+
+// The sizes of the bits of data of such sizes: an eighth on the first axis.
+Dims sizes_of_bits(const OpContext& c, Dims dims) {
+  c.require(dims.size() >= 2 && dims[0].is_const() && dims[0].value() % kBits == 0, "the sizes ", Type{u8, dims},
+            " need two axes or more, the first one of a multiple of ", kBits, " elements");
+  dims[0] = dims[0].value() / kBits;
+  return dims;
+}
+
+CNNC_OP(DropoutBits)
+    .doc(
+        "Which elements of a tensor of these sizes Dropout keeps, each with the probability 1 - ratio: bit k of the byte at "
+        "[i, ...] is for the element at [k n / 8 + i, ...], for n elements on the first axis. The eight bits are drawn with two "
+        "numbers of four words of Philox 4x32-10, whose counter is twice the byte's position, or one more, `counter` and "
+        "`stream`, and whose key is `seed`.")
+    .input("counter", {i64}, "")
+    .attribute("sizes", Ints{})
+    .attribute("ratio", 0.5)
+    .attribute("seed", int64_t{0})
+    .attribute("stream", int64_t{0})
+    .infer([](const OpContext& c) -> std::vector<Type> {
+      c.require(c.rank() == 0, "the counter is ", c.type(), ", need one number");
+      const double ratio = c.number("ratio");
+      c.require(ratio >= 0 && ratio <= 1, "the ratio is ", ratio, ", need 0 to 1");
+      const Ints sizes = c.integers("sizes");
+      return {{u8, sizes_of_bits(c, Dims(sizes.begin(), sizes.end()))}};
+    })
+    .indexed([](const OpContext& c, const Scalars& at) {
+      const Scalar position = cast(flat_position(at, c.output_type().dims), u64) * u64_constant(2);
+      const Scalar dropped = u64_constant(static_cast<uint64_t>(std::ceil(c.number("ratio") * 0x1p32)));
+      Scalar bits = u64_constant(0);
+      for (uint64_t half = 0; half < 2; ++half) {
+        const Scalars words = words_at(c, c.load(0, {}), Scalar::make(ScalarOp::bit_or, u64, {position, u64_constant(half)}));
+        for (uint64_t w = 0; w < 4; ++w)
+          bits = Scalar::make(ScalarOp::bit_or, u64,
+                              {bits, select(words[w] >= dropped, u64_constant(uint64_t{1} << (4 * half + w)), u64_constant(0))});
+      }
+      return cast(bits, u8);
+    })
+    .example({given(Tensor::scalar(i64, 7))}, {{"sizes", Ints{8, 20}}, {"seed", int64_t{5}}, {"ratio", 0.25}})
+    .example({given(Tensor::scalar(i64, 0))}, {{"sizes", Ints{16, 3, 5}}});
+
+CNNC_OP(DropoutSelect)
+    .doc("data * scale where its bit of DropoutBits is set, else 0.")
+    .input("data", {f32, f64, f16, bf16})
+    .input("bits", {u8}, "")
+    .attribute("scale", 1.0)
+    .infer([](const OpContext& c) -> std::vector<Type> {
+      c.require(c.dims(1) == sizes_of_bits(c, c.dims()), "the bits are ", c.type(1), ", need an eighth of the data's first axis");
+      return {c.type()};
+    })
+    .indexed([](const OpContext& c, const Scalars& at) {
+      const Scalar rows = Scalar::size(c.dims(1)[0]);
+      Scalars place = at;
+      place[0] = rem(at[0], rows);
+      const Scalar byte = cast(c.load(1, place), i32), bit = cast(floor_div(at[0], rows), i32);
+      const Scalar shifted = Scalar::make(ScalarOp::shr, i32, {byte, bit});
+      const Scalar kept = Scalar::make(ScalarOp::bit_and, i32, {shifted, Scalar::constant_int(i32, 1)});
+      const Scalar x = c.load(0, at);
+      return select(kept != Scalar::constant_int(i32, 0), x * c.number("scale"), Scalar::constant(x.dtype(), 0));
+    })
+    .gradient([](GradientBuilder& b) {
+      b.wrt(0, b.graph().make("DropoutSelect", {b.out_grad(), b.input(1)}, {{"scale", b.node().float_attribute("scale")}}));
+    })
+    .example({random(f32, {8, 20}), random(u8, {1, 20}, 0, 255)}, {{"scale", 2.0}})
+    .example({random(f64, {16, 3, 5}), random(u8, {2, 3, 5}, 0, 255)}, {{"scale", 1.25}});
 
 }  // namespace
 }  // namespace cnnc
