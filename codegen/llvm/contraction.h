@@ -156,12 +156,12 @@ int64_t packed_weight_index(const ConvolutionSpec& spec, const ContractionPlan& 
 void pack_weights(const ConvolutionSpec& spec, const ContractionPlan& plan, const void* weights,
                   void* packed);
 
-// Pointers and task range of the kernel function that is being emitted.
 // A function that the kernels of a program share: where none has the name yet, `emit` gives it its code.
 using SharedFunction =
     std::function<llvm::Function*(const std::string& name, const std::vector<llvm::Type*>& params,
                                   llvm::function_ref<void(llvm::IRBuilderBase&, llvm::Function&)> emit)>;
 
+// Pointers and task range of the kernel function that is being emitted.
 struct KernelOperands {
   llvm::Value* input = nullptr;    // A
   llvm::Value* weights = nullptr;  // packed weights, or B

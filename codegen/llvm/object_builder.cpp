@@ -223,7 +223,7 @@ KernelCall ObjectBuilder::add_kernel(const std::string& kind, const Node& node, 
   return form ? parts_->call(known->second.kernel, form->needs) : known->second;
 }
 
-// The call of a kernel that reads its tables itself.
+// The call of kernel number `kernel` for a node that needs so much.
 KernelCall ObjectBuilder::Parts::call(uint32_t kernel, const KernelNeeds& needs) {
   KernelCall call;
   call.kernel = kernel;

@@ -176,6 +176,8 @@ class Emitter {
     if (const auto& padding = squares_.copy.padding) {
       Value* before = add(b_, mul(b_, place[padding->panel], numbers_.back()), place[padding->lane]);
       real = sub(b_, numbers_[numbers_.size() - 2], before);
+      // No address beyond the operand, even if nothing is needed from there.
+      from = b_.CreateSelect(b_.CreateICmpSGT(real, b_.getInt64(0)), from, b_.getInt64(0));
     }
     Value* end = min(b_, add(b_, first, squares_.side * Squares::kBeside), columns);
     call_transpose_rows(b_, k_.shared_function, element_, squares_.side,
