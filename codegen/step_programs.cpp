@@ -41,7 +41,7 @@ std::optional<TrainingStep> step_for_any_batch(const StepBuilder& build, std::st
 std::unique_ptr<StepProgram> StepPrograms::compiled(TrainingStep step) const {
   BuildOptions build = options_.build;
   build.compile.memory.threads = options_.threads > 0 ? options_.threads : default_thread_count();
-  build.compile.memory.sizes = {{"batch", options_.largest_other}};
+  for (const std::string& batch : step.graph->symbols()) build.compile.memory.sizes[batch] = options_.largest_other;
   if (forgets_initial_)
     for (TrainingStep::Carried& carried : step.carried) carried.initial = Tensor();
   return std::make_unique<StepProgram>(std::move(step), build, options_.threads, options_.profile);

@@ -28,7 +28,7 @@ Type usual_labels(Loss loss, const Type& output) {
 CompiledModel TrainerCompiler::compiled(TrainingStep& step, int64_t largest_batch) const {
   BuildOptions build = build_;
   build.compile.memory.threads = default_thread_count();
-  build.compile.memory.sizes = {{"batch", largest_batch}};
+  for (const std::string& batch : step.graph->symbols()) build.compile.memory.sizes[batch] = largest_batch;
   optimize(*step.graph, build);
   CompiledModel model = compile(*step.graph, build.compile, ObjectKind::linked);
   step.graph.reset();

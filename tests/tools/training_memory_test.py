@@ -116,6 +116,10 @@ class MemoryLimit(TrainTest):
         _, error = self.expect(OK, *self.arguments(*self.METHOD, "--dump-ir=after:recompute", "-o", self.out))
         self.assertNotIn("recomputed", error)
 
+    def test_batches_of_other_sizes_fit_whatever_the_model_calls_them(self):
+        save_noisy_cnn(self.model, batch="N")
+        self.train(*self.METHOD, "--max-mem", self.least())
+
     def test_sizes_have_units(self):
         self.train(*self.METHOD, "--max-mem", "64MB")
         self.refuse_size("64 parsecs")
