@@ -37,8 +37,8 @@ Scalar flat_position(const Scalars& at, const Dims& dims) {
 }
 
 // The words for one position in the stream of a node.
-Scalars words_at(const OpContext& c, const Scalar& number, const Scalar& position) {
-  const Scalar counter = cast(number, u64);
+Scalars words_at(const OpContext& c, const Scalar& position) {
+  const Scalar counter = cast(c.load(1, {}), u64);
   const Scalar stream = u64_constant(static_cast<uint64_t>(c.integer("stream")) & 0xFFFFFFFF);
   return philox({position, counter, high_half(counter), stream}, static_cast<uint64_t>(c.integer("seed")));
 }
@@ -56,7 +56,7 @@ CNNC_OP(PhiloxUniform)
       return {{f32, c.dims()}};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
-      const Scalar word = words_at(c, c.load(1, {}), cast(flat_position(at, c.dims()), u64))[0];
+      const Scalar word = words_at(c, cast(flat_position(at, c.dims()), u64))[0];
       // The upper 24 bits fit f32 exactly.
       const Scalar upper = Scalar::make(ScalarOp::shr, u64, {word, u64_constant(8)});
       return cast(cast(upper, i32), f32) * 0x1p-24;
@@ -68,46 +68,46 @@ CNNC_OP(PhiloxUniform)
 
 constexpr int64_t kBits = 8;
 
-// The sizes of the bits of data of such sizes: an eighth on the first axis.
-Dims sizes_of_bits(const OpContext& c, Dims dims) {
-  c.require(dims.size() >= 2 && dims[0].is_const() && dims[0].value() % kBits == 0, "the sizes ", Type{u8, dims},
-            " need two axes or more, the first one of a multiple of ", kBits, " elements");
-  dims[0] = dims[0].value() / kBits;
+// The sizes of the bits of data of such sizes: an eighth on the first axis, rounded up.
+Dims sizes_of_bits(Dims dims) {
+  if (!dims.empty()) dims[0] = Dim::ceil_div(dims[0], kBits);
   return dims;
 }
 
 CNNC_OP(DropoutBits)
     .doc(
-        "Which elements of a tensor of these sizes Dropout keeps, each with the probability 1 - ratio: bit k of the byte at "
-        "[i, ...] is for the element at [k n / 8 + i, ...], for n elements on the first axis. The eight bits are drawn with two "
-        "numbers of four words of Philox 4x32-10, whose counter is twice the byte's position, or one more, `counter` and "
-        "`stream`, and whose key is `seed`.")
+        "Which elements of a tensor of such sizes Dropout keeps, each with the probability 1 - ratio: of n elements on the first "
+        "axis, n / 8 rounded up are m, bit k of the byte at [i, ...] is for the element at [k m + i, ...]. The eight bits are "
+        "drawn with two numbers of four words of Philox 4x32-10, whose counter is twice the byte's position, or one more, "
+        "`counter` and `stream`, and whose key is `seed`.")
+    .input("sizes", {i64}, "")
     .input("counter", {i64}, "")
-    .attribute("sizes", Ints{})
     .attribute("ratio", 0.5)
     .attribute("seed", int64_t{0})
     .attribute("stream", int64_t{0})
     .infer([](const OpContext& c) -> std::vector<Type> {
-      c.require(c.rank() == 0, "the counter is ", c.type(), ", need one number");
+      c.require(c.rank(1) == 0, "the counter is ", c.type(1), ", need one number");
       const double ratio = c.number("ratio");
       c.require(ratio >= 0 && ratio <= 1, "the ratio is ", ratio, ", need 0 to 1");
-      const Ints sizes = c.integers("sizes");
-      return {{u8, sizes_of_bits(c, Dims(sizes.begin(), sizes.end()))}};
+      return {{u8, sizes_of_bits(c.need_content(0))}};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
       const Scalar position = cast(flat_position(at, c.output_type().dims), u64) * u64_constant(2);
       const Scalar dropped = u64_constant(static_cast<uint64_t>(std::ceil(c.number("ratio") * 0x1p32)));
       Scalar bits = u64_constant(0);
       for (uint64_t half = 0; half < 2; ++half) {
-        const Scalars words = words_at(c, c.load(0, {}), Scalar::make(ScalarOp::bit_or, u64, {position, u64_constant(half)}));
+        const Scalars words = words_at(c, Scalar::make(ScalarOp::bit_or, u64, {position, u64_constant(half)}));
         for (uint64_t w = 0; w < 4; ++w)
           bits = Scalar::make(ScalarOp::bit_or, u64,
                               {bits, select(words[w] >= dropped, u64_constant(uint64_t{1} << (4 * half + w)), u64_constant(0))});
       }
       return cast(bits, u8);
     })
-    .example({given(Tensor::scalar(i64, 7))}, {{"sizes", Ints{8, 20}}, {"seed", int64_t{5}}, {"ratio", 0.25}})
-    .example({given(Tensor::scalar(i64, 0))}, {{"sizes", Ints{16, 3, 5}}});
+    .gradient([](GradientBuilder&) {})
+    .example({given(Tensor::ints({8, 20})), given(Tensor::scalar(i64, 7))}, {{"seed", int64_t{5}}, {"ratio", 0.25}})
+    .example({given(Tensor::ints({13, 3, 5})), given(Tensor::scalar(i64, 0))})
+    .example({given(Tensor::ints({50})), given(Tensor::scalar(i64, 0))})
+    .example({given(Tensor::ints({})), given(Tensor::scalar(i64, 0))});
 
 CNNC_OP(DropoutSelect)
     .doc("data * scale where its bit of DropoutBits is set, else 0.")
@@ -115,14 +115,18 @@ CNNC_OP(DropoutSelect)
     .input("bits", {u8}, "")
     .attribute("scale", 1.0)
     .infer([](const OpContext& c) -> std::vector<Type> {
-      c.require(c.dims(1) == sizes_of_bits(c, c.dims()), "the bits are ", c.type(1), ", need an eighth of the data's first axis");
+      c.require(c.dims(1) == sizes_of_bits(c.dims()), "the bits are ", c.type(1), ", need ", Type{u8, sizes_of_bits(c.dims())});
       return {c.type()};
     })
     .indexed([](const OpContext& c, const Scalars& at) {
-      const Scalar rows = Scalar::size(c.dims(1)[0]);
       Scalars place = at;
-      place[0] = rem(at[0], rows);
-      const Scalar byte = cast(c.load(1, place), i32), bit = cast(floor_div(at[0], rows), i32);
+      Scalar number = Scalar::i64(0);
+      if (!at.empty()) {
+        const Scalar rows = Scalar::size(c.dims(1)[0]);
+        place[0] = rem(at[0], rows);
+        number = floor_div(at[0], rows);
+      }
+      const Scalar byte = cast(c.load(1, place), i32), bit = cast(number, i32);
       const Scalar shifted = Scalar::make(ScalarOp::shr, i32, {byte, bit});
       const Scalar kept = Scalar::make(ScalarOp::bit_and, i32, {shifted, Scalar::constant_int(i32, 1)});
       const Scalar x = c.load(0, at);
@@ -132,7 +136,9 @@ CNNC_OP(DropoutSelect)
       b.wrt(0, b.graph().make("DropoutSelect", {b.out_grad(), b.input(1)}, {{"scale", b.node().float_attribute("scale")}}));
     })
     .example({random(f32, {8, 20}), random(u8, {1, 20}, 0, 255)}, {{"scale", 2.0}})
-    .example({random(f64, {16, 3, 5}), random(u8, {2, 3, 5}, 0, 255)}, {{"scale", 1.25}});
+    .example({random(f64, {13, 3, 5}), random(u8, {2, 3, 5}, 0, 255)}, {{"scale", 1.25}})
+    .example({random(f64, {50}), random(u8, {7}, 0, 255)})
+    .example({random(f64, {}), random(u8, {}, 0, 255)});
 
 }  // namespace
 }  // namespace cnnc

@@ -80,36 +80,21 @@ class Rewriter {
     replace(node, uniform(node.input(0), node.input(1)));
   }
 
-  static std::optional<Ints> sizes_of(const Value& x) {
-    Ints sizes;
-    for (const Dim& d : x.type().dims) {
-      if (!d.is_const()) return std::nullopt;
-      sizes.push_back(d.value());
-    }
-    return sizes;
-  }
-
-  // x / (1 - ratio) where a random number is at least the ratio, else 0.
+  // x / (1 - ratio) where it is kept, else 0.
   void drop(Node& node) {
     const double ratio = ratio_of(node);
     if (ratio == 0) return;
     if (!(ratio > 0 && ratio <= 1)) throw Error(cat(node.description(), ": its ratio is ", ratio, ", need 0 to 1"));
     const InsertBefore here(node);
-    Value *x = node.input(0), *y = nullptr;
-    const bool needs_mask = node.output_count() > 1 && node.output(1)->use_count() > 0;
-    const std::optional<Ints> sizes = sizes_of(*x);
-    const bool has_bits = sizes && sizes->size() >= 2 && sizes->front() % 8 == 0 && size_of(x->dtype()) >= 2;
-    if (has_bits && !needs_mask) {  // eight samples share bytes
-      const Attributes stream{{"sizes", *sizes}, {"ratio", ratio}, {"seed", seed_}, {"stream", streams_++}};
-      y = graph_.make("DropoutSelect", {x, graph_.make("DropoutBits", {step_number()}, stream)}, {{"scale", 1 / (1 - ratio)}});
-    } else {
-      Value* random = uniform(x, step_number());
-      Value* kept = graph_.make("GreaterOrEqual", {random, number_like(graph_, random, ratio)});
-      Value* scaled = graph_.make("Mul", {x, number_like(graph_, x, 1 / (1 - ratio))});
-      y = graph_.make("Where", {kept, scaled, number_like(graph_, x, 0)});
-      if (needs_mask) graph_.replace_uses(node.output(1), kept);
+    Value* x = node.input(0);
+    Value* sizes = graph_.make("Shape", {x});
+    Value* bits = graph_.make("DropoutBits", {sizes, step_number()}, {{"ratio", ratio}, {"seed", seed_}, {"stream", streams_++}});
+    graph_.replace_uses(node.output(0), graph_.make("DropoutSelect", {x, bits}, {{"scale", 1 / (1 - ratio)}}));
+    if (node.output_count() > 1 && node.output(1)->use_count() > 0) {
+      Value* ones = graph_.make("ConstantOfShape", {sizes}, {{"value", Tensor::of<float>(DType::f32, {1}, {1})}});
+      Value* kept = graph_.make("DropoutSelect", {ones, bits});
+      graph_.replace_uses(node.output(1), graph_.make("Greater", {kept, number_like(graph_, kept, 0)}));
     }
-    graph_.replace_uses(node.output(0), y);
     graph_.erase(&node);
   }
 

@@ -11,9 +11,12 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-Tensor bits_of(Ints sizes, double ratio, int64_t step, int64_t seed = 0, int64_t stream = 0) {
-  return run_op("DropoutBits", {Tensor::scalar(DType::i64, static_cast<double>(step))},
-                {{"sizes", std::move(sizes)}, {"ratio", ratio}, {"seed", seed}, {"stream", stream}})[0];
+Tensor bits_of(const Ints& sizes, double ratio, int64_t step, int64_t seed = 0, int64_t stream = 0) {
+  Graph graph;
+  Value* counter = graph.constant(Tensor::scalar(DType::i64, static_cast<double>(step)));
+  graph.add_output(graph.make("DropoutBits", {graph.constant(Tensor::ints(sizes)), counter},
+                              {{"ratio", ratio}, {"seed", seed}, {"stream", stream}}));
+  return interpret(graph, {})[0];
 }
 
 // The part of all bits that are set in both; a tensor beside itself gives the part that is kept.
@@ -54,12 +57,10 @@ TEST(DropoutBits, AreOthersForOtherStepsSeedsStreamsAndBits) {
   }
 }
 
-TEST(DropoutBits, SayWhichSizesFit) {
+TEST(DropoutSelect, SaysWhichBitsFit) {
   Graph graph;
-  Value* step = graph.add_input({DType::i64, {}});
-  for (const Ints& sizes : {Ints{12, 3}, Ints{16}})
-    EXPECT_THAT([&] { graph.add("DropoutBits", {step}, {{"sizes", sizes}}); },
-                testing::ThrowsMessage<Error>(HasSubstr("the first one of a multiple of 8 elements")));
+  Value *x = graph.add_input({DType::f32, {12, 3}}), *bits = graph.add_input({DType::u8, {1, 3}});
+  EXPECT_THAT([&] { graph.add("DropoutSelect", {x, bits}); }, testing::ThrowsMessage<Error>(HasSubstr("need u8[2,3]")));
 }
 
 TEST(DropoutSelect, ReadsTheBitsOfEveryEighthOfTheSamples) {

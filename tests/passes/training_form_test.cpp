@@ -29,15 +29,22 @@ bool has(const Graph& graph, const char* op) {
   return std::any_of(graph.nodes().begin(), graph.nodes().end(), [&](const auto& node) { return node->is(op); });
 }
 
-TEST(TrainingForm, KeepsABitOfWhatDropoutKeepsWhereSamplesComeInEights) {
-  EXPECT_TRUE(has(*dropped({16, 5}, 0.25), "DropoutBits"));
-  EXPECT_TRUE(has(*dropped({32, 3, 4, 4}, 0.5), "DropoutBits"));
+TEST(TrainingForm, KeepsABitOfWhatDropoutKeeps) {
+  for (const Dims& sizes : {Dims{16, 5}, Dims{12, 3, 4, 4}, Dims{7}, Dims{}, Dims{Dim::symbol("n"), 5}})
+    EXPECT_TRUE(has(*dropped(sizes, 0.25), "DropoutBits"));
 }
 
-TEST(TrainingForm, KeepsAByteElsewhere) {
-  for (const Dims& sizes : {Dims{12, 5}, Dims{16}, Dims{Dim::symbol("n"), 5}, Dims{16, Dim::symbol("n")}})
-    EXPECT_FALSE(has(*dropped(sizes, 0.25), "DropoutBits"));
-  EXPECT_FALSE(has(*dropped({16, 5}, 0.25, 2), "DropoutBits"));  // its mask is an output
+TEST(TrainingForm, GivesTheMaskThatDropoutUses) {
+  const auto graph = dropped({37, 11}, 0.25, 2);
+  Tensor x(DType::f32, {37, 11});
+  for (int64_t i = 0; i < x.size(); ++i) x.set_double(i, 1);
+  const std::vector<Tensor> results = interpret(*graph, {x, Tensor::scalar(DType::i64, 4)});
+  int64_t kept = 0;
+  for (int64_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(results[0].as_double(i) != 0, results[1].as_int(i) != 0) << i;
+    kept += results[1].as_int(i);
+  }
+  EXPECT_NEAR(static_cast<double>(kept) / static_cast<double>(x.size()), 0.75, 0.08);
 }
 
 TEST(TrainingForm, RefusesARatioThatIsNone) {
