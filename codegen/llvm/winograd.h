@@ -10,6 +10,8 @@
 
 namespace cnnc::codegen {
 
+inline constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;  // of a tile
+
 // Row `row` of M X, for the rows of X; and M X M^T for a square X, row by row.
 llvm::Value* map_row(llvm::IRBuilderBase&, const LinearMap& map, int row, llvm::ArrayRef<llvm::Value*> rows);
 Values map_patch(llvm::IRBuilderBase&, const LinearMap& map, const Values& patch);
@@ -45,7 +47,7 @@ int64_t spaced_points(int64_t elements, int lanes);
 struct PointsLayout {
   int64_t channels = 1;  // between tiles
   int64_t point = 1;     // between points
-  int64_t elements() const { return kWinogradPoints * kWinogradPoints * point; }
+  int64_t elements() const { return kPoints * point; }
 };
 PointsLayout points_layout(int64_t tiles, int64_t channels, int lanes);
 

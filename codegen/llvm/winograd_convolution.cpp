@@ -19,12 +19,6 @@ using llvm::Value;
 
 namespace {
 
-constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
-
-TileGrid grid_of(const ConvolutionSpec& spec) {
-  return tile_grid(spec.axes[1].output.constant(), spec.axes[2].output.constant());
-}
-
 // Whether it takes fewer cycles than the direct sum, by a model of the core with one multiplication a cycle.
 bool is_faster(const ConvolutionSpec& spec, int lanes) {
   constexpr double kInputTransform = 64, kOutputTransform = 90;  // of a vector of channels, with its loads and stores
@@ -51,21 +45,18 @@ class Emitter {
         isa_(isa),
         operands_(operands),
         epilogue_(epilogue),
-        grid_(grid_of(spec)),
-        patches_(points_layout(plan.block, spec.channels, plan.lanes)),
-        sums_(points_layout(plan.block, plan.nr(), plan.lanes)),
-        parts_(spec, plan, isa, grid_, patches_, sums_),
+        parts_(spec, plan, isa),
         element_(element_type(b, spec.type)),
         vector_(llvm::FixedVectorType::get(element_, static_cast<unsigned>(plan.lanes))) {}
 
-  Value* tile_count() { return mul(b_, spec_.batch.emit(b_), grid_.of_image()); }
+  Value* tile_count() { return mul(b_, spec_.batch.emit(b_), parts_.grid().of_image()); }
 
   Value* block_count() { return ceil_div(b_, tile_count(), plan_.block); }
 
   int64_t blocks_of_panels() const { return divide_up(plan_.panels, plan_.panels_per_task); }
 
   // A row of zeros, which stands for pixels outside of the image, then the patches, the sums of a panel and the filters.
-  int64_t zeros_elements() const { return patches_.channels; }
+  int64_t zeros_elements() const { return parts_.patches().channels; }
   int64_t panel_elements() const { return kPoints * parts_.filter_point(); }
   int64_t scratch_elements() const {
     return filters_offset() + (plan_.resident ? plan_.panels : 1) * panel_elements();
@@ -92,11 +83,11 @@ class Emitter {
   Value* number(int64_t value) { return b_.getInt64(static_cast<uint64_t>(value)); }
   Value* at(Value* pointer, Value* offset) { return b_.CreateGEP(element_, pointer, offset); }
   Value* patches() { return at(operands_.scratch, number(zeros_elements())); }
-  int64_t filters_offset() const { return zeros_elements() + patches_.elements() + sums_.elements(); }
+  int64_t filters_offset() const { return zeros_elements() + parts_.patches().elements() + parts_.sums().elements(); }
   Value* filters(Value* panel) {
     return at(operands_.scratch, add(b_, mul(b_, panel, plan_.resident ? panel_elements() : 0), filters_offset()));
   }
-  Value* sums() { return at(operands_.scratch, number(zeros_elements() + patches_.elements())); }
+  Value* sums() { return at(operands_.scratch, number(zeros_elements() + parts_.patches().elements())); }
   const SpatialAxis& height() const { return spec_.axes[1]; }
   const SpatialAxis& width() const { return spec_.axes[2]; }
 
@@ -114,8 +105,8 @@ class Emitter {
 
   // The sums of a tile from the points to results.
   void emit_results(Value* panel, Value* first, Value* tile) {
-    const auto [image, row, column] = place_of_tile(b_, grid_, add(b_, first, tile));
-    Value* from = hide_from_loop_passes(b_, at(sums(), mul(b_, tile, sums_.channels)));
+    const auto [image, row, column] = place_of_tile(b_, parts_.grid(), add(b_, first, tile));
+    Value* from = hide_from_loop_passes(b_, at(sums(), mul(b_, tile, parts_.sums().channels)));
     TileOutput out;
     out.base = operands_.output;
     out.batch = image;
@@ -127,7 +118,7 @@ class Emitter {
       Value* first_point = hide_from_loop_passes(b_, at(from, in_panel));
       Values points;
       for (int64_t p = 0; p < kPoints; ++p)
-        points.push_back(load_lanes(b_, vector_, at(first_point, number(p * sums_.point)), nullptr));
+        points.push_back(load_lanes(b_, vector_, at(first_point, number(p * parts_.sums().point)), nullptr));
       Values results = map_patch(b_, kPointsToResults, points);
       if (operands_.bias)
         for (Value*& result : results)
@@ -177,8 +168,6 @@ class Emitter {
   VectorIsa isa_;
   KernelOperands operands_;
   Epilogue epilogue_;
-  TileGrid grid_;
-  PointsLayout patches_, sums_;
   WinogradParts parts_;
   llvm::Type* element_;
   llvm::FixedVectorType* vector_;

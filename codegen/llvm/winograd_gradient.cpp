@@ -24,8 +24,6 @@ using llvm::Value;
 
 namespace {
 
-constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
-
 // The images of one operand, [batch, rows, columns, channels], and how their patches come to the points.
 struct Images {
   Value* data;

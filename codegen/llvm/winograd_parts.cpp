@@ -12,14 +12,16 @@ using llvm::Value;
 
 namespace {
 
-constexpr int64_t kPoints = kWinogradPoints * kWinogradPoints;
-
 Value* number(IRBuilderBase& b, int64_t value) { return b.getInt64(static_cast<uint64_t>(value)); }
 
 // A transposed convolution of stride 1 takes its taps from the last to the first.
 bool is_backwards(const ConvolutionSpec& spec) { return spec.axes[1].phases.has_value(); }
 
 }  // namespace
+
+TileGrid grid_of(const ConvolutionSpec& spec) {
+  return tile_grid(spec.axes[1].output.constant(), spec.axes[2].output.constant());
+}
 
 std::string WinogradParts::name(const char* part, std::initializer_list<int64_t> numbers) const {
   std::string text = cat("winograd_", part, spec_.type == FloatType::f32 ? "_f32" : "_f64");

@@ -7,12 +7,22 @@
 
 namespace cnnc::codegen {
 
+// Tiles of the results of an image.
+TileGrid grid_of(const ConvolutionSpec& spec);
+
 class WinogradParts {
  public:
-  WinogradParts(const ConvolutionSpec& spec, const WinogradPlan& plan, const VectorIsa& isa, const TileGrid& grid,
-                const PointsLayout& patches, const PointsLayout& sums)
-      : spec_(spec), plan_(plan), isa_(isa), grid_(grid), patches_(patches), sums_(sums) {}
+  WinogradParts(const ConvolutionSpec& spec, const WinogradPlan& plan, const VectorIsa& isa)
+      : spec_(spec),
+        plan_(plan),
+        isa_(isa),
+        grid_(grid_of(spec)),
+        patches_(points_layout(plan.block, spec.channels, plan.lanes)),
+        sums_(points_layout(plan.block, plan.nr(), plan.lanes)) {}
 
+  const TileGrid& grid() const { return grid_; }
+  const PointsLayout& patches() const { return patches_; }
+  const PointsLayout& sums() const { return sums_; }
   // Elements between the points of a panel's filters.
   int64_t filter_point() const { return spaced_points(spec_.channels * plan_.nr(), plan_.lanes); }
 
