@@ -17,7 +17,7 @@ struct Samples {
 
   int32_t input_count = 0;
   cnnc_tensor_view inputs[kMostInputs] = {};
-  const char* names[kMostInputs] = {}; // of the inputs, for messages; must outlive this
+  const char* names[kMostInputs] = {};  // of the inputs, for messages; must outlive this
   // Where an input's rows are when they are not in memory (its view has no data then), and the row of the first sample.
   const NpyFile* files[kMostInputs] = {};
   int64_t first_row = 0;
